@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every compile-time bound of Weir, with its unit and what it costs. Rooms take their sizes from here;
+ * a config that asks for more is refused with the name of the bound.
+ */
+#ifndef WEIR_CONF_LIMITS_H
+#define WEIR_CONF_LIMITS_H
+
+/* What an operator can configure. */
+#define LIMIT_NAME 63       /* bytes of a name (gateway, pool, peer, port, listener, node) */
+#define LIMIT_WORKERS 64    /* poll-mode loops; a ring matrix of workers x workers */
+#define LIMIT_PORTS 32      /* DPDK ports */
+#define LIMIT_PORT_ADDRS 64 /* addresses of one port */
+#define LIMIT_LISTENERS 64  /* fits the 8-bit listener of token and branch */
+#define LIMIT_POOLS 4096
+#define LIMIT_GATEWAYS 16384 /* slots of the words; 64 bytes each */
+#define LIMIT_PEERS 4096
+#define LIMIT_PREFIXES 16384 /* source prefixes of all peers */
+#define LIMIT_ROUTES 4096
+#define LIMIT_TIERS 8
+#define LIMIT_WEIGHT 65535
+
+/* The packet path. */
+#define LIMIT_BURST 32        /* messages that go through the stages side by side */
+#define LIMIT_HEADERS 128     /* header rows of one message; more is 400 */
+#define LIMIT_VIAS 80         /* Via values of one message; more is 400 */
+#define LIMIT_EDITS 16        /* changes to one message */
+#define LIMIT_ACTS 8          /* actions that one event can cause */
+#define LIMIT_MBUF_OBJ 4096   /* bytes; --no-huge with AF_XDP allows no more in a page */
+#define LIMIT_MAGLEV 65537    /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
+#define LIMIT_PROBES 8        /* steps past gateways that cannot take a request before least work decides */
+#define LIMIT_MEMO 65536      /* refusal fingerprints per worker; 16 bytes each */
+
+/* Texts that Weir writes into messages, bytes of base32 (see lb/token.h). */
+#define LIMIT_TOKEN 72
+#define LIMIT_BRANCH 72
+#define LIMIT_TAG 24
+
+#endif
