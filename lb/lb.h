@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Door of the policy room: whose message it is, where it goes, and when the answer is no.
+ *
+ * lb_input() takes one message as numbers and slices (struct lb_query) and the time, and gives actions
+ * (struct lb_act). It parses no SIP, reads no clock, allocates nothing and takes no lock, so the same code
+ * runs on a worker, in a unit test and in a simulator. Three kinds of data and no other:
+ *   snapshot  immutable, built by control from a struct lb_spec, swapped by pointer;
+ *   words     one cache line per gateway and per peer, indexed by a stable slot, atomic, surviving reloads;
+ *   worker    tables of one worker (pins, refusal memo): one writer, its own thread.
+ *
+ * Thread rule of every function here: "worker" = the worker that owns `w`; "control" = the control thread;
+ * "any" = no shared state is touched.
+ */
+#ifndef WEIR_LB_H
+#define WEIR_LB_H
+
+#include <stddef.h>
+#include "conf/limits.h"
+#include "conf/types.h"
+#include "stats/stats.h"
+
+#define LB_NONE UINT16_MAX      /* no slot, no index */
+#define LB_UNLIMITED UINT32_MAX /* a rate without limit */
+
+/* ---- Keys and hashes ------------------------------------------------------------------------------ */
+
+/* A SipHash key. id is written into every token and branch, so that keys can be rotated. */
+struct lb_key {
+	uint64_t k[2];
+	uint8_t id;
+};
+
+/*
+ * SipHash-1-3 of n bytes (Aumasson, Bernstein: "SipHash: a fast short-input PRF", with 1 and 3 rounds).
+ * Any thread.
+ */
+uint64_t lb_hash(const struct lb_key *key, const void *p, size_t n);
+
+/* Hash that continues from `seed`: for identities made of several slices. Any thread. */
+uint64_t lb_hash_more(const struct lb_key *key, uint64_t seed, const void *p, size_t n);
+
+/* The 32-bit identity of a gateway: an unkeyed hash of its name, the same on every node and for ever. Any thread. */
+uint32_t lb_gateway_id(struct str name);
+
+/* ---- Words: what workers and control share about a gateway or a peer -------------------------------- */
+
+enum lb_health { LB_DOWN, LB_UP };     /* written by control */
+enum lb_admin { LB_READY, LB_DRAIN };  /* written by control on behalf of the operator */
+
+struct lb_words;
+
+/* Bytes for the words of LIMIT_GATEWAYS gateways and LIMIT_PEERS peers. Control. */
+size_t lb_words_size(void);
+
+/* Makes words in `mem` (lb_words_size() bytes, 64-byte aligned): every gateway UP, READY, without limit. Control. */
+struct lb_words *lb_words_init(void *mem);
+
+/* What the operator and the health machine say of gateway `slot`; takes effect with the next message. Control. */
+void lb_set_health(struct lb_words *words, uint16_t slot, enum lb_health health);
+void lb_set_admin(struct lb_words *words, uint16_t slot, enum lb_admin admin);
+enum lb_health lb_get_health(const struct lb_words *words, uint16_t slot);
+enum lb_admin lb_get_admin(const struct lb_words *words, uint16_t slot);
+
+/*
+ * Sets max-cps of a gateway or a peer: in any window of t seconds at most `per_s` * t + b requests are
+ * admitted, b = max(1, 50 ms * per_s). per_s == LB_UNLIMITED lifts the limit; 0 admits nothing. Control.
+ */
+void lb_set_gateway_cps(struct lb_words *words, uint16_t slot, uint32_t per_s);
+void lb_set_peer_cps(struct lb_words *words, uint16_t slot, uint32_t per_s);
+
+/* ---- Specification: plain arrays, made by control from the config ---------------------------------- */
+
+enum lb_when_full { LB_FULL_503_RETRY, LB_FULL_503, LB_FULL_500 };
+enum lb_unknown { LB_UNKNOWN_DROP, LB_UNKNOWN_403, LB_UNKNOWN_ALLOW };
+
+struct lb_gateway_spec {
+	struct str name;
+	struct addr addr;
+	uint16_t slot;     /* index of its word; stable for its name over reloads */
+	uint16_t pool;     /* index into lb_spec.pools */
+	uint16_t weight;   /* share of new work inside its tier; 0: none */
+	uint8_t tier;      /* 0 is tried first */
+	uint8_t listener;  /* where messages to it leave */
+};
+
+struct lb_pool_spec {
+	struct str name;
+	uint32_t retry_after_s; /* lower bound of the Retry-After told when the pool is full, s, >= 1 */
+};
+
+struct lb_prefix {
+	uint8_t ip[16]; /* as struct addr; host bits zero */
+	uint8_t len;    /* bits, 0..128; IPv4 prefixes count from 96 */
+	uint16_t peer;  /* index into lb_spec.peers */
+};
+
+struct lb_peer_spec {
+	struct str name;
+	uint16_t slot; /* index of its word */
+	enum lb_when_full when_full;
+};
+
+/* One routing rule; the first that matches decides. Absent conditions (LB_NONE, METHOD_COUNT, n == 0) match all. */
+struct lb_route_spec {
+	uint16_t from_peer;  /* index into peers, or LB_NONE */
+	uint16_t from_pool;  /* index into pools: the source is a gateway of it; or LB_NONE */
+	uint8_t method;      /* enum method, or METHOD_COUNT */
+	struct str number;   /* prefix of the Request-URI's user part, visual separators removed by the caller */
+	struct str host;     /* Request-URI host, case-insensitive */
+	uint16_t pool;       /* index into pools, or LB_NONE: answer */
+	uint16_t answer;     /* status code, if pool is LB_NONE */
+};
+
+struct lb_spec {
+	struct lb_key key;      /* mints and verifies */
+	struct lb_key old_key;  /* verifies only; equal to key if there is none */
+	uint16_t node;          /* this node's number, part of tokens */
+	enum lb_unknown unknown;
+	const struct lb_gateway_spec *gateways;
+	const struct lb_pool_spec *pools;
+	const struct lb_peer_spec *peers;
+	const struct lb_prefix *prefixes;
+	const struct lb_route_spec *routes;
+	uint32_t n_gateways, n_pools, n_peers, n_prefixes, n_routes;
+};
+
+struct lb_snapshot;
+
+/*
+ * Finds two gateways of `spec` whose names have the same lb_gateway_id().
+ * Returns 0, or -EEXIST with their indexes in a and b. Control.
+ */
+int lb_spec_collision(const struct lb_spec *spec, uint32_t *a, uint32_t *b);
+
+/* Bytes that a snapshot of `spec` takes. Control. */
+size_t lb_snapshot_size(const struct lb_spec *spec);
+
+/*
+ * Builds a snapshot of `spec` in `mem` (lb_snapshot_size() bytes, 64-byte aligned); copies everything it
+ * needs. Builds the weighted Maglev tables, so it takes milliseconds per tier. Returns the snapshot, or
+ * NULL with errno EINVAL if the spec breaks a bound of conf/limits.h or refers to something that is not
+ * there. Control.
+ */
+struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec);
+
+/* ---- Worker state ---------------------------------------------------------------------------------- */
+
+struct lb_worker_spec {
+	uint32_t pins;           /* entries of the pin table, rounded up to a power of two */
+	uint64_t pin_ns;         /* how long a transaction keeps its gateway after its last news (32 s) */
+	uint64_t ringing_ns;     /* how long an INVITE without a final keeps it (Timer C + 32 s) */
+	struct lb_words *words;
+	struct st_lane *lane;    /* this worker's counters */
+};
+
+struct lb_worker;
+
+/* Bytes that a worker's tables take. Control. */
+size_t lb_worker_size(const struct lb_worker_spec *spec);
+
+/* Makes a worker's empty tables in `mem` (lb_worker_size() bytes, 64-byte aligned). Control, before start. */
+struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec);
+
+/* Brings the lines that lb_input() will touch for this Call-ID and From tag into the cache. Worker. */
+void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, uint64_t from_hash);
+
+/* ---- One message in -------------------------------------------------------------------------------- */
+
+struct lb_query {
+	uint8_t request;    /* 1 request, 0 response */
+	uint8_t method;     /* enum method; for a response that of its CSeq */
+	uint8_t listener;   /* where it arrived */
+	uint8_t has_to_tag;
+	uint8_t to_us;      /* request for Weir itself: Request-URI is a listener without a user part, no Route left */
+	uint8_t looped;     /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
+	uint16_t status;    /* response: its status code */
+	uint16_t fault;     /* request: the status its syntax earns, or 0 */
+	const char *fault_reason; /* static reason phrase of `fault` */
+	struct addr src;      /* where it came from */
+	struct addr reply_to; /* request: where its responses go (RFC 3261 18.2.2, RFC 3581 4) */
+	struct addr via_to;   /* response: where the Via below ours says it goes; port 0: nowhere */
+	struct addr next;     /* request: literal next hop (next Route, else Request-URI host); port 0: none */
+	uint64_t call_hash;   /* lb_hash of the Call-ID */
+	uint64_t from_hash;   /* lb_hash of the From tag, 0 if none */
+	uint64_t via_hash;    /* request: identity of the received top Via, without the method */
+	uint32_t loop_hash;   /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
+	struct str number;    /* Request-URI user part */
+	struct str host;      /* Request-URI host */
+	struct str token;     /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
+	struct str branch;    /* response: branch of the top Via, if that names a listener; n == 0: not ours */
+	struct str to_tag;
+};
+
+enum lb_op {
+	LB_FORWARD,    /* send on to `dst` through `listener`: request with a Via of ours, response without */
+	LB_REPLY,      /* answer the request with `status` */
+	LB_ABSORB,     /* done, nothing leaves */
+	LB_DROP,       /* refused without an answer */
+	LB_TO_CONTROL, /* answer to a probe of control's */
+};
+
+struct lb_act {
+	enum lb_op op;
+	enum st_end end;       /* the one counter in which the message ends */
+	uint16_t gateway;      /* slot it goes to or comes from, or LB_NONE */
+	uint16_t status;       /* REPLY */
+	const char *reason;    /* REPLY: static reason phrase */
+	uint32_t retry_after_s;/* REPLY: 0: no Retry-After */
+	uint8_t listener;      /* FORWARD: where it leaves; REPLY: where it arrived */
+	uint8_t towards;       /* FORWARD request: 1 to a gateway, 0 away from it */
+	uint8_t branch_n, token_n, to_tag_n;
+	struct addr dst;       /* FORWARD, REPLY */
+	char branch[LIMIT_BRANCH]; /* FORWARD request: our Via branch, cookie included */
+	char token[LIMIT_TOKEN];   /* FORWARD request: user part of our Record-Route; token_n == 0: none wanted */
+	char to_tag[LIMIT_TAG];    /* REPLY: tag for a To that has none */
+};
+
+/*
+ * Decides one message. `s` is the snapshot that the worker read once for the burst, `now` monotonic ns.
+ * Writes at most LIMIT_ACTS actions and returns their number (>= 1). Every message has exactly one action
+ * whose `end` is counted. Updates pins, memo, buckets and the lane's gateway cells; nothing else. Worker.
+ */
+unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q, uint64_t now,
+		  struct lb_act *acts);
+
+/*
+ * Reads the loop part of a branch that names one of our listeners: 0 if it is not of our making for this
+ * Call-ID, else 1 with the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2). Any.
+ */
+int lb_branch_loop(const struct lb_snapshot *s, struct str branch, uint64_t call_hash, uint32_t *loop);
+
+/* The key with which call_hash, from_hash and the others of a query are made. Any. */
+const struct lb_key *lb_snapshot_key(const struct lb_snapshot *s);
+
+/*
+ * Writes the Via branch of a probe that control sends to the gateway with identity `gateway_id`; its response
+ * comes back as LB_TO_CONTROL. `call_hash` is that of the probe's Call-ID. Returns the length. Any.
+ */
+unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8_t listener, uint64_t call_hash,
+			 char out[LIMIT_BRANCH]);
+
+/* The gateway that a new request with this Call-ID hash is meant for in `pool`, all being well; LB_NONE: none. Any. */
+uint16_t lb_pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash);
+
+#endif
