@@ -72,13 +72,13 @@ void *dp_alloc(int numa, size_t bytes);
 void dp_free(void *mem);
 
 /*
- * Makes `snap` the policy of all workers. The one before is freed when no worker can still read it: see
- * dp_reclaim(). Never blocks.
+ * Makes `snap` the policy of the workers whose memory is on NUMA node `numa`: called once for each distinct
+ * dp_worker_plan.numa. The one before is freed when no worker can still read it: see dp_reclaim(). Never blocks.
  */
-void dp_publish_policy(struct dp *dp, struct lb_snapshot *snap);
+void dp_publish_policy(struct dp *dp, int numa, struct lb_snapshot *snap);
 
 /* The same for the next hops. */
-void dp_publish_hops(struct dp *dp, struct net_hops *hops);
+void dp_publish_hops(struct dp *dp, int numa, struct net_hops *hops);
 
 /*
  * Frees what no worker reads any more. Called from a control timer. Returns the age in ns of the oldest thing
