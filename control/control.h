@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Private header of the control room: the parts of the program and what control's own servers (api, http)
+ * may ask of them. Everything here runs on the control thread; nothing blocks.
+ *
+ * Who owns what: main.c makes and frees every part in the order of its list; a part is written by the file
+ * named beside it and read by all. The views below are copies, valid until the caller drops them; texts in
+ * them belong to the config or the plan and live as long as `struct app`.
+ */
+#ifndef WEIR_CONTROL_H
+#define WEIR_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "conf/limits.h"
+#include "conf/types.h"
+#include "dataplane/dataplane.h"
+#include "lb/lb.h"
+#include "stats/stats.h"
+
+struct conf;
+struct event_base;
+struct ctl_plan;
+struct ctl_policy;
+struct ctl_health;
+struct ctl_loop;
+struct ctl_api;
+struct ctl_http;
+
+/* The control thread's own counts since start. */
+struct ctl_counts {
+#define COUNT(name, help) uint64_t name;
+#include "control/counts.def"
+#undef COUNT
+};
+
+struct app {
+	const char *file;          /* config as named on the command line */
+	struct conf *conf;         /* main.c; as loaded, immutable */
+	struct event_base *base;   /* main.c; the one loop, libevent */
+	struct ctl_plan *plan;     /* plan.c; what the dataplane was started with */
+	struct lb_words *words;    /* main.c */
+	struct st_table *stats;    /* main.c; lanes 0..workers-1 are the workers' */
+	struct dp *dp;             /* main.c */
+	struct ctl_policy *policy; /* apply.c; keys, slots, the published specification */
+	struct ctl_health *health; /* health.c; probes */
+	struct ctl_loop *loop;     /* loop.c; twins, rtnetlink, raw socket, timers */
+	struct ctl_api *api;       /* api.c; control socket */
+	struct ctl_http *http;     /* http.c; /metrics */
+	struct ctl_counts counts;  /* each by the file that does the thing */
+	uint64_t started;          /* dp_now() at start */
+	time_t started_at;         /* wall clock at start, s */
+	bool stopping;             /* main.c; a stop signal came */
+};
+
+/* ---- Servers: api.c and http.c; called by main.c -------------------------------------------------- */
+
+/*
+ * Open the control socket / the metrics listener named in the config and serve on app->base; sets app->api /
+ * app->http. A config that leaves the endpoint out is no error: nothing is opened. Returns 0, or -errno after
+ * logging one line.
+ */
+int ctl_api_start(struct app *app);
+int ctl_http_start(struct app *app);
+
+/* Close, remove the socket file and free; NULL parts are allowed. */
+void ctl_api_stop(struct app *app);
+void ctl_http_stop(struct app *app);
+
+/* ---- Node ------------------------------------------------------------------------------------------- */
+
+struct ctl_node {
+	const char *name;     /* `node:` */
+	const char *version;  /* WEIR_VERSION */
+	const char *file;     /* config file */
+	uint16_t number;      /* node number inside tokens */
+	int pid;
+	uint64_t uptime_ns;
+	time_t started_at;    /* wall clock, s */
+	bool serving;         /* all workers alive, a policy published, not stopping: /readyz */
+	uint32_t workers, ports, listeners, pools, gateways;
+	uint32_t gateways_up; /* health UP, whatever the operator says */
+	uint32_t gateways_ready; /* UP and not drained */
+};
+
+void ctl_node(const struct app *app, struct ctl_node *out);
+
+/* ---- Pools and gateways ------------------------------------------------------------------------------ */
+
+/* How one probe ended. */
+enum ctl_probe_end {
+	CTL_PROBE_WAITING,  /* sent, neither answered nor given up */
+	CTL_PROBE_ANSWERED, /* any response: alive */
+	CTL_PROBE_TIMEOUT,  /* silence until `timeout` */
+	CTL_PROBE_UNSENT,   /* could not be handed to a worker; says nothing about the gateway */
+};
+
+struct ctl_probe {
+	uint64_t sent;     /* dp_now() */
+	uint64_t rtt_ns;   /* ANSWERED */
+	uint16_t status;   /* ANSWERED: the response's status code */
+	uint8_t end;       /* enum ctl_probe_end */
+};
+
+#define CTL_PROBES 16 /* results kept for each gateway */
+
+struct ctl_gateway {
+	const char *name, *pool;
+	struct addr addr;
+	uint32_t id;          /* lb_gateway_id() */
+	uint16_t slot;        /* its word, and its row of the statistics */
+	uint16_t pool_index;
+	uint16_t weight;
+	uint8_t tier;         /* as the policy counts: 0 is tried first */
+	uint8_t listener;     /* index of the listener its messages leave by */
+	uint32_t max_cps;     /* per s, LB_UNLIMITED */
+	enum lb_health health;
+	enum lb_admin admin;
+	uint64_t since;       /* dp_now() of the last change of health; of the start if there was none */
+	bool probed;          /* health probes are on for its pool */
+	uint64_t next_probe;  /* dp_now() of the next probe, 0 if none */
+	uint32_t failures;    /* in a row */
+	uint32_t successes;   /* in a row */
+	uint32_t n_probes;    /* results in probes[] */
+	struct ctl_probe probes[CTL_PROBES]; /* newest first */
+};
+
+struct ctl_pool {
+	const char *name;
+	uint32_t first, n;    /* its gateways are indexes first..first+n-1 of ctl_gateway() */
+	uint32_t up, ready;   /* gateways UP; UP and not drained */
+};
+
+/* Pools and gateways keep the order of the config file; index 0..count-1. */
+uint32_t ctl_pool_count(const struct app *app);
+void ctl_pool(const struct app *app, uint32_t index, struct ctl_pool *out);
+uint32_t ctl_gateway_count(const struct app *app);
+void ctl_gateway(const struct app *app, uint32_t index, struct ctl_gateway *out);
+
+/* Index of the gateway / pool with this name, or -ENOENT. */
+int ctl_gateway_find(const struct app *app, struct str name);
+int ctl_pool_find(const struct app *app, struct str name);
+
+/*
+ * What the operator says of a gateway: with DRAIN it gets no new work, what it has goes on. `who` is the
+ * caller for the log line ("uid 0 pid 4711"). Returns 0, or -EALREADY if nothing changed.
+ */
+int ctl_gateway_admin(struct app *app, uint32_t index, enum lb_admin admin, const char *who);
+
+/* ---- Workers, ports, listeners ------------------------------------------------------------------------- */
+
+struct ctl_worker {
+	struct dp_worker_info info;
+	uint64_t silent_ns; /* since its last heartbeat */
+	bool stuck;         /* silent for a second or more */
+};
+
+uint32_t ctl_worker_count(const struct app *app);
+void ctl_worker(const struct app *app, uint32_t index, struct ctl_worker *out);
+
+struct ctl_port {
+	const char *name;   /* of the config */
+	const char *device;
+	const char *twin;   /* kernel interface, "" if there is none */
+	uint16_t mtu;       /* bytes of IP */
+};
+
+uint32_t ctl_port_count(const struct app *app);
+void ctl_port(const struct app *app, uint32_t index, struct ctl_port *out);
+
+struct ctl_listener {
+	const char *name;
+	struct addr addr;
+	uint16_t port;         /* index of its port */
+	const char *advertise; /* NULL: the address */
+};
+
+uint32_t ctl_listener_count(const struct app *app);
+void ctl_listener(const struct app *app, uint32_t index, struct ctl_listener *out);
+
+/* What the driver says of a port: dp_port_info(app->dp, index, …). */
+
+#endif
