@@ -98,7 +98,7 @@ struct st_lane {
 } __attribute__((aligned(64)));
 
 /* All lanes of the process. Filled once by control before the workers start. */
-struct st_lanes {
+struct st_table {
 	uint32_t n;
 	struct st_lane *lane[LIMIT_WORKERS + 1]; /* the workers in order, then control */
 };
@@ -195,9 +195,9 @@ uint64_t st_hist_count(const struct st_hist *h);
  * Sums of all lanes. The lanes go on counting meanwhile: each value is whole, the set is exact only
  * when the workers are quiet. Any thread.
  */
-void st_sum(const struct st_lanes *lanes, uint64_t sums[ST_COUNT]);
-void st_sum_gateway(const struct st_lanes *lanes, uint32_t slot, struct st_gateway *sum);
-void st_sum_peer(const struct st_lanes *lanes, uint32_t peer, struct st_peer *sum);
+void st_sum(const struct st_table *table, uint64_t sums[ST_COUNT]);
+void st_sum_gateway(const struct st_table *table, uint32_t slot, struct st_gateway *sum);
+void st_sum_peer(const struct st_table *table, uint32_t peer, struct st_peer *sum);
 
 /*
  * The conservation laws over the sums of quiet workers:
@@ -244,7 +244,7 @@ struct st_gateway_name {
 
 /* Where an exposition takes its figures from. All of it stays the caller's and unchanged until the end. */
 struct st_source {
-	const struct st_lanes *lanes;
+	const struct st_table *table;
 	const struct st_gateway_name *gateways; /* by slot */
 	uint32_t n_gateways;
 	const char *const *peers; /* names by peer index */
