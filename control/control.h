@@ -30,13 +30,6 @@ struct ctl_loop;
 struct ctl_api;
 struct ctl_http;
 
-/* The control thread's own counts since start. */
-struct ctl_counts {
-#define COUNT(name, help) uint64_t name;
-#include "control/counts.def"
-#undef COUNT
-};
-
 struct app {
 	const char *file;          /* config as named on the command line */
 	struct conf *conf;         /* main.c; as loaded, immutable */
@@ -44,13 +37,13 @@ struct app {
 	struct ctl_plan *plan;     /* plan.c; what the dataplane was started with */
 	struct lb_words *words;    /* main.c */
 	struct st_table *stats;    /* main.c; lanes 0..workers-1 are the workers' */
+	struct st_lane *lane;      /* main.c; the last lane of the table, written by control */
 	struct dp *dp;             /* main.c */
 	struct ctl_policy *policy; /* apply.c; keys, slots, the published specification */
 	struct ctl_health *health; /* health.c; probes */
 	struct ctl_loop *loop;     /* loop.c; twins, rtnetlink, raw socket, timers */
 	struct ctl_api *api;       /* api.c; control socket */
 	struct ctl_http *http;     /* http.c; /metrics */
-	struct ctl_counts counts;  /* each by the file that does the thing */
 	uint64_t started;          /* dp_now() at start */
 	time_t started_at;         /* wall clock at start, s */
 	bool stopping;             /* main.c; a stop signal came */
@@ -181,6 +174,6 @@ struct ctl_listener {
 uint32_t ctl_listener_count(const struct app *app);
 void ctl_listener(const struct app *app, uint32_t index, struct ctl_listener *out);
 
-/* What the driver says of a port: dp_port_info(app->dp, index, …). */
+/* What the driver says of a port: dp_port(app->dp, index) with net_port_stats() and net_port_xstats(). */
 
 #endif
