@@ -37,7 +37,10 @@ struct lb_key {
  */
 uint64_t lb_hash(const struct lb_key *key, const void *p, size_t n);
 
-/* Hash that continues from `seed`: for identities made of several slices. Any thread. */
+/*
+ * Hash that continues from `seed`, for identities made of several slices: lb_hash() of the 8 bytes of seed,
+ * least significant first, and then p. Any thread.
+ */
 uint64_t lb_hash_more(const struct lb_key *key, uint64_t seed, const void *p, size_t n);
 
 /* The 32-bit identity of a gateway: an unkeyed hash of its name, the same on every node and for ever. Any thread. */
@@ -77,7 +80,7 @@ enum lb_unknown { LB_UNKNOWN_DROP, LB_UNKNOWN_403, LB_UNKNOWN_ALLOW };
 struct lb_gateway_spec {
 	struct str name;
 	struct addr addr;
-	uint16_t slot;     /* index of its word; stable for its name over reloads */
+	uint16_t slot;     /* index of its word and of its cells in a lane; stable for its name over reloads */
 	uint16_t pool;     /* index into lb_spec.pools */
 	uint16_t weight;   /* share of new work inside its tier; 0: none */
 	uint8_t tier;      /* 0 is tried first */
@@ -97,7 +100,7 @@ struct lb_prefix {
 
 struct lb_peer_spec {
 	struct str name;
-	uint16_t slot; /* index of its word */
+	uint16_t slot; /* index of its word and of its cells in a lane; stable for its name over reloads */
 	enum lb_when_full when_full;
 };
 
@@ -113,7 +116,8 @@ struct lb_route_spec {
 };
 
 struct lb_spec {
-	struct lb_key key;      /* mints and verifies */
+	struct lb_key hash_key; /* hashes of queries, owners and choices: never rotated, the same on every node */
+	struct lb_key key;      /* mints and verifies tokens, branches and tags; rotated */
 	struct lb_key old_key;  /* verifies only; equal to key if there is none */
 	uint16_t node;          /* this node's number, part of tokens */
 	enum lb_unknown unknown;
@@ -225,12 +229,13 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 		  struct lb_act *acts);
 
 /*
- * Reads the loop part of a branch that names one of our listeners: 0 if it is not of our making for this
- * Call-ID, else 1 with the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2). Any.
+ * Reads the loop part of a branch that names one of our listeners: 0 if it is no branch of Weir's, else 1 with
+ * the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2): a loop if it equals the
+ * loop_hash of the query, which is keyed and covers the Call-ID, so that no other message's part fits. Any.
  */
-int lb_branch_loop(const struct lb_snapshot *s, struct str branch, uint64_t call_hash, uint32_t *loop);
+int lb_branch_loop(struct str branch, uint32_t *loop);
 
-/* The key with which call_hash, from_hash and the others of a query are made. Any. */
+/* The key (lb_spec.hash_key) with which call_hash, from_hash and the others of a query are made. Any. */
 const struct lb_key *lb_snapshot_key(const struct lb_snapshot *s);
 
 /*
