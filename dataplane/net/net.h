@@ -72,14 +72,14 @@ void net_eal_detect(struct net_eal_plan *plan);
 
 /*
  * Write the EAL arguments of a plan (huge AUTO counts as OFF). Pure.
- * Returns 0, -EINVAL for a device text that is neither a known vdev form nor a PCI address, -ENOSPC when
- * the texts do not fit.
+ * Returns 0, -EINVAL for a device text that is neither "net_..." nor a PCI address, -ENOTSUP for net_af_packet
+ * (it cuts long datagrams and shows every frame to the kernel too), -ENOSPC when the texts do not fit.
  */
 int net_eal_args(const struct net_eal_plan *plan, struct net_eal_args *out);
 
 /*
  * The name DPDK gives to device number `index`: "net_tap" becomes "net_tap3", "3b:00.0" becomes
- * "0000:3b:00.0". Pure. out has NET_DEVICE bytes. Returns 0, or -EINVAL as net_eal_args().
+ * "0000:3b:00.0". Pure. out has NET_DEVICE bytes. Returns 0, or -EINVAL and -ENOTSUP as net_eal_args().
  */
 int net_device_name(const char *text, uint32_t index, char out[NET_DEVICE]);
 
@@ -150,14 +150,20 @@ struct net_port {
 	char iface[16];          /* kernel interface of a tap or AF_XDP port, "" otherwise */
 };
 
-/* Traffic of a port as the driver counts it, and its link, for `show ports`. */
-struct net_port_stats {
-	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
-	uint64_t rx_missed;  /* no free descriptor: workers too slow */
-	uint64_t rx_errors, tx_errors;
-	uint64_t rx_nombuf;  /* pool empty */
+/* What a port is and what went through it, as the driver counts, for `show ports`. */
+struct net_port_info {
+	char device[NET_DEVICE]; /* DPDK's device name */
+	char driver[32];
+	uint8_t mac[NET_MAC];
+	uint8_t queues;
+	bool hw_rx_csum, hw_tx_csum;
 	bool link_up;
-	uint32_t link_mbps;  /* 0 unknown */
+	uint32_t link_mbps;      /* 0 unknown */
+	uint16_t mtu;            /* bytes of an IP packet */
+	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
+	uint64_t rx_missed;      /* no free descriptor: workers too slow */
+	uint64_t rx_errors, tx_errors;
+	uint64_t rx_nombuf;      /* pool empty */
 };
 
 /*
@@ -170,7 +176,7 @@ int net_port_open(const struct net_port_plan *plan, struct net_port *port);
 void net_port_close(struct net_port *port);
 
 /* Read counters and link state, without waiting for the link. Control thread. Returns 0 or -errno. */
-int net_port_stats(const struct net_port *port, struct net_port_stats *out);
+int net_port_info(const struct net_port *port, struct net_port_info *out);
 
 typedef void net_xstat_fn(void *ctx, const char *name, uint64_t value);
 
