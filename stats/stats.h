@@ -260,13 +260,14 @@ struct st_source {
 /* A position in an exposition. Private to stats, kept by the caller between two chunks. */
 struct st_export {
 	const struct st_source *source;
-	uint32_t family; /* enum st_family */
-	uint32_t series; /* next series of the family; 0 is the HELP and TYPE lines */
+	uint32_t family;     /* enum st_family */
+	uint32_t line;       /* next line of the family */
+	bool headed;         /* its HELP and TYPE lines are written */
 	struct st_hist hist; /* the histogram being written, merged once so that its lines agree */
-	uint64_t below;      /* of hist: durations in the lines already written */
 };
 
-#define ST_CHUNK_MIN 2048 /* bytes that any one line fits in */
+#define ST_LINE 1024               /* bytes that any one line fits in */
+#define ST_CHUNK_MIN (2 * ST_LINE) /* smallest chunk */
 
 /* Adds name="value" to gauge labels, escaped; what does not fit is left out whole. Any thread. */
 void st_label(struct st_gauge *gauge, const char *name, const char *value);
