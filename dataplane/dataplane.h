@@ -21,7 +21,8 @@ struct dp_port_plan {
 	const char *name;
 	const char *device; /* DPDK device as in the config: vdev arguments or PCI address */
 	uint16_t mtu;       /* bytes of IP */
-	bool verify;        /* check UDP and IPv4 checksums of what arrives */
+	uint16_t vlan;      /* tag of all its frames, 0: none */
+	bool trust;         /* do not look at the checksums of what arrives */
 };
 
 struct dp_listener_plan {
@@ -48,7 +49,7 @@ struct dp_plan {
 	uint64_t pin_ns;       /* see struct lb_worker_spec */
 	uint64_t ringing_ns;
 	struct lb_words *words; /* control's, outlives the dataplane */
-	struct st_table *stats; /* lanes 0..n_workers-1 are the workers' */
+	struct st_lanes *stats; /* lanes 0..n_workers-1 are the workers' */
 };
 
 struct dp;
@@ -77,8 +78,8 @@ void dp_free(void *mem);
  */
 void dp_publish_policy(struct dp *dp, int numa, struct lb_snapshot *snap);
 
-/* The same for the next hops. */
-void dp_publish_hops(struct dp *dp, int numa, struct net_hops *hops);
+/* The same for the next hops of all workers; the table before is given to net_hops_free(). */
+void dp_publish_hops(struct dp *dp, struct net_hops *hops);
 
 /*
  * Frees what no worker reads any more. Called from a control timer. Returns the age in ns of the oldest thing
@@ -137,11 +138,10 @@ struct dp_worker_info {
 
 void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info *info);
 
-struct dp_port_info {
-	struct net_port_info net; /* MAC, link, driver, queues, offloads, xstats */
-	uint32_t rx_worker;       /* holder of queue 0 */
-};
+/* The open port `port`, for its MAC, its counters and its name; valid until dp_stop(). */
+const struct net_port *dp_port(const struct dp *dp, uint32_t port);
 
-int dp_port_info(const struct dp *dp, uint32_t port, struct dp_port_info *info);
+/* The worker that polls queue `queue` of `port`. */
+uint32_t dp_port_worker(const struct dp *dp, uint32_t port, uint16_t queue);
 
 #endif

@@ -166,8 +166,11 @@ size_t lb_worker_size(const struct lb_worker_spec *spec);
 /* Makes a worker's empty tables in `mem` (lb_worker_size() bytes, 64-byte aligned). Control, before start. */
 struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec);
 
-/* Brings the lines that lb_input() will touch for this Call-ID and From tag into the cache. Worker. */
-void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, uint64_t from_hash);
+/*
+ * Brings the lines that lb_input() will touch for this Call-ID into the cache. Pins are placed by call_hash
+ * alone, so that this can be done before the message is decoded. Worker.
+ */
+void lb_prefetch(const struct lb_worker *w, uint64_t call_hash);
 
 /* ---- One message in -------------------------------------------------------------------------------- */
 

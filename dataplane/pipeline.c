@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Read this first. The way of a message through a worker, and nothing but the order:
+ *
+ *   1  receive   frame -> packet -> scanned message -> its owner       (any worker, per burst)
+ *   2  decide    message -> query -> action                            (owner, per message)
+ *   3  act       action -> edits or reply -> frame -> port             (owner, per message)
+ *
+ * Runs on workers only. Every frame that comes in ends in exactly one enum st_end.
+ */
+#include <rte_prefetch.h>
+
+#include "dataplane/worker.h"
+
+/* What the kernel gets of frames that are not SIP: at most this many a second, and this many at once. */
+#define TWIN_PER_S 20000
+#define TWIN_BURST 512
+#define TWIN_NS    (1000000000u / TWIN_PER_S)
+
+static void to_twin(struct dp_worker *w, const struct net_port *port, struct rte_mbuf *m)
+{
+	uint64_t tat = w->twin_tat > w->now ? w->twin_tat : w->now;
+
+	if (tat - w->now > (uint64_t)TWIN_NS * TWIN_BURST) {
+		dp_end(w, m, ST_DROP_TWIN_FULL);
+		return;
+	}
+	w->twin_tat = tat + TWIN_NS;
+	if (dp_msg(m)->pkt.tagged)
+		net_vlan_pop(m);
+	dp_msg(m)->note.port = port->index;
+	if (dp_up(w, m, DP_UP_TWIN))
+		st_inc(w->lane, ST_TWIN);
+	else
+		dp_end(w, m, ST_DROP_TWIN_FULL);
+}
+
+static int listener_at(const struct dp *dp, const struct addr *dst)
+{
+	for (uint32_t i = 0; i < dp->n_listeners; i++) {
+		if (addr_eq(&dp->listeners[i].addr, dst))
+			return (int)i;
+	}
+	return -1;
+}
+
+static bool is_listener_ip(const struct dp *dp, const struct addr *dst)
+{
+	for (uint32_t i = 0; i < dp->n_listeners; i++) {
+		if (addr_same_ip(&dp->listeners[i].addr, dst))
+			return true;
+	}
+	return false;
+}
+
+/* True: m is a datagram for a listener. Everything else has met its end. */
+static bool admit_frame(struct dp_worker *w, const struct net_port *port, struct rte_mbuf *m)
+{
+	struct dp_msg *msg = dp_msg(m);
+	int listener;
+
+	switch ((enum net_class)msg->pkt.class) {
+	case NET_UDP:
+		listener = listener_at(w->dp, &msg->pkt.dst);
+		if (listener < 0)
+			break;
+		msg->listener = (uint8_t)listener;
+		return true;
+	case NET_FRAGMENT:
+		if (!is_listener_ip(w->dp, &msg->pkt.dst))
+			break;
+		dp_end(w, m, ST_DROP_FRAGMENT);
+		return false;
+	case NET_BAD_CSUM:
+		dp_end(w, m, ST_DROP_CHECKSUM);
+		return false;
+	case NET_MALFORMED:
+		dp_end(w, m, ST_DROP_SHORT);
+		return false;
+	case NET_MARTIAN:
+		dp_end(w, m, ST_DROP_MARTIAN);
+		return false;
+	case NET_FOREIGN:
+		dp_end(w, m, ST_DROP_FOREIGN);
+		return false;
+	case NET_OTHER:
+	case NET_CLASSES:
+		break;
+	}
+	to_twin(w, port, m);
+	return false;
+}
+
+/* The worker that owns the message in m, or -1 after the message has met its end. */
+static int find_owner(struct dp_worker *w, const struct lb_key *key, struct rte_mbuf *m)
+{
+	struct dp_msg *msg = dp_msg(m);
+	struct str call_id;
+
+	st_inc(w->lane, ST_RX_SIP);
+	switch (sip_scan(w->simd, rte_pktmbuf_mtod_offset(m, char *, msg->pkt.payload), msg->pkt.payload_len,
+			 &msg->sip)) {
+	case SIP_KEEPALIVE:
+		dp_end(w, m, ST_ABSORB_KEEPALIVE);
+		return -1;
+	case SIP_GARBAGE:
+		dp_end(w, m, ST_DROP_NOT_SIP);
+		return -1;
+	case SIP_FAULTY:
+		msg->faulty = 1;
+		break;
+	case SIP_OK:
+		msg->faulty = 0;
+		break;
+	}
+	call_id = sip_str(&msg->sip, sip_call_id(&msg->sip));
+	msg->call_hash = lb_hash(key, call_id.p, call_id.n);
+	msg->at = w->now;
+	return (int)(((__uint128_t)msg->call_hash * w->dp->n_workers) >> 64);
+}
+
+uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte_mbuf **frames, uint32_t n,
+		    struct rte_mbuf **own)
+{
+	const struct lb_key *key = lb_snapshot_key(w->policy);
+	uint32_t n_own = 0;
+
+	st_add(w->lane, ST_RX_FRAMES, n);
+	for (uint32_t i = 0; i < n; i++)
+		rte_prefetch0(dp_msg(frames[i]));
+	net_decode(port, frames, n);
+	for (uint32_t i = 0; i < n; i++) {
+		int owner = admit_frame(w, port, frames[i]) ? find_owner(w, key, frames[i]) : -1;
+
+		if (owner < 0)
+			continue;
+		if ((uint32_t)owner == w->index)
+			own[n_own++] = frames[i];
+		else
+			w->out[owner].msgs[w->out[owner].n++] = frames[i];
+	}
+	return n_own;
+}
+
+static void count_message(struct dp_worker *w, const struct sip_msg *sip)
+{
+	st_inc(w->lane, ST_HANDLED);
+	if (sip->is_request)
+		st_inc(w->lane, ST_REQUEST_OTHER + sip->method);
+	else
+		st_inc(w->lane, ST_RESPONSE_1XX + sip->status / 100 - 1);
+}
+
+void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
+{
+	const struct lb_snapshot *policy = w->policy;
+	struct lb_act acts[LIMIT_ACTS];
+	struct dp_ctx c;
+	enum st_end end;
+
+	for (uint32_t i = 0; i < n; i++)
+		lb_prefetch(w->lb, dp_msg(msgs[i])->call_hash);
+	for (uint32_t i = 0; i < n; i++) {
+		c.m = msgs[i];
+		c.msg = dp_msg(msgs[i]);
+		count_message(w, &c.msg->sip);
+		if (!dp_query(w->dp, policy, &c, &end)) {
+			dp_end(w, c.m, end);
+			continue;
+		}
+		for (unsigned a = 0, n_acts = lb_input(w->lb, policy, &c.q, w->now, acts); a < n_acts; a++)
+			dp_act(w, &c, &acts[a]);
+	}
+}

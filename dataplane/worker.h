@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a worker owns and what travels with a message through the packet path. Private to dataplane/.
+ *
+ * A worker shares nothing with the others but the words of lb/, the published tables and rings with one
+ * producer and one consumer each. The comment of a field names its writer; "start" is dp_start().
+ */
+#ifndef WEIR_DATAPLANE_WORKER_H
+#define WEIR_DATAPLANE_WORKER_H
+
+#include <rte_mbuf.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+
+#include "dataplane/dataplane.h"
+#include "dataplane/sip/sip.h"
+
+#define DP_RING      1024 /* slots of every ring between workers, and to and from control */
+#define DP_SHOW      256  /* bytes of a listener's host:port as Via and Record-Route show it */
+#define DP_SIP_PORT  5060 /* the port where none is written (RFC 3261 19.1.2) */
+#define DP_TX_FRAMES (4 * LIMIT_BURST)
+
+/* A listener with the texts that messages get from it. Written at start. */
+struct dp_listener {
+	struct addr addr;
+	struct str host;     /* of `show`, IPv6 without brackets */
+	uint16_t show_port;  /* the port that `show` stands for */
+	uint16_t show_n;     /* bytes of `show` */
+	uint8_t port;        /* index into dp.ports */
+	char show[DP_SHOW];  /* host, or host:port */
+};
+
+/* What control and workers tell each other of an mbuf on the rings between them. */
+struct dp_note {
+	uint8_t kind;     /* enum dp_up_kind upwards, enum dp_down_kind downwards */
+	uint8_t listener; /* DP_DOWN_MESSAGE: where it leaves */
+	uint16_t port;    /* of a frame */
+	uint16_t gateway; /* DP_UP_PROBE */
+	uint16_t status;  /* DP_UP_PROBE */
+	uint64_t at;      /* DP_UP_PROBE: arrival, ns */
+	struct addr dst;  /* DP_DOWN_MESSAGE */
+};
+
+enum dp_down_kind {
+	DP_DOWN_FRAME,   /* a frame of the kernel's, for the wire */
+	DP_DOWN_MESSAGE, /* a SIP message of control's own */
+};
+
+/*
+ * The private area of an mbuf. Written by the worker (or control) that holds the mbuf; a ring hands the right
+ * on. `end` is for frames on their way out through another worker.
+ */
+struct dp_msg {
+	struct net_pkt pkt;
+	uint64_t at;        /* received, ns */
+	uint64_t call_hash; /* keyed hash of the Call-ID; names the owner */
+	uint16_t end;       /* frame to send: enum st_end that counts it once it is on the wire */
+	uint8_t port;       /* frame to send: index into dp.ports */
+	uint8_t listener;   /* index into dp.listeners */
+	uint8_t faulty;     /* sip_scan() said SIP_FAULTY */
+	struct dp_note note;
+	struct sip_msg sip;
+};
+
+static inline struct dp_msg *dp_msg(struct rte_mbuf *m)
+{
+	return rte_mbuf_to_priv(m);
+}
+
+/* Frames of one port that wait for the end of the burst. */
+struct dp_tx {
+	struct rte_mbuf *frames[DP_TX_FRAMES];
+	uint16_t end[DP_TX_FRAMES]; /* enum st_end of each once it is sent */
+	uint16_t n;
+	uint16_t queue;         /* our queue, where we hold one; start */
+	struct rte_ring *relay; /* else the ring to the holder; start */
+};
+
+/* A queue that this worker polls. Written at start. */
+struct dp_rx {
+	const struct net_port *port;
+	uint16_t queue;
+};
+
+/* Messages of one other worker that wait for the end of the burst. */
+struct dp_out {
+	struct rte_mbuf *msgs[LIMIT_BURST];
+	uint32_t n;
+	struct rte_ring *ring; /* its inbox for us; start */
+};
+
+struct dp_worker {
+	/* start */
+	struct dp *dp;
+	struct lb_worker *lb;
+	struct st_lane *lane;
+	struct rte_mempool *pool;
+	struct rte_ring *up;                   /* to control */
+	struct rte_ring *down;                 /* from control */
+	struct rte_ring *inbox[LIMIT_WORKERS]; /* messages that others received for us */
+	struct rte_ring *relay[LIMIT_WORKERS]; /* frames that others send through our queues */
+	struct dp_rx rx[LIMIT_PORTS];
+	uint32_t index, n_rx, n_inbox;         /* n_inbox: rings in inbox and in relay */
+	int core, numa;
+	enum sip_simd simd;
+
+	/* control wo, worker ro: one load a burst */
+	struct lb_snapshot *policy __rte_cache_aligned;
+
+	/* worker wo, control ro */
+	uint64_t loops __rte_cache_aligned;
+	uint64_t busy_ns, idle_ns;
+	uint64_t heartbeat; /* ns */
+
+	/* worker only */
+	uint64_t now __rte_cache_aligned; /* ns, one clock read a turn */
+	uint64_t twin_tat;                /* ns; rate of what goes to the kernel */
+	uint32_t idle_turns;
+	struct dp_out out[LIMIT_WORKERS];
+	struct dp_tx tx[LIMIT_PORTS];
+};
+
+struct dp_retired;
+
+struct dp {
+	/* start */
+	struct dp_worker *workers[LIMIT_WORKERS];
+	struct rte_mempool *pools[LIMIT_WORKERS];
+	struct net_port ports[LIMIT_PORTS];
+	struct dp_listener listeners[LIMIT_LISTENERS];
+	uint32_t n_workers, n_ports, n_listeners;
+	uint32_t holder[LIMIT_PORTS]; /* worker with queue 0 of the port; queue q is worker (holder + q) mod n */
+	bool adaptive;
+	struct net_eal_args *eal;
+
+	/* control wo, workers ro */
+	struct net_hops *hops;
+	bool stop;
+
+	/* control only */
+	struct rte_rcu_qsbr *qsbr;
+	struct dp_retired *retired; /* oldest first */
+};
+
+/* ---- worker.c: the loop, the rings, the ports ---- */
+
+/* The loop of one worker until dp.stop. Launched on its lcore with the worker as argument. */
+int dp_worker_run(void *worker);
+
+/*
+ * Puts frame m, ready for port `port`, in line for transmission. It ends in `end` once it is sent, here or by
+ * the holder of the port, else in a counted drop. Takes over m.
+ */
+void dp_transmit(struct dp_worker *w, struct rte_mbuf *m, uint32_t port, enum st_end end);
+
+/* Gives m with its note to control. False: no room; m is still the caller's. */
+bool dp_up(struct dp_worker *w, struct rte_mbuf *m, enum dp_up_kind kind);
+
+/* Ends message m without an answer: counts `end`, frees m. */
+static inline void dp_end(struct dp_worker *w, struct rte_mbuf *m, enum st_end end)
+{
+	st_inc(w->lane, end);
+	rte_pktmbuf_free(m);
+}
+
+/* ---- pipeline.c ---- */
+
+/* Stage 1: n <= LIMIT_BURST frames of `port`. Own messages go to own[] and their number is returned. */
+uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte_mbuf **frames, uint32_t n,
+		    struct rte_mbuf **own);
+
+/* Stages 2 and 3: decides and carries out n <= LIMIT_BURST messages that this worker owns. */
+void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n);
+
+/* ---- query.c ---- */
+
+/* A message on its way through stages 2 and 3. Lives on the stack of its worker. */
+struct dp_ctx {
+	struct rte_mbuf *m;
+	struct dp_msg *msg;
+	struct sip_fields f;
+	enum sip_fault fault;
+	uint8_t pop;            /* Route values of ours to take away */
+	uint8_t strict;         /* the Request-URI is ours, placed there by a strict router (RFC 3261 16.4) */
+	uint8_t routed;         /* Route values are left after `pop` (and the one that `strict` uses up) */
+	struct sip_span route;  /* the next of them */
+	uint8_t route_lr;       /* its URI has the lr parameter */
+	struct sip_span last;   /* strict: value of the last Route */
+	uint16_t values;        /* Route values altogether */
+	char number[64];        /* Request-URI user without visual separators */
+	struct lb_query q;
+};
+
+/*
+ * Makes the query of c->msg in c->q, and what act.c needs beside it. False: the message must be dropped,
+ * *end says why.
+ */
+bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c, enum st_end *end);
+
+/* The listener that host and port (0: none written) name, as address or as advertised; -1 none. */
+int dp_listener_named(const struct dp *dp, struct str host, uint16_t port);
+
+/* ---- act.c ---- */
+
+/* Carries out one action for c; takes over c->m with the message's own action. */
+void dp_act(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act);
+
+/* Sends the SIP message in m from `listener` to dst. gateway: its slot, or LB_NONE. Takes over m. */
+void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const struct addr *dst, uint16_t gateway,
+	     enum st_end end);
+
+#endif
