@@ -49,7 +49,7 @@ struct dp_plan {
 	uint64_t pin_ns;       /* see struct lb_worker_spec */
 	uint64_t ringing_ns;
 	struct lb_words *words; /* control's, outlives the dataplane */
-	struct st_lanes *stats; /* lanes 0..n_workers-1 are the workers' */
+	struct st_table *stats; /* lanes 0..n_workers-1 are the workers' */
 };
 
 struct dp;

@@ -123,15 +123,16 @@ uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte
 		    struct rte_mbuf **own)
 {
 	const struct lb_key *key = lb_snapshot_key(w->policy);
+	struct net_pkt pkts[LIMIT_BURST];
 	uint32_t n_own = 0;
 
 	st_add(w->lane, ST_RX_FRAMES, n);
-	for (uint32_t i = 0; i < n; i++)
-		rte_prefetch0(dp_msg(frames[i]));
-	net_decode(port, frames, n);
+	net_decode(port, frames, n, pkts);
 	for (uint32_t i = 0; i < n; i++) {
-		int owner = admit_frame(w, port, frames[i]) ? find_owner(w, key, frames[i]) : -1;
+		int owner;
 
+		dp_msg(frames[i])->pkt = pkts[i];
+		owner = admit_frame(w, port, frames[i]) ? find_owner(w, key, frames[i]) : -1;
 		if (owner < 0)
 			continue;
 		if ((uint32_t)owner == w->index)

@@ -238,6 +238,12 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
  */
 int lb_branch_loop(struct str branch, uint32_t *loop);
 
+/*
+ * Gives a reply of the caller's own making (one that lb_input() did not ask for) its To tag, in act->to_tag, so
+ * that the ACK to it is absorbed. Any.
+ */
+void lb_reply_tag(const struct lb_snapshot *s, const struct lb_query *q, struct lb_act *act);
+
 /* The key (lb_spec.hash_key) with which call_hash, from_hash and the others of a query are made. Any. */
 const struct lb_key *lb_snapshot_key(const struct lb_snapshot *s);
 

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Message -> query: what the policy must know of a scanned message, as numbers and slices, and what act.c
+ * needs beside it. Looks only; changes nothing. Runs on the worker that owns the message.
+ * Must stay true: a query never depends on which worker or node makes it, so that retransmissions, CANCEL
+ * and ACK get the same identity everywhere.
+ */
+#include <rte_hash_crc.h>
+
+#include "dataplane/worker.h"
+
+static const struct str cookie = { "z9hG4bK", 7 }; /* RFC 3261 8.1.1.7 */
+
+int dp_listener_named(const struct dp *dp, struct str host, uint16_t port)
+{
+	struct addr a;
+	bool literal = sip_host_addr(host, port ? port : DP_SIP_PORT, &a);
+
+	for (uint32_t i = 0; i < dp->n_listeners; i++) {
+		const struct dp_listener *l = &dp->listeners[i];
+
+		if (literal && addr_eq(&l->addr, &a))
+			return (int)i;
+		if (str_eq_nocase(l->host, host) && l->show_port == (port ? port : DP_SIP_PORT))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* Where responses to a request with this top Via go: RFC 3261 18.2.2 and RFC 3581 4; maddr is not followed. */
+static struct addr reply_address(const struct sip_via *via, const struct addr *src)
+{
+	struct addr to = *src;
+
+	if (!via->has_rport)
+		to.port = via->port ? via->port : DP_SIP_PORT;
+	return to;
+}
+
+/* Where a response goes according to the Via that is on top once ours is gone. port 0: nowhere. */
+static struct addr via_address(const struct sip_msg *m, const struct sip_via *via)
+{
+	struct sip_span host = via->received.off ? via->received : via->host;
+	uint16_t port = via->rport_port ? via->rport_port : via->port;
+	struct addr to = { 0 };
+
+	if (!sip_host_addr(sip_str(m, host), port ? port : DP_SIP_PORT, &to))
+		to.port = 0;
+	return to;
+}
+
+/*
+ * What makes a transaction the same one: the branch and who made it, or for a client of RFC 2543 the list of
+ * RFC 3261 17.2.3 without the method, and without the To tag, which its ACK has and its INVITE has not.
+ */
+static uint64_t via_identity(const struct lb_key *key, const struct dp_ctx *c)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	const struct sip_via *via = &c->f.via;
+	struct str branch = sip_str(m, via->branch);
+
+	if (branch.n > cookie.n && str_eq_nocase((struct str){ branch.p, cookie.n }, cookie)) {
+		uint64_t sent_by = rte_hash_crc(m->base + via->host.off, via->host.len, via->port);
+
+		return lb_hash_more(key, sent_by, branch.p, branch.n);
+	}
+	return lb_hash_more(key, c->q.call_hash ^ c->q.from_hash ^ c->f.cseq.number, m->base + via->value.off,
+			    via->value.len) ^
+	       lb_hash_more(key, c->q.call_hash, m->base + m->uri.off, m->uri.len);
+}
+
+/* RFC 5393 4.2.1: what must have changed when a request comes by again and is no loop. Needs no key. */
+static uint32_t loop_part(const struct dp_ctx *c)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	uint32_t h = rte_hash_crc_8byte(c->q.call_hash ^ c->q.from_hash, c->f.cseq.number);
+
+	h = rte_hash_crc(m->base + m->uri.off, m->uri.len, h);
+	for (uint8_t r = m->first[SIP_HDR_ROUTE]; r != SIP_NO_ROW; r = m->row[r].next)
+		h = rte_hash_crc(m->base + m->row[r].value, (uint32_t)(m->row[r].end - m->row[r].value), h);
+	return h;
+}
+
+/* True if a Via of this request was put there by us when it looked exactly as it does now. */
+static bool is_loop(const struct dp *dp, const struct lb_snapshot *policy, const struct dp_ctx *c)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
+	struct sip_span value;
+	struct sip_via via;
+	uint32_t loop;
+
+	while (sip_list_next(m, &it, &value) == SIP_NEXT_VALUE) {
+		if (!sip_via_parse(m, value, &via) || dp_listener_named(dp, sip_str(m, via.host), via.port) < 0)
+			continue;
+		if (lb_branch_loop(sip_str(m, via.branch), &loop) && loop == c->q.loop_hash)
+			return true;
+	}
+	return false;
+}
+
+/* RFC 3966 3: "-", ".", "(" and ")" are for the eye only. Anything but a telephone number stays as it is. */
+static struct str bare_number(const struct sip_msg *m, struct sip_span user, char out[64])
+{
+	struct str s = sip_str(m, user);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s.n; i++) {
+		char ch = s.p[i];
+
+		if (ch == ';')
+			break;
+		if (ch == '-' || ch == '.' || ch == '(' || ch == ')')
+			continue;
+		if ((ch < '0' || ch > '9') && ch != '+')
+			return s;
+		if (n == 64)
+			return s;
+		out[n++] = ch;
+	}
+	return (struct str){ out, n };
+}
+
+/* A URI of ours as Record-Route carries it: names a listener and has lr. */
+static bool is_our_route(const struct dp *dp, const struct sip_msg *m, const struct sip_uri *uri)
+{
+	return uri->lr && uri->host.off && dp_listener_named(dp, sip_str(m, uri->host), uri->port) >= 0;
+}
+
+/*
+ * Walks the Route set: how many values in front are ours, the token in them, and what comes next.
+ * At most two are ours: one for each side (RFC 5658).
+ */
+static bool walk_routes(const struct dp *dp, struct dp_ctx *c, struct sip_uri *next)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	struct sip_list it = sip_list_start(m, SIP_HDR_ROUTE);
+	struct sip_party party;
+	struct sip_span value;
+	struct sip_uri uri;
+	enum sip_next r;
+
+	while ((r = sip_list_next(m, &it, &value)) == SIP_NEXT_VALUE) {
+		if (!sip_party_parse(m, value, &party) || !sip_uri_parse(m, party.uri, &uri))
+			return false;
+		c->values++;
+		c->last = party.uri;
+		if (c->values == c->pop + 1 && c->pop < 2 && is_our_route(dp, m, &uri)) {
+			c->pop++;
+			if (!c->q.token.n)
+				c->q.token = sip_str(m, uri.user);
+		} else if (c->values == c->pop + 1) {
+			c->route = party.uri;
+			c->route_lr = uri.lr;
+			*next = uri;
+		}
+	}
+	return r == SIP_NEXT_END;
+}
+
+/* RFC 3261 16.4: a strict router moved our Record-Route URI into the Request-URI and the target to the end. */
+static void undo_strict_route(const struct dp *dp, struct dp_ctx *c, struct sip_uri *next)
+{
+	const struct sip_msg *m = &c->msg->sip;
+
+	if (c->pop || !c->values || !is_our_route(dp, m, &c->f.uri))
+		return;
+	c->strict = 1;
+	c->q.token = sip_str(m, c->f.uri.user);
+	if (!sip_uri_parse(m, c->last, &c->f.uri)) {
+		c->fault = SIP_FAULT_ROUTE;
+		return;
+	}
+	if (c->values == 1) {
+		c->route = (struct sip_span){ 0 };
+		*next = c->f.uri;
+	}
+}
+
+static void find_next(struct dp_ctx *c, const struct sip_uri *next)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	const struct sip_uri *uri = c->route.off ? next : &c->f.uri;
+	struct sip_span host = uri->maddr.off ? uri->maddr : uri->host;
+
+	if (!host.off || !sip_host_addr(sip_str(m, host), uri->port ? uri->port : DP_SIP_PORT, &c->q.next))
+		c->q.next.port = 0;
+}
+
+static void query_target(const struct dp *dp, struct dp_ctx *c)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	struct sip_uri next = { 0 };
+
+	if (m->first[SIP_HDR_ROUTE] != SIP_NO_ROW && !walk_routes(dp, c, &next)) {
+		c->fault = SIP_FAULT_ROUTE;
+		return;
+	}
+	undo_strict_route(dp, c, &next);
+	find_next(c, &next);
+	c->q.number = bare_number(m, c->f.uri.user, c->number);
+	c->q.host = sip_str(m, c->f.uri.host);
+	c->q.to_us = !c->route.off && !c->strict && c->f.uri.host.off && !c->f.uri.user.off &&
+		     dp_listener_named(dp, c->q.host, c->f.uri.port) >= 0;
+}
+
+static void query_request(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c)
+{
+	const struct lb_key *key = lb_snapshot_key(policy);
+	struct lb_query *q = &c->q;
+
+	q->method = c->msg->sip.method;
+	q->reply_to = reply_address(&c->f.via, &q->src);
+	if (c->fault == SIP_FAULT_NONE)
+		query_target(dp, c);
+	q->fault = sip_fault_status(c->fault);
+	q->fault_reason = sip_fault_reason(c->fault).p;
+	q->via_hash = via_identity(key, c);
+	if (q->fault)
+		return;
+	q->loop_hash = loop_part(c);
+	q->looped = !q->has_to_tag && is_loop(dp, policy, c);
+}
+
+/* False: not a response that we can place; *end says why. */
+static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *end)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
+	struct lb_query *q = &c->q;
+	struct sip_span value;
+	struct sip_via below;
+
+	*end = ST_DROP_BAD_RESPONSE;
+	if (c->fault != SIP_FAULT_NONE)
+		return false;
+	q->method = c->f.cseq.method;
+	q->status = m->status;
+	if (dp_listener_named(dp, sip_str(m, c->f.via.host), c->f.via.port) >= 0)
+		q->branch = sip_str(m, c->f.via.branch);
+	sip_list_next(m, &it, &value);
+	switch (sip_list_next(m, &it, &value)) {
+	case SIP_NEXT_VALUE:
+		if (!sip_via_parse(m, value, &below))
+			return false;
+		q->via_to = via_address(m, &below);
+		break;
+	case SIP_NEXT_END:
+		break;
+	case SIP_NEXT_BAD:
+		return false;
+	}
+	return true;
+}
+
+bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c, enum st_end *end)
+{
+	const struct lb_key *key = lb_snapshot_key(policy);
+	const struct sip_msg *m = &c->msg->sip;
+	struct lb_query *q = &c->q;
+
+	*q = (struct lb_query){
+		.request = m->is_request,
+		.listener = c->msg->listener,
+		.src = c->msg->pkt.src,
+		.call_hash = c->msg->call_hash,
+	};
+	c->pop = c->strict = c->route_lr = 0;
+	c->values = 0;
+	c->route = c->last = (struct sip_span){ 0 };
+	if (c->msg->faulty) {
+		c->fault = (enum sip_fault)m->fault;
+		memset(&c->f, 0, sizeof(c->f));
+		sip_via_top(m, &c->f.via);
+	} else {
+		c->fault = sip_check(m, &c->f);
+	}
+	if (c->f.from.tag.off) {
+		struct str tag = sip_str(m, c->f.from.tag);
+
+		q->from_hash = lb_hash(key, tag.p, tag.n);
+	}
+	q->has_to_tag = c->f.to.tag.off != 0;
+	q->to_tag = sip_str(m, c->f.to.tag);
+	if (!m->is_request)
+		return query_response(dp, c, end);
+	query_request(dp, policy, c);
+	return true;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The loop of a worker: polls its ports and rings, runs the pipeline over each burst, sends, reports that it
+ * holds no table any more. Runs on the worker's lcore.
+ * Must stay true: at the end of every turn nothing waits in out[] or tx[], and no pointer into a snapshot is
+ * kept; a full ring or queue costs messages, counted, never time.
+ */
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_pause.h>
+
+#include "dataplane/worker.h"
+
+#define NAP_AFTER 64      /* idle turns before the first nap */
+#define NAP_MIN_NS 20000
+#define NAP_MAX_NS 200000 /* longest that a message waits for a napping worker */
+#define TX_TRIES 4        /* times that a full queue is offered the rest of a burst */
+
+void dp_transmit(struct dp_worker *w, struct rte_mbuf *m, uint32_t port, enum st_end end)
+{
+	struct dp_tx *tx = &w->tx[port];
+
+	if (tx->n == DP_TX_FRAMES) {
+		dp_end(w, m, ST_DROP_TX_FULL);
+		return;
+	}
+	tx->end[tx->n] = (uint16_t)end;
+	tx->frames[tx->n++] = m;
+}
+
+bool dp_up(struct dp_worker *w, struct rte_mbuf *m, enum dp_up_kind kind)
+{
+	dp_msg(m)->note.kind = (uint8_t)kind;
+	return rte_ring_sp_enqueue(w->up, m) == 0;
+}
+
+static void send_own(struct dp_worker *w, const struct net_port *port, struct dp_tx *tx)
+{
+	uint16_t sent = 0;
+
+	for (unsigned i = 0; i < TX_TRIES && sent < tx->n; i++)
+		sent += rte_eth_tx_burst(port->id, tx->queue, tx->frames + sent, tx->n - sent);
+	for (uint16_t i = 0; i < sent; i++)
+		st_inc(w->lane, tx->end[i]);
+	st_add(w->lane, ST_TX_FRAMES, sent);
+	for (uint16_t i = sent; i < tx->n; i++)
+		dp_end(w, tx->frames[i], ST_DROP_TX_FULL);
+}
+
+static void send_by_holder(struct dp_worker *w, uint32_t port, struct dp_tx *tx)
+{
+	uint32_t sent;
+
+	for (uint16_t i = 0; i < tx->n; i++) {
+		dp_msg(tx->frames[i])->end = tx->end[i];
+		dp_msg(tx->frames[i])->port = (uint8_t)port;
+	}
+	sent = rte_ring_sp_enqueue_burst(tx->relay, (void **)tx->frames, tx->n, NULL);
+	st_add(w->lane, ST_TX_RING_OUT, sent);
+	for (uint32_t i = sent; i < tx->n; i++)
+		dp_end(w, tx->frames[i], ST_DROP_TX_RING_FULL);
+}
+
+static void flush_tx(struct dp_worker *w)
+{
+	for (uint32_t p = 0; p < w->dp->n_ports; p++) {
+		struct dp_tx *tx = &w->tx[p];
+
+		if (!tx->n)
+			continue;
+		if (tx->relay)
+			send_by_holder(w, p, tx);
+		else
+			send_own(w, &w->dp->ports[p], tx);
+		tx->n = 0;
+	}
+}
+
+static void flush_out(struct dp_worker *w)
+{
+	for (uint32_t i = 0; i < w->dp->n_workers; i++) {
+		struct dp_out *out = &w->out[i];
+		uint32_t sent;
+
+		if (!out->n)
+			continue;
+		sent = rte_ring_sp_enqueue_burst(out->ring, (void **)out->msgs, out->n, NULL);
+		st_add(w->lane, ST_HANDOFF_OUT, sent);
+		for (uint32_t k = sent; k < out->n; k++)
+			dp_end(w, out->msgs[k], ST_DROP_RING_FULL);
+		out->n = 0;
+	}
+}
+
+static uint32_t poll_ports(struct dp_worker *w)
+{
+	struct rte_mbuf *frames[LIMIT_BURST], *own[LIMIT_BURST];
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < w->n_rx; i++) {
+		uint32_t n = rte_eth_rx_burst(w->rx[i].port->id, w->rx[i].queue, frames, LIMIT_BURST);
+
+		if (!n)
+			continue;
+		total += n;
+		dp_process(w, own, dp_receive(w, w->rx[i].port, frames, n, own));
+		flush_out(w);
+		flush_tx(w);
+	}
+	return total;
+}
+
+static uint32_t poll_inboxes(struct dp_worker *w)
+{
+	struct rte_mbuf *msgs[LIMIT_BURST];
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < w->n_inbox; i++) {
+		uint32_t n = rte_ring_sc_dequeue_burst(w->inbox[i], (void **)msgs, LIMIT_BURST, NULL);
+
+		if (!n)
+			continue;
+		total += n;
+		st_add(w->lane, ST_HANDOFF_IN, n);
+		dp_process(w, msgs, n);
+		flush_tx(w);
+	}
+	return total;
+}
+
+static uint32_t poll_relays(struct dp_worker *w)
+{
+	struct rte_mbuf *frames[LIMIT_BURST];
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < w->n_inbox; i++) {
+		uint32_t n = rte_ring_sc_dequeue_burst(w->relay[i], (void **)frames, LIMIT_BURST, NULL);
+
+		if (!n)
+			continue;
+		total += n;
+		st_add(w->lane, ST_TX_RING_IN, n);
+		for (uint32_t k = 0; k < n; k++)
+			dp_transmit(w, frames[k], dp_msg(frames[k])->port, (enum st_end)dp_msg(frames[k])->end);
+		flush_tx(w);
+	}
+	return total;
+}
+
+static uint32_t poll_control(struct dp_worker *w)
+{
+	struct rte_mbuf *items[LIMIT_BURST];
+	uint32_t n = rte_ring_sc_dequeue_burst(w->down, (void **)items, LIMIT_BURST, NULL);
+
+	st_add(w->lane, ST_INJECTED, n);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct dp_note note = dp_msg(items[i])->note;
+
+		if (note.kind == DP_DOWN_MESSAGE)
+			dp_send(w, items[i], note.listener, &note.dst, LB_NONE, ST_SENT_PROBE);
+		else if (net_vlan_push(&w->dp->ports[note.port], items[i]))
+			dp_end(w, items[i], ST_DROP_TOO_LONG);
+		else
+			dp_transmit(w, items[i], note.port, ST_SENT_TWIN);
+	}
+	if (n)
+		flush_tx(w);
+	return n;
+}
+
+/* One turn of the loop. Returns how much it found to do. */
+static uint32_t turn(struct dp_worker *w)
+{
+	uint32_t n = 0;
+
+	if (__atomic_load_n(&w->dp->hops, __ATOMIC_ACQUIRE)) {
+		n += poll_control(w);
+		if (w->policy_now) {
+			n += poll_ports(w);
+			n += poll_inboxes(w);
+		}
+	}
+	return n + poll_relays(w);
+}
+
+/* Sleeps with the tables let go, longer the longer nothing came. */
+static void nap(struct dp_worker *w)
+{
+	uint32_t ns = NAP_MIN_NS * (w->idle_turns - NAP_AFTER + 1);
+	struct timespec t = { .tv_nsec = ns > NAP_MAX_NS ? NAP_MAX_NS : ns };
+
+	rte_rcu_qsbr_thread_offline(w->dp->qsbr, w->index);
+	nanosleep(&t, NULL);
+	rte_rcu_qsbr_thread_online(w->dp->qsbr, w->index);
+	st_inc(w->lane, ST_NAPS);
+}
+
+static void account(struct dp_worker *w, uint64_t cycles, bool busy)
+{
+	st_add(w->lane, busy ? ST_CYCLES_BUSY : ST_CYCLES_IDLE, cycles);
+	__atomic_store_n(&w->heartbeat, w->now, __ATOMIC_RELAXED);
+}
+
+int dp_worker_run(void *worker)
+{
+	struct dp_worker *w = worker;
+	uint64_t before = rte_rdtsc();
+
+	rte_rcu_qsbr_thread_register(w->dp->qsbr, w->index);
+	rte_rcu_qsbr_thread_online(w->dp->qsbr, w->index);
+	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
+		uint64_t cycles = rte_rdtsc();
+		uint32_t n;
+
+		w->now = dp_cycles_ns(cycles);
+		w->policy_now = __atomic_load_n(&w->policy, __ATOMIC_ACQUIRE);
+		n = turn(w);
+		rte_rcu_qsbr_quiescent(w->dp->qsbr, w->index);
+		w->idle_turns = n ? 0 : w->idle_turns + (w->idle_turns < NAP_AFTER + NAP_MAX_NS / NAP_MIN_NS);
+		if (w->dp->adaptive && w->idle_turns > NAP_AFTER)
+			nap(w);
+		account(w, cycles - before, w->busy);
+		w->busy = n != 0;
+		before = cycles;
+	}
+	rte_rcu_qsbr_thread_offline(w->dp->qsbr, w->index);
+	rte_rcu_qsbr_thread_unregister(w->dp->qsbr, w->index);
+	return 0;
+}
