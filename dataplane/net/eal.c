@@ -6,6 +6,7 @@
 #include "dataplane/net/net.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -74,5 +75,9 @@ int net_eal_start(struct net_eal_args *args)
 
 void net_eal_stop(void)
 {
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
 	rte_eal_cleanup();
+	rmdir(dir); /* EAL leaves one per process behind; nothing is in it */
 }

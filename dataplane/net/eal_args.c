@@ -144,7 +144,6 @@ static void add_prefix(const struct net_eal_plan *plan, struct net_eal_args *out
 	for (size_t i = 0; i < n; i++)
 		node[i] = isalnum((unsigned char)plan->node[i]) || strchr("._-", plan->node[i]) ? plan->node[i] : '_';
 	node[n] = 0;
-	add(out, "--file-prefix");
 	add(out, "weir-%s-%u", node, plan->pid);
 }
 
@@ -161,13 +160,16 @@ int net_eal_args(const struct net_eal_plan *plan, struct net_eal_args *out)
 	add_lcores(plan, out);
 	add(out, "--main-lcore");
 	add(out, "0");
-	add(out, "--in-memory");
+	add(out, "--file-prefix");
 	add_prefix(plan, out);
 	add(out, "--no-telemetry");
 	add(out, "--log-level");
 	add(out, "warning");
-	if (plan->huge != NET_HUGE_ON) {
-		add(out, "--no-huge");
+	if (plan->huge == NET_HUGE_ON) {
+		add(out, "--in-memory");
+	} else {
+		add(out, "--no-huge"); /* EAL refuses it together with --in-memory; this is the same effect */
+		add(out, "--no-shconf");
 		add(out, "-m");
 		add(out, "%u", mb);
 	}
