@@ -38,10 +38,14 @@ struct conf_ref {
 	uint32_t index;   /* of the thing, CONF_NONE if name is NULL */
 };
 
+struct conf_cores {
+	uint32_t n;    /* 0: control chooses */
+	uint16_t *cpu; /* CPU numbers, ascending, each once */
+};
+
 struct conf_workers {
-	uint32_t count;   /* 1..LIMIT_WORKERS */
-	uint32_t n_cores; /* 0: control chooses */
-	uint16_t *cores;  /* CPU numbers, ascending, each once */
+	uint32_t count; /* 1..LIMIT_WORKERS; with poll busy and cores given, no more than cores.n */
+	struct conf_cores cores;
 	enum conf_poll poll;
 };
 
