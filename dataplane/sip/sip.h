@@ -24,9 +24,11 @@ struct sip_span {
 
 enum sip_hdr {
 	SIP_HDR_OTHER, /* known by number only, never recorded */
-#define HEADER(name, text, compact) SIP_HDR_##name,
+#define HEADER(name, text, last) SIP_HDR_##name,
+#define COMPACT(name, letter)
 #include "dataplane/sip/headers.def"
 #undef HEADER
+#undef COMPACT
 	SIP_HDR_COUNT
 };
 
@@ -51,7 +53,7 @@ enum sip_verdict {
 /* One row of a known header. Continuation lines (RFC 3261 7.3.1) belong to their row. */
 struct sip_row {
 	uint16_t off;   /* first byte of the name */
-	uint16_t value; /* first byte after the colon and the white space that follows it */
+	uint16_t value; /* first byte after the colon */
 	uint16_t end;   /* the CR that ends the row; the next row begins at end + 2 if verdict is SIP_OK */
 	uint8_t id;     /* enum sip_hdr */
 	uint8_t next;   /* next row with the same id, or SIP_NO_ROW */
@@ -292,10 +294,11 @@ unsigned sip_edits_pop(const struct sip_msg *m, enum sip_hdr id, unsigned n, str
  * Add the changes that note in the top Via where a request came from (RFC 3261 18.2.1, RFC 3581 4):
  * rport gets the source port (a value that is there already is overwritten); received is set if there is
  * rport or sent-by is not the source's address, and a received that came in never stays.
- * via: m's top Via. src: source address and port. text: the caller's, must live until sip_apply.
+ * via: m's top Via. src: source address and port (where the request came from). text: the caller's, must live
+ * until sip_apply.
  */
-void sip_edits_received(const struct sip_via *via, const struct addr *src, char text[SIP_RECEIVED_TEXT],
-			struct sip_edits *list);
+void sip_edits_received(const struct sip_msg *m, const struct sip_via *via, const struct addr *src,
+			char text[SIP_RECEIVED_TEXT], struct sip_edits *list);
 
 /*
  * Copy m with the changes to out (must not overlap m). Bytes written; 0 if cap is too small, or the list

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Changes to a message as a short sorted list, applied once by copy.
+ * Must stay true: edits never overlap, and at one offset all insertions come before the deletion.
+ */
+#include "dataplane/sip/edit.h"
+#include "dataplane/sip/chars.h"
+
+void sip_edits_add(struct sip_edits *list, uint32_t off, uint32_t del, struct str text)
+{
+	uint32_t at = list->n;
+
+	if (at == LIMIT_EDITS || off + del > UINT16_MAX) {
+		list->failed = 1;
+		return;
+	}
+	while (at > 0 &&
+	       (list->e[at - 1].off > off || (del == 0 && list->e[at - 1].off == off && list->e[at - 1].del)))
+		at--;
+	if ((at > 0 && (uint32_t)list->e[at - 1].off + list->e[at - 1].del > off) ||
+	    (at < list->n && off + del > list->e[at].off)) {
+		list->failed = 1;
+		return;
+	}
+	memmove(&list->e[at + 1], &list->e[at], (list->n - at) * sizeof(list->e[0]));
+	list->e[at] = (struct sip_edit){ (uint16_t)off, (uint16_t)del, text };
+	list->n++;
+}
+
+unsigned sip_edits_pop(const struct sip_msg *m, enum sip_hdr id, unsigned n, struct sip_edits *list)
+{
+	struct sip_list it = sip_list_start(m, id);
+	unsigned taken = 0;
+
+	while (taken < n && it.row != SIP_NO_ROW) {
+		const struct sip_row *row = &m->row[it.row];
+		uint8_t here = it.row;
+		struct sip_span value;
+		unsigned in_row = 0;
+
+		while (taken + in_row < n && it.row == here) {
+			if (sip_list_next(m, &it, &value) != SIP_NEXT_VALUE)
+				return taken;
+			in_row++;
+		}
+		if (it.row ==
+		    here) /* values are left: keep the name, and the separator goes with the taken */
+			sip_edits_add(list, row->value, (uint32_t)it.pos - row->value, (struct str){ 0 });
+		else
+			sip_edits_add(list, row->off, (uint32_t)row->end + 2 - row->off, (struct str){ 0 });
+		taken += in_row;
+	}
+	return taken;
+}
+
+void sip_edits_received(const struct sip_msg *m, const struct sip_via *via, const struct addr *src,
+			char text[SIP_RECEIVED_TEXT], struct sip_edits *list)
+{
+	static const struct str rport = { ";rport=", 7 }, received = { ";received=", 10 };
+	struct addr sent_by;
+	struct str t = { text, 0 };
+	uint32_t end = (uint32_t)via->value.off + via->value.len;
+	bool note = via->has_rport;
+
+	if (via->has_rport) {
+		memcpy(text, rport.p, rport.n);
+		t.n = rport.n + sip_number_text(src->port, text + rport.n);
+		sip_edits_add(list, via->rport.off, via->rport.len, t);
+	}
+	if (!note)
+		note = !sip_host_addr(sip_str(m, via->host), 0, &sent_by) || !addr_same_ip(&sent_by, src);
+	t = (struct str){ text + t.n, 0 };
+	if (note) {
+		memcpy(text + (t.p - text), received.p, received.n);
+		t.n = received.n + sip_ip_text(src, text + (t.p - text) + received.n);
+	}
+	if (via->received_param.len)
+		sip_edits_add(list, via->received_param.off, via->received_param.len, t);
+	else if (note)
+		sip_edits_add(list, end, 0, t);
+}
+
+void sip_put_edited(struct sip_out *out, const char *b, uint32_t from, uint32_t to,
+		    const struct sip_edits *list)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		const struct sip_edit *e = &list->e[i];
+
+		if (e->off < from || e->off > to)
+			continue;
+		sip_put(out, b + from, e->off - from);
+		sip_put_str(out, e->text);
+		from = (uint32_t)e->off + e->del;
+	}
+	if (from < to)
+		sip_put(out, b + from, to - from);
+}
+
+uint32_t sip_apply(const struct sip_msg *m, const struct sip_edits *list, char *out, uint32_t cap)
+{
+	struct sip_out o = { .p = out, .cap = cap };
+	const struct sip_edit *last = list->n ? &list->e[list->n - 1] : NULL;
+
+	if (list->failed || (last && (uint32_t)last->off + last->del > m->len))
+		return 0;
+	sip_put_edited(&o, m->base, 0, m->len, list);
+	return o.full ? 0 : o.n;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Walk over the values of a header: its rows in order, and the comma list inside each (RFC 3261 7.3.1).
+ * Must stay true: a comma in a quoted string or in < > does not separate.
+ */
+#include "dataplane/sip/chars.h"
+
+struct sip_list sip_list_start(const struct sip_msg *m, enum sip_hdr id)
+{
+	return (struct sip_list){ .row = m->first[id] };
+}
+
+/* The value at p ends here: a comma, or end. 0: unbalanced quote or bracket. */
+static uint32_t value_end(const char *b, uint32_t p, uint32_t end)
+{
+	while (p < end) {
+		if (b[p] == ',')
+			return p;
+		if (b[p] == '"') {
+			p = sip_quoted_end(b, p, end);
+			if (!p)
+				return 0;
+		} else if (b[p] == '<') {
+			const char *close = memchr(b + p, '>', end - p);
+
+			if (!close)
+				return 0;
+			p = (uint32_t)(close - b) + 1;
+		} else {
+			p++;
+		}
+	}
+	return end;
+}
+
+enum sip_next sip_list_next(const struct sip_msg *m, struct sip_list *it, struct sip_span *value)
+{
+	const struct sip_row *row;
+	struct sip_span span;
+	uint32_t p, end;
+
+	if (it->row == SIP_NO_ROW)
+		return SIP_NEXT_END;
+	row = &m->row[it->row];
+	p = it->pos ? it->pos : row->value;
+	end = row->end;
+	if (memchr(m->base + p, ',', end - p))
+		end = value_end(m->base, p, end);
+	span = end ? sip_trim(m->base, p, end) : (struct sip_span){ 0 };
+	if (span.len == 0) {
+		it->row = SIP_NO_ROW;
+		return SIP_NEXT_BAD;
+	}
+	if (end < row->end) {
+		it->pos = (uint16_t)(end + 1);
+	} else {
+		it->row = row->next;
+		it->pos = 0;
+	}
+	*value = span;
+	return SIP_NEXT_VALUE;
+}

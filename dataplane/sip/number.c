@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The plain fields: Call-ID, CSeq, and headers that are one number (RFC 3261 20.8, 20.14, 20.16, 20.22).
+ * Numbers saturate: a value too large to hold is too large, never small again.
+ */
+#include "dataplane/sip/chars.h"
+
+/* The first row's value without white space around; absent if there is no such row or it is empty. */
+static struct sip_span only_value(const struct sip_msg *m, enum sip_hdr id)
+{
+	const struct sip_row *row;
+	struct sip_span value;
+
+	if (m->first[id] == SIP_NO_ROW)
+		return (struct sip_span){ 0 };
+	row = &m->row[m->first[id]];
+	value = sip_trim(m->base, row->value, row->end);
+	return value.len ? value : (struct sip_span){ 0 };
+}
+
+struct sip_span sip_call_id(const struct sip_msg *m)
+{
+	return only_value(m, SIP_HDR_CALL_ID);
+}
+
+bool sip_cseq_parse(const struct sip_msg *m, struct sip_cseq *cseq)
+{
+	const char *b = m->base;
+	struct sip_span value = only_value(m, SIP_HDR_CSEQ);
+	uint32_t end = (uint32_t)value.off + value.len, digits, method;
+	struct str token;
+
+	memset(cseq, 0, sizeof(*cseq));
+	digits = sip_skip(b, value.off, end, SIP_C_DIGIT);
+	method = sip_skip(b, digits, end, SIP_C_WS);
+	if (method == digits || method == end || sip_skip(b, method, end, SIP_C_TOKEN) != end ||
+	    !sip_decimal(b, sip_span(value.off, digits), &cseq->number) || cseq->number > INT32_MAX)
+		return false;
+	cseq->method_text = sip_span(method, end);
+	token = sip_str(m, cseq->method_text);
+	if (m->is_request && str_eq(token, sip_str(m, m->method_text)))
+		cseq->method = m->method;
+	else
+		cseq->method = (uint8_t)sip_method(token);
+	return true;
+}
+
+bool sip_number_parse(const struct sip_msg *m, enum sip_hdr id, struct sip_number *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (m->first[id] == SIP_NO_ROW)
+		return true;
+	out->present = 1;
+	out->text = only_value(m, id);
+	return sip_decimal(m->base, out->text, &out->value);
+}

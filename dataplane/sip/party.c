@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Address headers: From, To, Contact, Route, Record-Route as name-addr or addr-spec (RFC 3261 20.10, 25.1).
+ * In the form without < > everything after the first ';' belongs to the header, not to the URI.
+ */
+#include "dataplane/sip/chars.h"
+
+/* Where the '<' of a name-addr is; end for the form without; 0 for neither. */
+static uint32_t find_bracket(const char *b, uint32_t p, uint32_t end)
+{
+	if (p < end && b[p] == '"') {
+		p = sip_quoted_end(b, p, end);
+		if (!p)
+			return 0;
+		p = sip_skip(b, p, end, SIP_C_WS);
+		return p < end && b[p] == '<' ? p : 0;
+	}
+	for (; p < end; p++) {
+		switch (b[p]) {
+		case '<':
+			return p;
+		case ':':
+			return end;
+		case ',':
+		case ';':
+		case '"':
+			return 0;
+		default:
+			break;
+		}
+	}
+	return 0;
+}
+
+/* The URI of the value [*p, end); *p is moved to the parameters behind it. */
+static bool find_uri(const char *b, uint32_t *pos, uint32_t end, struct sip_span *uri)
+{
+	uint32_t p = *pos, bracket = find_bracket(b, p, end);
+
+	if (!bracket)
+		return false;
+	if (bracket < end) {
+		const char *close = memchr(b + bracket, '>', end - bracket);
+
+		if (!close)
+			return false;
+		*pos = (uint32_t)(close - b) + 1;
+		*uri = sip_trim(b, bracket + 1, *pos - 1);
+	} else {
+		uint32_t past = p;
+
+		while (past < end && b[past] != ';' && b[past] != ',' && !sip_is(b[past], SIP_C_WS))
+			past++;
+		*pos = past;
+		*uri = sip_span(p, past);
+	}
+	return uri->len > 0;
+}
+
+bool sip_party_parse(const struct sip_msg *m, struct sip_span value, struct sip_party *party)
+{
+	const char *b = m->base;
+	uint32_t p = value.off, end = p + value.len;
+	struct sip_param param;
+	enum sip_next next;
+
+	party->tag = (struct sip_span){ 0 };
+	party->end = (uint16_t)end;
+	if (!find_uri(b, &p, end, &party->uri))
+		return false;
+	while ((next = sip_param_next(b, &p, end, false, &param)) == SIP_NEXT_VALUE) {
+		if (!SIP_IS_WORD(b, param.name, "tag"))
+			continue;
+		if (party->tag.off || param.value.len == 0)
+			return false;
+		party->tag = param.value;
+	}
+	return next == SIP_NEXT_END;
+}
+
+bool sip_party_first(const struct sip_msg *m, enum sip_hdr id, struct sip_party *party)
+{
+	struct sip_list it = sip_list_start(m, id);
+	struct sip_span value;
+
+	if (id == SIP_HDR_FROM || id == SIP_HDR_TO) {
+		const struct sip_row *row = &m->row[m->first[id]];
+
+		if (m->first[id] == SIP_NO_ROW)
+			return false;
+		value = sip_trim(m->base, row->value, row->end);
+	} else if (sip_list_next(m, &it, &value) != SIP_NEXT_VALUE) {
+		return false;
+	}
+	return sip_party_parse(m, value, party);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Turn a request into its own reply (RFC 3261 8.2.6), keeping no state. Also for requests that the scan or
+ * the check found faulty: rows are copied as they are, so what was missing stays missing. Must stay true:
+ * nothing of the request can end a line of the reply, or begin a new one.
+ */
+#include "dataplane/sip/chars.h"
+#include "dataplane/sip/edit.h"
+
+/* One row and its CRLF, unfolded where that may be needed. */
+static void put_row(struct sip_out *out, const struct sip_msg *m, const struct sip_row *row,
+		    const struct sip_edits *edits)
+{
+	uint32_t begin = out->n;
+
+	sip_put_edited(out, m->base, row->off, row->end, edits);
+	if (m->folded)
+		for (uint32_t i = begin; i < out->n; i++)
+			if (out->p[i] == '\r' || out->p[i] == '\n')
+				out->p[i] = ' ';
+	sip_put(out, "\r\n", 2);
+}
+
+static void put_vias(struct sip_out *out, const struct sip_msg *m, const struct addr *src)
+{
+	struct sip_edits edits = { 0 };
+	char text[SIP_RECEIVED_TEXT];
+	struct sip_via top;
+
+	if (sip_via_top(m, &top))
+		sip_edits_received(m, &top, src, text, &edits);
+	for (uint8_t i = m->first[SIP_HDR_VIA]; i != SIP_NO_ROW; i = m->row[i].next)
+		put_row(out, m, &m->row[i], &edits);
+}
+
+/* To, with the tag of the reply if it has none. A To that cannot be read stays as it is. */
+static void put_to(struct sip_out *out, const struct sip_msg *m, struct str tag)
+{
+	const struct sip_row *row = &m->row[m->first[SIP_HDR_TO]];
+	struct sip_edits edits = { 0 };
+	struct sip_party to;
+
+	if (m->first[SIP_HDR_TO] == SIP_NO_ROW)
+		return;
+	if (tag.n && sip_party_first(m, SIP_HDR_TO, &to) && to.tag.off == 0) {
+		sip_edits_add(&edits, to.end, 0, STR(";tag="));
+		sip_edits_add(&edits, to.end, 0, tag);
+	}
+	put_row(out, m, row, &edits);
+}
+
+static void put_first(struct sip_out *out, const struct sip_msg *m, enum sip_hdr id)
+{
+	static const struct sip_edits none;
+
+	if (m->first[id] != SIP_NO_ROW)
+		put_row(out, m, &m->row[m->first[id]], &none);
+}
+
+uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap)
+{
+	struct sip_out o = { .p = out, .cap = cap };
+	char status[10];
+
+	if (!m->is_request || m->method == METHOD_ACK || m->count[SIP_HDR_VIA] == 0)
+		return 0;
+	sip_put(&o, "SIP/2.0 ", 8);
+	sip_put(&o, status, sip_number_text(reply->status, status));
+	sip_put(&o, " ", 1);
+	sip_put_str(&o, reply->reason);
+	sip_put(&o, "\r\n", 2);
+	put_vias(&o, m, &reply->src);
+	put_first(&o, m, SIP_HDR_FROM);
+	put_to(&o, m, reply->to_tag);
+	put_first(&o, m, SIP_HDR_CALL_ID);
+	put_first(&o, m, SIP_HDR_CSEQ);
+	sip_put_str(&o, reply->extra);
+	sip_put_str(&o, STR("Content-Length: 0\r\n\r\n"));
+	return o.full ? 0 : o.n;
+}
