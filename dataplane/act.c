@@ -177,15 +177,14 @@ static void send_unresolved(struct dp_worker *w, struct rte_mbuf *m, uint32_t po
 void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const struct addr *dst, uint16_t gateway,
 	     enum st_end end)
 {
-	const struct net_hops *hops = __atomic_load_n(&w->dp->hops, __ATOMIC_ACQUIRE);
 	const struct addr *src = &w->dp->listeners[listener].addr;
 	const struct net_hop *hop;
 	struct net_hop found;
 
 	if (gateway != LB_NONE) {
-		hop = net_hop_gateway(hops, gateway);
+		hop = net_hop_gateway(w->hops, gateway);
 	} else {
-		net_hop_find(hops, dst, &found);
+		net_hop_find(w->hops, dst, &found);
 		hop = &found;
 	}
 	if (hop->state == NET_HOP_NONE || src->v6 != dst->v6) {

@@ -128,12 +128,13 @@ unsigned dp_poll_up(struct dp *dp, unsigned budget, dp_up_h *h, void *arg);
 /* Monotonic ns on the clock of the workers. Any thread. */
 uint64_t dp_now(void);
 
+/* What a worker's lane of the statistics does not tell. */
 struct dp_worker_info {
 	int core, numa;
-	uint64_t loops, busy_ns, idle_ns; /* since start; busy: at least one message or frame in the loop */
-	uint64_t processed;               /* messages decided as their owner */
-	uint64_t heartbeat;               /* dp_now() of its last loop */
-	uint32_t inbox;                   /* messages waiting from other workers */
+	uint64_t heartbeat;    /* dp_now() of its last turn */
+	uint32_t inbox;        /* messages that wait for it from other workers */
+	uint32_t pool_free;    /* packet buffers left */
+	uint32_t pool_size;
 };
 
 void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info *info);

@@ -173,23 +173,20 @@ static uint32_t poll_control(struct dp_worker *w)
 /* One turn of the loop. Returns how much it found to do. */
 static uint32_t turn(struct dp_worker *w)
 {
-	uint32_t n = 0;
+	uint32_t n = poll_relays(w);
 
-	if (__atomic_load_n(&w->dp->hops, __ATOMIC_ACQUIRE)) {
+	if (w->hops)
 		n += poll_control(w);
-		if (w->policy_now) {
-			n += poll_ports(w);
-			n += poll_inboxes(w);
-		}
-	}
-	return n + poll_relays(w);
+	if (w->hops && w->policy)
+		n += poll_ports(w) + poll_inboxes(w);
+	return n;
 }
 
 /* Sleeps with the tables let go, longer the longer nothing came. */
 static void nap(struct dp_worker *w)
 {
-	uint32_t ns = NAP_MIN_NS * (w->idle_turns - NAP_AFTER + 1);
-	struct timespec t = { .tv_nsec = ns > NAP_MAX_NS ? NAP_MAX_NS : ns };
+	uint32_t ns = NAP_MIN_NS * (w->idle_turns - NAP_AFTER);
+	struct timespec t = { .tv_nsec = ns };
 
 	rte_rcu_qsbr_thread_offline(w->dp->qsbr, w->index);
 	nanosleep(&t, NULL);
@@ -197,35 +194,52 @@ static void nap(struct dp_worker *w)
 	st_inc(w->lane, ST_NAPS);
 }
 
-static void account(struct dp_worker *w, uint64_t cycles, bool busy)
+uint64_t dp_cycles_ns(uint64_t cycles)
 {
-	st_add(w->lane, busy ? ST_CYCLES_BUSY : ST_CYCLES_IDLE, cycles);
+	return (uint64_t)((__uint128_t)cycles * 1000000000u / rte_get_tsc_hz());
+}
+
+uint64_t dp_now(void)
+{
+	return dp_cycles_ns(rte_rdtsc());
+}
+
+/* Takes what control has published and the time, for the whole of a turn. */
+static uint64_t begin_turn(struct dp_worker *w)
+{
+	uint64_t cycles = rte_rdtsc();
+
+	w->now = dp_cycles_ns(cycles);
+	w->policy = __atomic_load_n(&w->published, __ATOMIC_ACQUIRE);
+	w->hops = __atomic_load_n(&w->dp->hops, __ATOMIC_ACQUIRE);
 	__atomic_store_n(&w->heartbeat, w->now, __ATOMIC_RELAXED);
+	return cycles;
 }
 
 int dp_worker_run(void *worker)
 {
 	struct dp_worker *w = worker;
-	uint64_t before = rte_rdtsc();
+	struct rte_rcu_qsbr *qsbr = w->dp->qsbr;
+	uint64_t start, end;
 
-	rte_rcu_qsbr_thread_register(w->dp->qsbr, w->index);
-	rte_rcu_qsbr_thread_online(w->dp->qsbr, w->index);
+	rte_rcu_qsbr_thread_register(qsbr, w->index);
+	rte_rcu_qsbr_thread_online(qsbr, w->index);
+	start = begin_turn(w);
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
-		uint64_t cycles = rte_rdtsc();
-		uint32_t n;
+		uint32_t n = turn(w);
 
-		w->now = dp_cycles_ns(cycles);
-		w->policy_now = __atomic_load_n(&w->policy, __ATOMIC_ACQUIRE);
-		n = turn(w);
-		rte_rcu_qsbr_quiescent(w->dp->qsbr, w->index);
-		w->idle_turns = n ? 0 : w->idle_turns + (w->idle_turns < NAP_AFTER + NAP_MAX_NS / NAP_MIN_NS);
+		rte_rcu_qsbr_quiescent(qsbr, w->index);
+		if (n)
+			w->idle_turns = 0;
+		else if (w->idle_turns < NAP_AFTER + NAP_MAX_NS / NAP_MIN_NS)
+			w->idle_turns++;
 		if (w->dp->adaptive && w->idle_turns > NAP_AFTER)
 			nap(w);
-		account(w, cycles - before, w->busy);
-		w->busy = n != 0;
-		before = cycles;
+		end = begin_turn(w);
+		st_add(w->lane, n ? ST_CYCLES_BUSY : ST_CYCLES_IDLE, end - start);
+		start = end;
 	}
-	rte_rcu_qsbr_thread_offline(w->dp->qsbr, w->index);
-	rte_rcu_qsbr_thread_unregister(w->dp->qsbr, w->index);
+	rte_rcu_qsbr_thread_offline(qsbr, w->index);
+	rte_rcu_qsbr_thread_unregister(qsbr, w->index);
 	return 0;
 }

@@ -104,17 +104,17 @@ struct dp_worker {
 	int core, numa;
 	enum sip_simd simd;
 
-	/* control wo, worker ro: one load a burst */
-	struct lb_snapshot *policy __rte_cache_aligned;
+	/* control wo, worker ro */
+	struct lb_snapshot *published __rte_cache_aligned;
 
 	/* worker wo, control ro */
-	uint64_t loops __rte_cache_aligned;
-	uint64_t busy_ns, idle_ns;
-	uint64_t heartbeat; /* ns */
+	uint64_t heartbeat __rte_cache_aligned; /* ns; start of the last turn */
 
 	/* worker only */
-	uint64_t now __rte_cache_aligned; /* ns, one clock read a turn */
-	uint64_t twin_tat;                /* ns; rate of what goes to the kernel */
+	const struct lb_snapshot *policy __rte_cache_aligned; /* for this turn */
+	const struct net_hops *hops;                          /* for this turn */
+	uint64_t now;      /* ns, one clock read a turn */
+	uint64_t twin_tat; /* ns; rate of what goes to the kernel */
 	uint32_t idle_turns;
 	struct dp_out out[LIMIT_WORKERS];
 	struct dp_tx tx[LIMIT_PORTS];
@@ -139,10 +139,13 @@ struct dp {
 
 	/* control only */
 	struct rte_rcu_qsbr *qsbr;
-	struct dp_retired *retired; /* oldest first */
+	struct dp_retired *retired; /* newest first */
 };
 
 /* ---- worker.c: the loop, the rings, the ports ---- */
+
+/* TSC cycles as ns of dp_now(). Any thread. */
+uint64_t dp_cycles_ns(uint64_t cycles);
 
 /* The loop of one worker until dp.stop. Launched on its lcore with the worker as argument. */
 int dp_worker_run(void *worker);
@@ -155,6 +158,10 @@ void dp_transmit(struct dp_worker *w, struct rte_mbuf *m, uint32_t port, enum st
 
 /* Gives m with its note to control. False: no room; m is still the caller's. */
 bool dp_up(struct dp_worker *w, struct rte_mbuf *m, enum dp_up_kind kind);
+
+/* publish.c: frees all that is retired, and keeps one pointer to each table that several workers share.
+ * Control, when no worker runs any more. */
+void dp_reclaim_all(struct dp *dp);
 
 /* Ends message m without an answer: counts `end`, frees m. */
 static inline void dp_end(struct dp_worker *w, struct rte_mbuf *m, enum st_end end)
