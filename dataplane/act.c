@@ -124,7 +124,7 @@ static uint32_t write_request(const struct dp *dp, const struct dp_ctx *c, const
 	edit_routes(c, &texts, &edits);
 	add_top_rows(dp, c, act, &top);
 	sip_edits_add(&edits, m->headers, 0, (struct str){ top.p, top.n });
-	sip_edits_received(&c->f.via, &c->q.src, texts.received, &edits);
+	sip_edits_received(m, &c->f.via, &c->q.src, texts.received, &edits);
 	edit_numbers(c, &texts, &edits);
 	return sip_apply(m, &edits, out, cap);
 }

@@ -53,6 +53,29 @@ unsigned sip_edits_pop(const struct sip_msg *m, enum sip_hdr id, unsigned n, str
 	return taken;
 }
 
+bool sip_edits_pop_last(const struct sip_msg *m, enum sip_hdr id, struct sip_edits *list)
+{
+	struct sip_list it = { m->last[id], 0 };
+	const struct sip_row *row;
+	struct sip_span value;
+	uint32_t keep = 0; /* end of the value before, 0: there is none in the row */
+
+	if (m->first[id] == SIP_NO_ROW)
+		return false;
+	row = &m->row[it.row];
+	while (sip_list_next(m, &it, &value) == SIP_NEXT_VALUE) {
+		if (it.row == SIP_NO_ROW) {
+			uint32_t from = keep ? keep : row->off;
+			uint32_t to = keep ? row->end : row->end + 2u;
+
+			sip_edits_add(list, from, to - from, (struct str){ 0 });
+			return true;
+		}
+		keep = (uint32_t)value.off + value.len;
+	}
+	return false;
+}
+
 void sip_edits_received(const struct sip_msg *m, const struct sip_via *via, const struct addr *src,
 			char text[SIP_RECEIVED_TEXT], struct sip_edits *list)
 {

@@ -288,6 +288,12 @@ void sip_edits_add(struct sip_edits *list, uint32_t off, uint32_t del, struct st
  */
 unsigned sip_edits_pop(const struct sip_msg *m, enum sip_hdr id, unsigned n, struct sip_edits *list);
 
+/*
+ * Add the change that takes away the last value of header id, its whole row if nothing else is in it.
+ * False: there is none, or a malformed one before it.
+ */
+bool sip_edits_pop_last(const struct sip_msg *m, enum sip_hdr id, struct sip_edits *list);
+
 #define SIP_RECEIVED_TEXT 72 /* bytes of text for received and rport */
 
 /*
