@@ -157,6 +157,7 @@ void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 	const struct lb_snapshot *policy = w->policy;
 	struct lb_act acts[LIMIT_ACTS];
 	struct dp_ctx c;
+	unsigned n_acts;
 	enum st_end end;
 
 	for (uint32_t i = 0; i < n; i++)
@@ -169,7 +170,10 @@ void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 			dp_end(w, c.m, end);
 			continue;
 		}
-		for (unsigned a = 0, n_acts = lb_input(w->lb, policy, &c.q, w->now, acts); a < n_acts; a++)
+		n_acts = lb_input(w->lb, policy, &c.q, w->now, acts);
+		if (acts[0].op == LB_FORWARD)
+			w->forwarded[w->n_forwarded++] = c.msg->at;
+		for (unsigned a = 0; a < n_acts; a++)
 			dp_act(w, &c, &acts[a]);
 	}
 }

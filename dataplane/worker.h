@@ -116,6 +116,8 @@ struct dp_worker {
 	uint64_t now;      /* ns, one clock read a turn */
 	uint64_t twin_tat; /* ns; rate of what goes to the kernel */
 	uint32_t idle_turns;
+	uint32_t n_forwarded;
+	uint64_t forwarded[LIMIT_BURST]; /* ns; when each message of the burst that goes on was received */
 	struct dp_out out[LIMIT_WORKERS];
 	struct dp_tx tx[LIMIT_PORTS];
 };
