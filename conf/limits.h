@@ -32,6 +32,12 @@
 #define LIMIT_PROBES 8        /* steps past gateways that cannot take a request before least work decides */
 #define LIMIT_MEMO 65536      /* refusal fingerprints per worker; 16 bytes each */
 
+/* The control socket and /metrics. */
+#define LIMIT_API_CLIENTS 32      /* connections to the control socket; each holds at most one answer */
+#define LIMIT_API_REQUEST 65536   /* bytes of one request line */
+#define LIMIT_API_PAGE 1000       /* gateways in one answer; more come with the next request */
+#define LIMIT_HTTP_CLIENTS 16     /* scrapes at the same time; each holds at most one chunk */
+
 /* Texts that Weir writes into messages, bytes of base32 (see lb/token.h). */
 #define LIMIT_TOKEN 72
 #define LIMIT_BRANCH 72

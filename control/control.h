@@ -27,6 +27,7 @@ struct ctl_plan;
 struct ctl_policy;
 struct ctl_health;
 struct ctl_loop;
+struct ctl_rates;
 struct ctl_api;
 struct ctl_http;
 
@@ -42,6 +43,7 @@ struct app {
 	struct ctl_policy *policy; /* apply.c; keys, slots, the published specification */
 	struct ctl_health *health; /* health.c; probes */
 	struct ctl_loop *loop;     /* loop.c; twins, rtnetlink, raw socket, timers */
+	struct ctl_rates *rates;   /* rates.c; samples for `show` and /metrics */
 	struct ctl_api *api;       /* api.c; control socket */
 	struct ctl_http *http;     /* http.c; /metrics */
 	uint64_t started;          /* dp_now() at start */
@@ -62,6 +64,21 @@ int ctl_http_start(struct app *app);
 /* Close, remove the socket file and free; NULL parts are allowed. */
 void ctl_api_stop(struct app *app);
 void ctl_http_stop(struct app *app);
+
+/* ---- Rates: rates.c; started by main.c before the servers --------------------------------------------- */
+
+/* Starts to sample, once a second, what the functions below tell; sets app->rates. Returns 0 or -ENOMEM. */
+int ctl_rates_start(struct app *app);
+void ctl_rates_stop(struct app *app);
+
+/* Over the last few seconds: new calls per second of a gateway (index of ctl_gateway()); ... */
+double ctl_rates_cps(const struct ctl_rates *rates, uint32_t gateway);
+/* ... messages per second that a worker decided about; part of its time that it worked, 0..1. */
+double ctl_rates_messages(const struct ctl_rates *rates, uint32_t worker);
+double ctl_rates_busy(const struct ctl_rates *rates, uint32_t worker);
+
+/* True if nothing came to the workers for a second or more: their counters stand still and are exact. */
+bool ctl_rates_quiet(const struct ctl_rates *rates);
 
 /* ---- Node ------------------------------------------------------------------------------------------- */
 

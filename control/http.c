@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * HTTP for monitoring: /metrics (Prometheus text format 0.0.4), /healthz (the process runs), /readyz (it
+ * takes calls). GET only. Control thread: an answer is made chunk by chunk, the next one when the last has
+ * left, so that other events come in between and a slow scraper holds one chunk.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+
+#include <rte_version.h>
+
+#include "conf/conf.h"
+#include "control/control.h"
+#include "control/log.h"
+
+#define CHUNK 32768      /* bytes made in one turn of the loop */
+#define MAX_HEADERS 4096 /* bytes of a request's header */
+#define TIMEOUT_S 10     /* for a scraper that sends or takes nothing */
+
+struct xstat {
+	uint32_t port;
+	char name[64];
+	uint64_t value;
+};
+
+/* One answer to /metrics on its way. */
+struct scrape {
+	struct scrape *next, **prev;
+	struct ctl_http *http;
+	struct evhttp_request *req;
+	struct st_source source; /* http->source with this scrape as arg */
+	struct st_export export;
+	struct xstat *xstats; /* read once at the start, ports in order */
+	uint32_t n_xstats, room;
+	uint32_t reading;     /* port whose xstats are being read */
+};
+
+struct ctl_http {
+	struct app *app;
+	struct evhttp *server;
+	struct scrape *scrapes;
+	unsigned n_scrapes;
+	struct st_gateway_name *gateways; /* by slot */
+	const char **peers;               /* by peer index */
+	struct st_source source;          /* without arg */
+};
+
+/* ---- Gauges: series i of a family, false past the last --------------------------------------------------- */
+
+typedef bool(gauge_h)(const struct scrape *s, uint32_t i, struct st_gauge *g);
+
+static bool gauge_up(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	struct ctl_node n;
+
+	ctl_node(s->http->app, &n);
+	g->value = n.serving;
+	return i == 0;
+}
+
+static bool gauge_build_info(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	st_label(g, "version", WEIR_VERSION);
+	st_label(g, "dpdk", rte_version());
+	g->value = 1;
+	return i == 0;
+}
+
+static bool gauge_start_time(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	g->value = (double)s->http->app->started_at;
+	return i == 0;
+}
+
+/* Gateway `i`, its labels set; false past the last. */
+static bool gateway_at(const struct scrape *s, uint32_t i, struct st_gauge *g, struct ctl_gateway *gw)
+{
+	if (i >= ctl_gateway_count(s->http->app))
+		return false;
+	ctl_gateway(s->http->app, i, gw);
+	st_label(g, "pool", gw->pool);
+	st_label(g, "gateway", gw->name);
+	return true;
+}
+
+static bool gauge_gateway_state(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	static const char *const states[] = { "up", "down", "drain" };
+	struct ctl_gateway gw;
+	uint32_t state;
+
+	if (!gateway_at(s, i / 3, g, &gw))
+		return false;
+	st_label(g, "state", states[i % 3]);
+	state = gw.health == LB_DOWN ? 1 : gw.admin == LB_DRAIN ? 2 : 0;
+	g->value = i % 3 == state;
+	return true;
+}
+
+static bool gauge_gateway_weight(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	struct ctl_gateway gw;
+
+	if (!gateway_at(s, i, g, &gw))
+		return false;
+	g->value = gw.weight;
+	return true;
+}
+
+static bool gauge_gateway_max_cps(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	struct ctl_gateway gw;
+
+	if (!gateway_at(s, i, g, &gw))
+		return false;
+	g->value = gw.max_cps == LB_UNLIMITED ? 0 : gw.max_cps;
+	return true;
+}
+
+static bool gauge_worker_busy(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	if (i >= ctl_worker_count(s->http->app))
+		return false;
+	st_label(g, "worker", s->http->source.table->lane[i]->name);
+	g->value = ctl_rates_busy(s->http->app->rates, i);
+	return true;
+}
+
+static bool gauge_port_xstat(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	struct ctl_port port;
+
+	if (i >= s->n_xstats)
+		return false;
+	ctl_port(s->http->app, s->xstats[i].port, &port);
+	st_label(g, "port", port.name);
+	st_label(g, "name", s->xstats[i].name);
+	g->value = (double)s->xstats[i].value;
+	return true;
+}
+
+static bool gauge_ring_occupancy(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	struct ctl_worker w;
+
+	if (i >= ctl_worker_count(s->http->app))
+		return false;
+	ctl_worker(s->http->app, i, &w);
+	st_label(g, "ring", "owner");
+	st_label(g, "worker", s->http->source.table->lane[i]->name);
+	g->value = w.info.inbox;
+	return true;
+}
+
+static bool gauge_mempool_free(const struct scrape *s, uint32_t i, struct st_gauge *g)
+{
+	struct ctl_worker w;
+
+	if (i >= ctl_worker_count(s->http->app))
+		return false;
+	ctl_worker(s->http->app, i, &w);
+	st_label(g, "worker", s->http->source.table->lane[i]->name);
+	g->value = w.info.pool_free;
+	return true;
+}
+
+static bool gauge(void *arg, enum st_family family, uint32_t i, struct st_gauge *g)
+{
+	static gauge_h *const families[ST_FAM_COUNT] = {
+		[ST_FAM_UP] = gauge_up,
+		[ST_FAM_BUILD_INFO] = gauge_build_info,
+		[ST_FAM_START_TIME] = gauge_start_time,
+		[ST_FAM_GATEWAY_STATE] = gauge_gateway_state,
+		[ST_FAM_GATEWAY_WEIGHT] = gauge_gateway_weight,
+		[ST_FAM_GATEWAY_MAX_CPS] = gauge_gateway_max_cps,
+		[ST_FAM_WORKER_BUSY] = gauge_worker_busy,
+		[ST_FAM_PORT_XSTAT] = gauge_port_xstat,
+		[ST_FAM_MEMPOOL_FREE] = gauge_mempool_free,
+		[ST_FAM_RING_OCCUPANCY] = gauge_ring_occupancy,
+	};
+
+	g->labels[0] = '\0';
+	return families[family] && families[family](arg, i, g);
+}
+
+/* ---- /metrics ---------------------------------------------------------------------------------------------- */
+
+static void scrape_free(struct scrape *s)
+{
+	*s->prev = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	s->http->n_scrapes--;
+	free(s->xstats);
+	free(s);
+}
+
+static void add_xstat(void *ctx, const char *name, uint64_t value)
+{
+	struct scrape *s = ctx;
+	struct xstat *more;
+
+	if (s->n_xstats == s->room) {
+		more = realloc(s->xstats, (s->room + 256) * sizeof(*more));
+		if (!more)
+			return;
+		s->xstats = more;
+		s->room += 256;
+	}
+	more = &s->xstats[s->n_xstats++];
+	*more = (struct xstat){ .port = s->reading, .value = value };
+	strncat(more->name, name, sizeof(more->name) - 1);
+}
+
+/* The scraper is gone. A request that was still being written was taken off its connection: it is ours to free. */
+static void on_close(struct evhttp_connection *conn, void *arg)
+{
+	struct scrape *s = arg;
+
+	if (!evhttp_request_get_connection(s->req))
+		evhttp_request_free(s->req);
+	scrape_free(s);
+}
+
+static void send_chunk(struct evhttp_connection *conn, void *arg)
+{
+	struct scrape *s = arg;
+	struct evbuffer *out = evbuffer_new();
+	struct evbuffer_iovec v;
+	size_t n = 0;
+
+	if (out && !evbuffer_expand(out, CHUNK) && evbuffer_reserve_space(out, CHUNK, &v, 1) == 1) {
+		n = st_export_next(&s->export, v.iov_base, CHUNK);
+		v.iov_len = n;
+		evbuffer_commit_space(out, &v, 1);
+	}
+	if (n) {
+		evhttp_send_reply_chunk_with_cb(s->req, out, send_chunk, s);
+	} else {
+		evhttp_connection_set_closecb(evhttp_request_get_connection(s->req), NULL, NULL);
+		evhttp_send_reply_end(s->req);
+		scrape_free(s);
+	}
+	if (out)
+		evbuffer_free(out);
+}
+
+static void answer(struct evhttp_request *req, int code, const char *text)
+{
+	struct evbuffer *body = evbuffer_new();
+
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", "text/plain; charset=utf-8");
+	if (body)
+		evbuffer_add_printf(body, "%s\n", text);
+	evhttp_send_reply(req, code, NULL, body);
+	if (body)
+		evbuffer_free(body);
+}
+
+static void on_metrics(struct evhttp_request *req, void *arg)
+{
+	struct ctl_http *http = arg;
+	struct scrape *s;
+
+	s = http->n_scrapes < LIMIT_HTTP_CLIENTS ? calloc(1, sizeof(*s)) : NULL;
+	if (!s) {
+		answer(req, HTTP_SERVUNAVAIL, "too many scrapes at the same time");
+		return;
+	}
+	s->http = http;
+	s->req = req;
+	s->next = http->scrapes;
+	s->prev = &http->scrapes;
+	if (s->next)
+		s->next->prev = &s->next;
+	http->scrapes = s;
+	http->n_scrapes++;
+	for (s->reading = 0; s->reading < ctl_port_count(http->app); s->reading++)
+		net_port_xstats(dp_port(http->app->dp, s->reading), add_xstat, s);
+	s->source = http->source;
+	s->source.arg = s;
+	st_export_start(&s->export, &s->source);
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type",
+			  "text/plain; version=0.0.4; charset=utf-8");
+	evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_close, s);
+	evhttp_send_reply_start(req, HTTP_OK, "OK");
+	send_chunk(evhttp_request_get_connection(req), s);
+}
+
+/* ---- The server -------------------------------------------------------------------------------------------- */
+
+static void on_healthz(struct evhttp_request *req, void *arg)
+{
+	answer(req, HTTP_OK, "ok");
+}
+
+static void on_readyz(struct evhttp_request *req, void *arg)
+{
+	struct ctl_http *http = arg;
+	struct ctl_node n;
+
+	ctl_node(http->app, &n);
+	answer(req, n.serving ? HTTP_OK : HTTP_SERVUNAVAIL, n.serving ? "ready" : "not serving");
+}
+
+static void on_other(struct evhttp_request *req, void *arg)
+{
+	answer(req, HTTP_NOTFOUND, "not found; there are /metrics, /healthz and /readyz");
+}
+
+/* Names of gateways by slot and of peers, for the labels. Returns 0 or -ENOMEM. */
+static int name_series(struct ctl_http *http)
+{
+	const struct conf *conf = http->app->conf;
+	uint32_t n = ctl_gateway_count(http->app), slots = 0;
+	struct ctl_gateway g;
+
+	for (uint32_t i = 0; i < n; i++) {
+		ctl_gateway(http->app, i, &g);
+		if (g.slot >= slots)
+			slots = g.slot + 1u;
+	}
+	http->gateways = calloc(slots + 1, sizeof(*http->gateways));
+	http->peers = calloc(conf->n_peers + 1, sizeof(*http->peers));
+	if (!http->gateways || !http->peers)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		ctl_gateway(http->app, i, &g);
+		http->gateways[g.slot] = (struct st_gateway_name){ .pool = g.pool, .gateway = g.name };
+	}
+	for (uint32_t i = 0; i < conf->n_peers; i++)
+		http->peers[i] = conf->peers[i].name;
+	http->source = (struct st_source){
+		.table = http->app->stats,
+		.gateways = http->gateways,
+		.n_gateways = slots,
+		.peers = http->peers,
+		.n_peers = conf->n_peers,
+		.gauge = gauge,
+	};
+	return 0;
+}
+
+static int listen_on(struct ctl_http *http, const struct addr *addr)
+{
+	char ip[INET6_ADDRSTRLEN];
+
+	inet_ntop(addr->v6 ? AF_INET6 : AF_INET, addr->v6 ? addr->ip : addr->ip + 12, ip, sizeof(ip));
+	errno = 0;
+	if (!evhttp_bind_socket_with_handle(http->server, ip, addr->port))
+		return errno ? -errno : -EADDRNOTAVAIL;
+	return 0;
+}
+
+int ctl_http_start(struct app *app)
+{
+	const struct addr *addr = &app->conf->control.metrics;
+	char text[CONF_ADDR_TEXT];
+	struct ctl_http *http;
+	int rc = -ENOMEM;
+
+	if (!addr->port)
+		return 0;
+	http = calloc(1, sizeof(*http));
+	if (!http)
+		goto fail;
+	app->http = http;
+	http->app = app;
+	http->server = evhttp_new(app->base);
+	if (!http->server || name_series(http))
+		goto fail;
+	evhttp_set_allowed_methods(http->server, EVHTTP_REQ_GET);
+	evhttp_set_max_headers_size(http->server, MAX_HEADERS);
+	evhttp_set_max_body_size(http->server, 0);
+	evhttp_set_timeout(http->server, TIMEOUT_S);
+	evhttp_set_cb(http->server, "/metrics", on_metrics, http);
+	evhttp_set_cb(http->server, "/healthz", on_healthz, http);
+	evhttp_set_cb(http->server, "/readyz", on_readyz, http);
+	evhttp_set_gencb(http->server, on_other, http);
+	rc = listen_on(http, addr);
+	if (!rc)
+		return 0;
+fail:
+	conf_addr_text(addr, text);
+	ctl_err("metrics on %s: %s", text, strerror(-rc));
+	ctl_http_stop(app);
+	return rc;
+}
+
+void ctl_http_stop(struct app *app)
+{
+	struct ctl_http *http = app->http;
+
+	if (!http)
+		return;
+	if (http->server)
+		evhttp_free(http->server); /* closes connections: on_close() frees their scrapes */
+	free(http->gateways);
+	free(http->peers);
+	free(http);
+	app->http = NULL;
+}
