@@ -57,9 +57,10 @@ void ctl_raw_close(struct ctl_raw *raw);
 
 /*
  * Send the IP packet inside an Ethernet frame (one VLAN tag allowed) by the kernel's routing, which resolves
- * the next hop. now: ns of dp_now(). Returns 0, -EBUSY over the budget, -EINVAL for a frame without a whole IP
- * packet, or the kernel's -errno. Counted in `sent`, `capped` or `failed`.
+ * the next hop. ifindex: of the twin it must leave by, so that no other interface of the host ever sees it.
+ * now: ns of dp_now(). Returns 0, -EBUSY over the budget, -EINVAL for a frame without a whole IP packet, or
+ * the kernel's -errno. Counted in `sent`, `capped` or `failed`.
  */
-int ctl_raw_send(struct ctl_raw *raw, const void *frame, size_t n, uint64_t now);
+int ctl_raw_send(struct ctl_raw *raw, int ifindex, const void *frame, size_t n, uint64_t now);
 
 #endif
