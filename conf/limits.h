@@ -31,6 +31,7 @@
 #define LIMIT_MAGLEV 65537    /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
 #define LIMIT_PROBES 8        /* steps past gateways that cannot take a request before least work decides */
 #define LIMIT_MEMO 65536      /* refusal fingerprints per worker; 16 bytes each */
+#define LIMIT_PINS 262144 /* transactions that a worker remembers; the oldest make room */
 
 /* The control socket and /metrics. */
 #define LIMIT_API_CLIENTS 32      /* connections to the control socket; each holds at most one answer */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Config and topology to struct dp_plan. Workers take the cores of the config, else the available ones with
+ * those on the ports' NUMA node first; the control thread takes an available core that no worker has. Only
+ * adaptive workers may share a core: a busy one would starve its neighbour.
+ */
+#include "control/plan.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECOND 1000000000ull
+#define TIMER_C_NS (180 * SECOND) /* RFC 3261 16.6: longer than 3 minutes; the tail of 64 T1 makes it so */
+
+__attribute__((format(printf, 2, 3))) static void warn(struct ctl_plan *plan, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (plan->n_warnings < PLAN_WARNINGS) {
+		va_start(ap, fmt);
+		vsnprintf(plan->warning[plan->n_warnings], PLAN_WARNING, fmt, ap);
+		va_end(ap);
+	}
+	plan->n_warnings++;
+}
+
+static int node_of(const struct ctl_topology *topo, uint16_t cpu)
+{
+	for (uint32_t i = 0; i < topo->n; i++)
+		if (topo->cpu[i] == cpu)
+			return topo->node[i];
+	return -1;
+}
+
+static bool available(const struct ctl_topology *topo, uint16_t cpu)
+{
+	for (uint32_t i = 0; i < topo->n; i++)
+		if (topo->cpu[i] == cpu)
+			return true;
+	return false;
+}
+
+/* The node of the first port that has one: workers that choose for themselves go there. */
+static int ports_node(const struct conf *conf, const struct ctl_topology *topo)
+{
+	for (uint32_t i = 0; i < conf->n_ports; i++)
+		if (topo->port_node[i] >= 0)
+			return topo->port_node[i];
+	return -1;
+}
+
+/* The cores workers may have: those of the config, or all but one left to control where there are enough. */
+static uint32_t choose_cores(const struct conf *conf, const struct ctl_topology *topo, uint16_t *cores)
+{
+	uint32_t n = 0, skip = topo->n > conf->workers.count;
+	int near = ports_node(conf, topo);
+
+	if (conf->workers.n_cores) {
+		memcpy(cores, conf->workers.cores, conf->workers.n_cores * sizeof(*cores));
+		return conf->workers.n_cores;
+	}
+	for (uint32_t i = skip; i < topo->n; i++)
+		if (near < 0 || topo->node[i] == near)
+			cores[n++] = topo->cpu[i];
+	for (uint32_t i = skip; i < topo->n; i++)
+		if (near >= 0 && topo->node[i] != near)
+			cores[n++] = topo->cpu[i];
+	return n;
+}
+
+static int place_workers(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err,
+			 size_t n)
+{
+	uint16_t cores[PLAN_CPUS];
+	uint32_t count = conf->workers.count, have = choose_cores(conf, topo, cores);
+
+	for (uint32_t i = 0; i < have; i++) {
+		if (!available(topo, cores[i])) {
+			snprintf(err, n, "workers: core %u is not available to this process", cores[i]);
+			return -EINVAL;
+		}
+	}
+	if (have < count && conf->workers.poll == CONF_POLL_BUSY) {
+		snprintf(err, n, "workers: %u busy workers need %u cores, %u there; fewer workers or poll: adaptive",
+			 count, count, have);
+		return -EINVAL;
+	}
+	if (conf->workers.n_cores > count)
+		warn(plan, "workers: cores names %u cores for %u workers; the last ones stay idle", have, count);
+	for (uint32_t i = 0; i < count; i++) {
+		plan->cpus[i] = cores[i % have];
+		plan->dp.workers[i] = (struct dp_worker_plan){ .core = plan->cpus[i],
+							       .numa = node_of(topo, plan->cpus[i]) };
+	}
+	plan->shared_cores = have < count;
+	return 0;
+}
+
+static void place_control(const struct ctl_topology *topo, struct ctl_plan *plan)
+{
+	bool taken[PLAN_CPUS] = { false };
+
+	for (uint32_t i = 0; i < plan->dp.n_workers; i++)
+		taken[plan->cpus[i] % PLAN_CPUS] = true;
+	plan->dp.eal.main_cpu = topo->cpu[0];
+	for (uint32_t i = 0; i < topo->n; i++) {
+		if (!taken[topo->cpu[i] % PLAN_CPUS]) {
+			plan->dp.eal.main_cpu = topo->cpu[i];
+			return;
+		}
+	}
+	plan->shared_cores = true;
+	if (!plan->dp.adaptive)
+		warn(plan, "workers: the control thread shares core %u with a busy worker", topo->cpu[0]);
+}
+
+static void note_nodes(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->dp.n_workers; i++) {
+		uint32_t k = 0;
+
+		while (k < plan->n_nodes && plan->nodes[k] != plan->dp.workers[i].numa)
+			k++;
+		if (k == plan->n_nodes)
+			plan->nodes[plan->n_nodes++] = plan->dp.workers[i].numa;
+		for (uint32_t p = 0; p < conf->n_ports; p++) {
+			int node = topo->port_node[p];
+
+			if (node >= 0 && plan->dp.workers[i].numa >= 0 && node != plan->dp.workers[i].numa)
+				warn(plan, "worker %u: core %u is on NUMA node %d, port %s on node %d", i, plan->cpus[i],
+				     plan->dp.workers[i].numa, conf->ports[p].name, node);
+		}
+	}
+}
+
+static void copy_ports(const struct conf *conf, struct ctl_plan *plan)
+{
+	struct dp_plan *dp = &plan->dp;
+
+	dp->n_ports = conf->n_ports;
+	for (uint32_t i = 0; i < conf->n_ports; i++) {
+		const struct conf_port *port = &conf->ports[i];
+
+		dp->ports[i] = (struct dp_port_plan){
+			.name = port->name,
+			.device = port->device,
+			.mtu = (uint16_t)port->mtu,
+			.verify = port->checksum == CONF_CHECKSUM_VERIFY,
+		};
+		plan->devices[i].text = port->device;
+	}
+	dp->n_listeners = conf->n_listeners;
+	for (uint32_t i = 0; i < conf->n_listeners; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+
+		dp->listeners[i] = (struct dp_listener_plan){
+			.name = l->name,
+			.addr = l->address,
+			.port = (uint16_t)l->port,
+			.advertise = l->advertise,
+		};
+	}
+}
+
+static void fill_eal(const struct conf *conf, struct ctl_plan *plan)
+{
+	static const enum net_huge huge[] = { [CONF_AUTO] = NET_HUGE_AUTO,
+					      [CONF_OFF] = NET_HUGE_OFF,
+					      [CONF_ON] = NET_HUGE_ON };
+
+	plan->dp.eal.program = "weir";
+	plan->dp.eal.node = conf->node;
+	plan->dp.eal.pid = (uint32_t)getpid();
+	plan->dp.eal.n_workers = (uint16_t)conf->workers.count;
+	plan->dp.eal.worker_cpus = plan->cpus;
+	plan->dp.eal.huge = huge[conf->eal.hugepages];
+	plan->dp.eal.memory_mb = (uint32_t)(conf->eal.memory >> 20);
+	plan->dp.eal.n_devices = conf->n_ports;
+	plan->dp.eal.devices = plan->devices;
+	plan->dp.eal.n_extra = conf->eal.n_extra;
+	plan->dp.eal.extra = conf->eal.extra;
+}
+
+int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err, size_t n)
+{
+	int rc;
+
+	*plan = (struct ctl_plan){ 0 };
+	plan->dp.n_workers = conf->workers.count;
+	plan->dp.adaptive = conf->workers.poll == CONF_POLL_ADAPTIVE;
+	plan->dp.pins = LIMIT_PINS;
+	plan->dp.pin_ns = conf->timers.pin_ns;
+	plan->dp.ringing_ns = TIMER_C_NS + 64 * conf->timers.t1_ns;
+	rc = place_workers(conf, topo, plan, err, n);
+	if (rc)
+		return rc;
+	place_control(topo, plan);
+	note_nodes(conf, topo, plan);
+	copy_ports(conf, plan);
+	fill_eal(conf, plan);
+	return 0;
+}
+
+static const char *node_text(int node, char buf[24])
+{
+	if (node < 0)
+		return "any";
+	snprintf(buf, 24, "%d", node);
+	return buf;
+}
+
+int plan_print(const struct ctl_plan *plan, FILE *out)
+{
+	const struct dp_plan *dp = &plan->dp;
+	struct net_eal_args *args = malloc(sizeof(*args));
+	char buf[24];
+	int rc = args ? net_eal_args(&dp->eal, args) : -ENOMEM;
+
+	fprintf(out, "control: core %u\n", dp->eal.main_cpu);
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		fprintf(out, "worker %u: core %d, memory node %s, poll %s, %u pins\n", i, dp->workers[i].core,
+			node_text(dp->workers[i].numa, buf), dp->adaptive ? "adaptive" : "busy", dp->pins);
+	for (uint32_t i = 0; i < dp->n_ports; i++)
+		fprintf(out, "port %s: %s, mtu %u\n", dp->ports[i].name, dp->ports[i].device, dp->ports[i].mtu);
+	fprintf(out, "EAL arguments:");
+	for (int i = 0; rc == 0 && i < args->argc; i++)
+		fprintf(out, " %s", args->argv[i]);
+	if (rc)
+		fprintf(out, " none, %s", strerror(-rc));
+	fputc('\n', out);
+	for (uint32_t i = 0; i < plan->n_warnings && i < PLAN_WARNINGS; i++)
+		fprintf(out, "warning: %s\n", plan->warning[i]);
+	if (plan->n_warnings > PLAN_WARNINGS)
+		fprintf(out, "warning: and %u more\n", plan->n_warnings - PLAN_WARNINGS);
+	free(args);
+	return rc;
+}

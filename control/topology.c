@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the machine has: CPUs of this process, their NUMA nodes, and the nodes of the ports' devices. */
+#include "control/plan.h"
+
+#include <errno.h>
+#include <numa.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_node(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int node = -1;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%d", &node) != 1)
+		node = -1;
+	fclose(f);
+	return node;
+}
+
+/* A PCI address, or the kernel interface of an AF_XDP or tap device; a virtual one has no node. */
+static int device_node(const char *device)
+{
+	struct str iface = net_device_arg(device, "iface");
+	char name[NET_DEVICE], path[NET_DEVICE + 64];
+
+	if (net_device_name(device, 0, name) < 0)
+		return -1;
+	if (strncmp(name, "net_", 4) != 0)
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/numa_node", name);
+	else if (iface.n)
+		snprintf(path, sizeof(path), "/sys/class/net/%.*s/device/numa_node", (int)iface.n, iface.p);
+	else
+		return -1;
+	return read_node(path);
+}
+
+int plan_topology(const struct conf *conf, struct ctl_topology *topo)
+{
+	bool numa = numa_available() >= 0 && numa_max_node() > 0;
+	cpu_set_t set;
+
+	*topo = (struct ctl_topology){ 0 };
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return -errno;
+	for (uint16_t cpu = 0; cpu < PLAN_CPUS; cpu++) {
+		if (!CPU_ISSET(cpu, &set))
+			continue;
+		topo->cpu[topo->n] = cpu;
+		topo->node[topo->n++] = (int16_t)(numa ? numa_node_of_cpu(cpu) : -1);
+	}
+	for (uint32_t i = 0; i < conf->n_ports; i++)
+		topo->port_node[i] = (int16_t)(numa ? device_node(conf->ports[i].device) : -1);
+	return 0;
+}
