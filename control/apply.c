@@ -156,8 +156,9 @@ static void make_spec(struct ctl_policy *p, const struct conf *conf, uint32_t n_
 						   [CONF_UNKNOWN_ALLOW] = LB_UNKNOWN_ALLOW };
 
 	p->spec = (struct lb_spec){
-		.key = p->key,
-		.old_key = p->key,
+		.hash_key = p->keys.hash,
+		.key = p->keys.token,
+		.old_key = p->keys.token,
 		.node = p->node,
 		.unknown = unknown[conf->unknown],
 		.gateways = p->gateways,
@@ -195,7 +196,7 @@ static int allocate(struct ctl_policy *p, const struct conf *conf, uint32_t n_ga
 	return 0;
 }
 
-int policy_make(const struct conf *conf, const struct lb_key *key, uint16_t node, struct ctl_policy **out, char *err,
+int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t node, struct ctl_policy **out, char *err,
 		size_t n)
 {
 	uint32_t n_gateways = 0, n_prefixes = 0, a, b;
@@ -204,7 +205,7 @@ int policy_make(const struct conf *conf, const struct lb_key *key, uint16_t node
 
 	if (!p)
 		goto fail;
-	p->key = *key;
+	p->keys = *keys;
 	p->node = node;
 	for (uint32_t i = 0; i < conf->n_pools; i++)
 		n_gateways += conf->pools[i].n_gateways;

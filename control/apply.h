@@ -9,10 +9,11 @@
 #include "conf/conf.h"
 #include "control/plan.h"
 #include "control/slots.h"
+#include "control/state.h"
 #include "lb/lb.h"
 
 struct ctl_policy {
-	struct lb_key key;    /* signs tokens and branches */
+	struct state_keys keys;
 	uint16_t node;        /* this node's number */
 	struct slots slots;   /* of gateways, by name */
 	struct slots peers;   /* of peers, by name */
@@ -31,7 +32,7 @@ struct ctl_policy {
  * Makes the policy of a config: slots, specification. Nothing is published. Returns 0 with *out, or -errno
  * after writing one line of explanation into err[n].
  */
-int policy_make(const struct conf *conf, const struct lb_key *key, uint16_t node, struct ctl_policy **out, char *err,
+int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t node, struct ctl_policy **out, char *err,
 		size_t n);
 void policy_free(struct ctl_policy *policy);
 

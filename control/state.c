@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The token key on disk. A new key is written to a file of its own, synced, and then linked to its name:
- * link() fails if somebody else was faster, so two processes that start together end with the same key.
+ * The keys on disk. New ones are written to a file of their own, synced, and then linked to their name:
+ * link() fails if somebody else was faster, so two processes that start together end with the same keys.
  */
 #include "control/state.h"
 
@@ -16,8 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY_FORMAT "weir-key 1 id %u key %016" PRIx64 "%016" PRIx64 "\n"
-#define KEY_TEXT 80 /* bytes, NUL included */
+#define KEY_FORMAT "weir-keys 1\nhash %016" PRIx64 "%016" PRIx64 "\ntoken %u %016" PRIx64 "%016" PRIx64 "\n"
+#define KEY_SCAN "weir-keys 1 hash %16" SCNx64 "%16" SCNx64 " token %3u %16" SCNx64 "%16" SCNx64
+#define KEY_TEXT 128 /* bytes, NUL included */
 
 static int explain(char *err, size_t n, int rc, const char *what, const char *dir)
 {
@@ -25,28 +26,39 @@ static int explain(char *err, size_t n, int rc, const char *what, const char *di
 	return rc;
 }
 
-static int make_key(struct lb_key *key)
+static int make_keys(struct state_keys *keys)
 {
-	*key = (struct lb_key){ .id = 0 };
-	if (getrandom(key->k, sizeof(key->k), 0) != sizeof(key->k))
+	uint64_t random[4];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return -EIO;
+	*keys = (struct state_keys){ .hash.k = { random[0], random[1] }, .token.k = { random[2], random[3] } };
+	explicit_bzero(random, sizeof(random));
 	return 0;
 }
 
-static int parse_key(const char *text, struct lb_key *key)
+static int format_keys(const struct state_keys *keys, char text[KEY_TEXT])
+{
+	return snprintf(text, KEY_TEXT, KEY_FORMAT, keys->hash.k[0], keys->hash.k[1], keys->token.id,
+			keys->token.k[0], keys->token.k[1]);
+}
+
+/* Only the exact text of format_keys() is taken: a file that was cut or edited must not become other keys. */
+static int parse_keys(const char *text, struct state_keys *keys)
 {
 	char again[KEY_TEXT];
 	unsigned id;
 
-	*key = (struct lb_key){ 0 };
-	if (sscanf(text, "weir-key 1 id %3u key %16" SCNx64 "%16" SCNx64, &id, &key->k[0], &key->k[1]) != 3 || id > 255)
+	*keys = (struct state_keys){ 0 };
+	if (sscanf(text, KEY_SCAN, &keys->hash.k[0], &keys->hash.k[1], &id, &keys->token.k[0], &keys->token.k[1]) != 5 ||
+	    id > UINT8_MAX)
 		return -EBADMSG;
-	key->id = (uint8_t)id;
-	snprintf(again, sizeof(again), KEY_FORMAT, id, key->k[0], key->k[1]);
+	keys->token.id = (uint8_t)id;
+	format_keys(keys, again);
 	return strcmp(again, text) == 0 ? 0 : -EBADMSG;
 }
 
-static int read_key(int dirfd, struct lb_key *key)
+static int read_keys(int dirfd, struct state_keys *keys)
 {
 	char text[KEY_TEXT];
 	struct stat st;
@@ -67,7 +79,7 @@ static int read_key(int dirfd, struct lb_key *key)
 	if (rc)
 		return rc;
 	text[n] = 0;
-	return parse_key(text, key);
+	return parse_keys(text, keys);
 }
 
 static int write_all(int fd, const char *text, size_t n)
@@ -82,10 +94,10 @@ static int write_all(int fd, const char *text, size_t n)
 }
 
 /* Returns 0 also when somebody else made the file first. */
-static int write_key(int dirfd, const struct lb_key *key)
+static int write_keys(int dirfd, const struct state_keys *keys)
 {
 	char text[KEY_TEXT], name[32];
-	int n = snprintf(text, sizeof(text), KEY_FORMAT, key->id, key->k[0], key->k[1]);
+	int n = format_keys(keys, text);
 	int fd, rc;
 
 	snprintf(name, sizeof(name), "." STATE_KEY_FILE ".%d", (int)getpid());
@@ -103,12 +115,12 @@ static int write_key(int dirfd, const struct lb_key *key)
 	return rc;
 }
 
-int state_load_key(const char *dir, struct lb_key *key, char *err, size_t n)
+int state_load_keys(const char *dir, struct state_keys *keys, char *err, size_t n)
 {
 	int dirfd, rc;
 
 	if (!dir || !*dir) {
-		rc = make_key(key);
+		rc = make_keys(keys);
 		return rc ? explain(err, n, rc, "getrandom", "(none)") : 0;
 	}
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
@@ -116,13 +128,13 @@ int state_load_key(const char *dir, struct lb_key *key, char *err, size_t n)
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return explain(err, n, -errno, "cannot be opened", dir);
-	rc = read_key(dirfd, key);
+	rc = read_keys(dirfd, keys);
 	if (rc == -ENOENT) {
-		rc = make_key(key);
+		rc = make_keys(keys);
 		if (rc == 0)
-			rc = write_key(dirfd, key);
+			rc = write_keys(dirfd, keys);
 		if (rc == 0)
-			rc = read_key(dirfd, key);
+			rc = read_keys(dirfd, keys);
 	}
 	close(dirfd);
 	if (rc == -EPERM)
