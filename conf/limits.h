@@ -31,13 +31,17 @@
 #define LIMIT_MAGLEV 65537    /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
 #define LIMIT_PROBES 8        /* steps past gateways that cannot take a request before least work decides */
 #define LIMIT_MEMO 65536      /* refusal fingerprints per worker; 16 bytes each */
-#define LIMIT_PINS 262144 /* transactions that a worker remembers; the oldest make room */
+#define LIMIT_PINS 262144     /* transactions that a worker remembers; the oldest make room */
 
 /* The control socket and /metrics. */
 #define LIMIT_API_CLIENTS 32      /* connections to the control socket; each holds at most one answer */
 #define LIMIT_API_REQUEST 65536   /* bytes of one request line */
 #define LIMIT_API_PAGE 1000       /* gateways in one answer; more come with the next request */
 #define LIMIT_HTTP_CLIENTS 16     /* scrapes at the same time; each holds at most one chunk */
+
+/* Control. */
+#define LIMIT_PROBE_RATE 4000  /* health probes per second, all gateways together */
+#define LIMIT_KERNEL_RATE 1000 /* packets per second sent through the kernel to resolve their next hop */
 
 /* Texts that Weir writes into messages, bytes of base32 (see lb/token.h). */
 #define LIMIT_TOKEN 72
