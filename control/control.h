@@ -22,14 +22,18 @@
 #include "stats/stats.h"
 
 struct conf;
+struct event;
 struct event_base;
 struct ctl_plan;
 struct ctl_policy;
 struct ctl_health;
 struct ctl_loop;
 struct ctl_rates;
+struct ctl_watch;
 struct ctl_api;
 struct ctl_http;
+
+#define CTL_SIGNALS 3 /* signals that the daemon hears */
 
 struct app {
 	const char *file;          /* config as named on the command line */
@@ -44,8 +48,10 @@ struct app {
 	struct ctl_health *health; /* health.c; probes */
 	struct ctl_loop *loop;     /* loop.c; twins, rtnetlink, raw socket, timers */
 	struct ctl_rates *rates;   /* rates.c; samples for `show` and /metrics */
+	struct ctl_watch *watch;   /* watch.c; heartbeats, systemd */
 	struct ctl_api *api;       /* api.c; control socket */
 	struct ctl_http *http;     /* http.c; /metrics */
+	struct event *signals[CTL_SIGNALS]; /* main.c */
 	uint64_t started;          /* dp_now() at start */
 	time_t started_at;         /* wall clock at start, s */
 	bool stopping;             /* main.c; a stop signal came */

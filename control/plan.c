@@ -58,9 +58,9 @@ static uint32_t choose_cores(const struct conf *conf, const struct ctl_topology 
 	uint32_t n = 0, skip = topo->n > conf->workers.count;
 	int near = ports_node(conf, topo);
 
-	if (conf->workers.n_cores) {
-		memcpy(cores, conf->workers.cores, conf->workers.n_cores * sizeof(*cores));
-		return conf->workers.n_cores;
+	if (conf->workers.cores.n) {
+		memcpy(cores, conf->workers.cores.cpu, conf->workers.cores.n * sizeof(*cores));
+		return conf->workers.cores.n;
 	}
 	for (uint32_t i = skip; i < topo->n; i++)
 		if (near < 0 || topo->node[i] == near)
@@ -88,7 +88,7 @@ static int place_workers(const struct conf *conf, const struct ctl_topology *top
 			 count, count, have);
 		return -EINVAL;
 	}
-	if (conf->workers.n_cores > count)
+	if (conf->workers.cores.n > count)
 		warn(plan, "workers: cores names %u cores for %u workers; the last ones stay idle", have, count);
 	for (uint32_t i = 0; i < count; i++) {
 		plan->cpus[i] = cores[i % have];
@@ -148,7 +148,7 @@ static void copy_ports(const struct conf *conf, struct ctl_plan *plan)
 			.name = port->name,
 			.device = port->device,
 			.mtu = (uint16_t)port->mtu,
-			.verify = port->checksum == CONF_CHECKSUM_VERIFY,
+			.trust = port->checksum == CONF_CHECKSUM_TRUST,
 		};
 		plan->devices[i].text = port->device;
 	}
