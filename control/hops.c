@@ -167,21 +167,11 @@ static bool frame_dst(const uint8_t *f, uint32_t n, struct addr *dst)
 	return false;
 }
 
-bool hops_through_kernel(struct ctl_hops *h, const uint8_t *frame, uint32_t n)
+bool hops_via(const struct ctl_hops *h, const uint8_t *frame, uint32_t n, struct addr *via, uint8_t *port)
 {
-	const struct net_hops_port *p;
-	struct addr dst, via;
-	uint8_t port;
+	struct addr dst;
 
-	if (!frame_dst(frame, n, &dst) || !net_hop_via(h->now, &dst, &via, &port))
-		return false;
-	p = &h->ports[port];
-	if (addr_same_ip(&via, &dst) || !addr_same_ip(&via, via.v6 ? &p->gateway6 : &p->gateway4))
-		return true;
-	h->kept[h->n_gateways + 2u * port + via.v6] = (struct kept){ 0 };
-	h->asking = 0;
-	wake(h);
-	return false;
+	return frame_dst(frame, n, &dst) && net_hop_via(h->now, &dst, via, port);
 }
 
 static void fill_ports(struct ctl_hops *h)

@@ -20,10 +20,9 @@ void hops_stop(struct ctl_hops *hops); /* NULL is allowed */
 void hops_changed(struct ctl_hops *hops);
 
 /*
- * True if a frame of ours with an unresolved next hop may go through the kernel. False if its way is the
- * `gateway:` of a port, of which the kernel's routing knows nothing and would send it elsewhere: then the
- * kernel is asked to resolve that router, and the packet is the sender's to repeat.
+ * The next hop of a frame of ours, as net_hop_via() knows it: where an unresolved packet goes. False if the
+ * frame is no IP packet or nothing leads to its destination.
  */
-bool hops_through_kernel(struct ctl_hops *hops, const uint8_t *frame, uint32_t n);
+bool hops_via(const struct ctl_hops *hops, const uint8_t *frame, uint32_t n, struct addr *via, uint8_t *port);
 
 #endif

@@ -62,12 +62,12 @@ static void take_frame(struct ctl_loop *l, const struct dp_up *up)
 static void take_unresolved(struct ctl_loop *l, const struct dp_up *up)
 {
 	uint64_t held;
-	int rc = 0;
+	struct addr via;
+	uint8_t port;
+	int rc = -EHOSTUNREACH;
 
-	if (hops_through_kernel(l->hops, up->data, up->n))
-		rc = ctl_raw_send(&l->raw, up->data, up->n, dp_now());
-	else
-		rc = -EHOSTUNREACH;
+	if (hops_via(l->hops, up->data, up->n, &via, &port))
+		rc = ctl_raw_send(&l->raw, l->ports[port].twin.ifindex, &via, up->data, up->n, dp_now());
 	st_inc(l->app->lane, rc ? ST_KERNEL_LOST : ST_KERNEL_SENT);
 	if (rc && ctl_gate(&l->raw_gate, dp_now(), LOG_EVERY, &held))
 		ctl_warn("port %s: a packet with an unresolved next hop was not sent: %s (%lu more before)",

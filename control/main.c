@@ -197,6 +197,7 @@ static const struct part {
 	{ "kernel", loop_start, loop_stop },              /* twins, routes and neighbours, next hops */
 	{ "publication", publish_start, NULL },           /* from here on messages are forwarded */
 	{ "health", health_start, health_stop },          /* probes */
+	{ "rates", ctl_rates_start, ctl_rates_stop },     /* samples for show and /metrics */
 	{ "api", ctl_api_start, ctl_api_stop },           /* control socket */
 	{ "metrics", ctl_http_start, ctl_http_stop },     /* /metrics */
 	{ "watch", watch_start, watch_stop },             /* READY=1; heartbeats */

@@ -143,22 +143,23 @@ static void put_control(struct raw_msg *m, int level, int type, const void *info
 	m->control_len = CMSG_SPACE(n);
 }
 
-static void aim4(struct raw_msg *m, const struct ctl_raw *raw, int ifindex, const struct iphdr *ip)
+static void aim4(struct raw_msg *m, const struct ctl_raw *raw, int ifindex, const struct addr *via)
 {
 	struct in_pktinfo info = { .ipi_ifindex = ifindex };
 
 	m->fd = raw->fd4;
-	m->to.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = ip->daddr };
+	m->to.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = addr_ip4_be(via) };
 	m->to_len = sizeof(m->to.v4);
 	put_control(m, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
 }
 
-static void aim6(struct raw_msg *m, const struct ctl_raw *raw, int ifindex, const struct ip6_hdr *ip)
+static void aim6(struct raw_msg *m, const struct ctl_raw *raw, int ifindex, const struct addr *via)
 {
 	struct in6_pktinfo info = { .ipi6_ifindex = (unsigned)ifindex };
 
 	m->fd = raw->fd6;
-	m->to.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_addr = ip->ip6_dst };
+	m->to.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
+	memcpy(&m->to.v6.sin6_addr, via->ip, sizeof(via->ip));
 	m->to_len = sizeof(m->to.v6);
 	put_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 }
@@ -185,15 +186,14 @@ static const uint8_t *ip_packet(const uint8_t *frame, size_t n, size_t *len)
 	return *len <= n - at && *len >= sizeof(struct iphdr) ? frame + at : NULL;
 }
 
-int ctl_raw_send(struct ctl_raw *raw, int ifindex, const void *frame, size_t n, uint64_t now)
+int ctl_raw_send(struct ctl_raw *raw, int ifindex, const struct addr *via, const void *frame, size_t n, uint64_t now)
 {
 	struct raw_msg m;
 	struct iovec iov;
 	struct msghdr h = { .msg_name = &m.to, .msg_iov = &iov, .msg_iovlen = 1, .msg_control = m.control };
 	const uint8_t *ip = ip_packet(frame, n, &iov.iov_len);
-	uint8_t copy[CTL_FRAME_MAX];
 
-	if (ip == NULL || iov.iov_len > sizeof(copy)) {
+	if (ip == NULL || ip[0] >> 4 != (via->v6 ? 6 : 4)) {
 		raw->failed++;
 		return -EINVAL;
 	}
@@ -202,12 +202,11 @@ int ctl_raw_send(struct ctl_raw *raw, int ifindex, const void *frame, size_t n, 
 		return -EBUSY;
 	}
 	memset(&m, 0, sizeof(m));
-	memcpy(copy, ip, iov.iov_len); /* aligned, for the header structs */
-	iov.iov_base = copy;
-	if (copy[0] >> 4 == 4)
-		aim4(&m, raw, ifindex, (const struct iphdr *)copy);
+	iov.iov_base = (void *)(uintptr_t)ip;
+	if (via->v6)
+		aim6(&m, raw, ifindex, via);
 	else
-		aim6(&m, raw, ifindex, (const struct ip6_hdr *)copy);
+		aim4(&m, raw, ifindex, via);
 	h.msg_namelen = m.to_len;
 	h.msg_controllen = m.control_len;
 	if (sendmsg(m.fd, &h, 0) < 0) {

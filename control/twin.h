@@ -56,11 +56,12 @@ int ctl_raw_open(struct ctl_raw *raw, uint32_t per_second, uint64_t now);
 void ctl_raw_close(struct ctl_raw *raw);
 
 /*
- * Send the IP packet inside an Ethernet frame (one VLAN tag allowed) by the kernel's routing, which resolves
- * the next hop. ifindex: of the twin it must leave by, so that no other interface of the host ever sees it.
- * now: ns of dp_now(). Returns 0, -EBUSY over the budget, -EINVAL for a frame without a whole IP packet, or
- * the kernel's -errno. Counted in `sent`, `capped` or `failed`.
+ * Send the IP packet inside an Ethernet frame (one VLAN tag allowed) to the next hop `via` (net_hop_via()), which
+ * the kernel resolves; the packet keeps its own destination. So a router that only Weir knows works as well as
+ * one of the kernel's routes. ifindex: of the twin it must leave by, so that no other interface of the host ever
+ * sees it. now: ns of dp_now(). Returns 0, -EBUSY over the budget, -EINVAL for a frame without a whole IP packet
+ * of via's family, or the kernel's -errno. Counted in `sent`, `capped` or `failed`.
  */
-int ctl_raw_send(struct ctl_raw *raw, int ifindex, const void *frame, size_t n, uint64_t now);
+int ctl_raw_send(struct ctl_raw *raw, int ifindex, const struct addr *via, const void *frame, size_t n, uint64_t now);
 
 #endif
