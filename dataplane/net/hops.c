@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The next-hop table: control builds it in one block of memory, workers only read it. A lookup tries the
- * prefix lengths that occur in the destination's family, longest first, one hash probe each, and then, on
- * link, the neighbours. Must stay true: nothing in a built table ever changes; indexes stay inside the block.
+ * The next-hop table: control builds it, workers only read it. A lookup takes one hash probe for a resolved
+ * neighbour; for all others it tries the prefix lengths that occur in the destination's family, longest
+ * first, one probe each. Must stay true: nothing in a built table ever changes; every hash has a free slot.
  */
 #include "dataplane/net/net.h"
 
@@ -11,29 +11,47 @@
 
 /* One way out, shared by all destinations behind it. */
 struct via {
-	struct net_hop hop; /* READY once the router's MAC is known; on link UNRESOLVED, the neighbour decides */
+	struct net_hop hop; /* READY if the router's MAC is known; on link UNRESOLVED */
 	struct addr router; /* all zero: on link */
+};
+
+/* An IP address as two words, for masking and comparing; bytes stay in network order. */
+struct key {
+	uint64_t w[2];
 };
 
 /* A prefix in 128-bit space (IPv4 mapped, so /24 is 120 bits) and its equally good ways. */
 struct prefix {
-	uint8_t ip[16];
+	struct key ip;
 	uint32_t via;  /* first of `ways` in vias[] */
 	uint16_t ways; /* 0: empty slot of the hash */
 	uint8_t bits;
 	uint8_t v6;
 };
 
+/* Hashed by address alone; the same address may be on several ports. */
 struct neigh {
-	uint8_t ip[16];
+	struct key ip;
 	uint8_t mac[NET_MAC];
 	uint8_t port;
-	uint8_t used;
+	uint8_t state; /* enum neigh_state */
+};
+
+enum neigh_state {
+	FREE,
+	KNOWN,  /* a route may lead to it */
+	DIRECT, /* packets to it do go to it, over this port: no need to look at routes */
+};
+
+/* A prefix length that occurs. */
+struct length {
+	struct key mask;
+	uint8_t bits;
 };
 
 struct net_hops {
-	uint8_t bits[2][130];   /* by v6: prefix lengths that occur, longest first */
-	uint16_t n_bits[2];
+	struct length lengths[2][129]; /* by v6: longest first */
+	uint16_t n_lengths[2];
 	uint32_t prefix_mask;   /* slots of the hashes minus one */
 	uint32_t neigh_mask;
 	uint32_t n_gateways;
@@ -43,37 +61,55 @@ struct net_hops {
 	struct prefix *prefixes;
 	struct neigh *neighs;
 	struct net_hop *gateways;
+	uint8_t macs[LIMIT_PORTS][NET_MAC];
 };
 
 /* A route while the table is built. */
 struct draft {
-	uint8_t ip[16];
+	struct key ip;
 	struct addr router;
 	uint32_t metric;
 	uint8_t bits, v6, port;
 };
 
-static uint64_t hash_ip(const uint8_t *ip, uint64_t salt)
+static uint64_t hash_key(struct key k, uint64_t salt)
 {
-	uint64_t a, b;
+	uint64_t a = (k.w[0] ^ salt) * 0x9e3779b97f4a7c15u;
+	uint64_t b = (k.w[1] ^ (a >> 29)) * 0xbf58476d1ce4e5b9u;
 
-	memcpy(&a, ip, 8);
-	memcpy(&b, ip + 8, 8);
-	a = (a ^ salt) * 0x9e3779b97f4a7c15u;
-	b = (b ^ (a >> 29)) * 0xbf58476d1ce4e5b9u;
 	b = (b ^ (a >> 32) ^ (b >> 30)) * 0x94d049bb133111ebu;
 	return b ^ (b >> 31);
 }
 
-/* Copy ip with everything after the first `bits` bits cleared. */
-static void mask_ip(uint8_t *out, const uint8_t *ip, unsigned bits)
+static struct key key_of(const struct addr *a)
 {
-	unsigned whole = bits / 8;
+	struct key k;
 
-	memset(out, 0, 16);
-	memcpy(out, ip, whole);
+	memcpy(&k, a->ip, sizeof(k));
+	return k;
+}
+
+static struct key and_key(struct key a, struct key b)
+{
+	return (struct key){ { a.w[0] & b.w[0], a.w[1] & b.w[1] } };
+}
+
+static bool same_key(struct key a, struct key b)
+{
+	return ((a.w[0] ^ b.w[0]) | (a.w[1] ^ b.w[1])) == 0;
+}
+
+/* The first `bits` bits set. */
+static struct key mask_of(unsigned bits)
+{
+	uint8_t m[16] = { 0 };
+	struct key k;
+
+	memset(m, 0xff, bits / 8);
 	if (bits % 8)
-		out[whole] = ip[whole] & (uint8_t)(0xff00 >> (bits % 8));
+		m[bits / 8] = (uint8_t)(0xff00 >> (bits % 8));
+	memcpy(&k, m, sizeof(k));
+	return k;
 }
 
 static bool is_zero(const struct addr *a)
@@ -84,18 +120,18 @@ static bool is_zero(const struct addr *a)
 	return memcmp(a->ip, zero.ip, 16) == 0 || (!a->v6 && memcmp(a->ip, any4, 16) == 0);
 }
 
-static const struct prefix *find_prefix(const struct net_hops *h, const uint8_t *ip, uint8_t v6)
+static const struct prefix *find_prefix(const struct net_hops *h, struct key ip, uint8_t v6)
 {
-	for (unsigned i = 0; i < h->n_bits[v6]; i++) {
-		uint8_t bits = h->bits[v6][i], key[16];
+	for (unsigned i = 0; i < h->n_lengths[v6]; i++) {
+		const struct length *len = &h->lengths[v6][i];
+		struct key masked = and_key(ip, len->mask);
 
-		mask_ip(key, ip, bits);
-		for (uint64_t s = hash_ip(key, bits);; s++) {
+		for (uint64_t s = hash_key(masked, len->bits);; s++) {
 			const struct prefix *p = &h->prefixes[s & h->prefix_mask];
 
 			if (p->ways == 0)
 				break;
-			if (p->bits == bits && p->v6 == v6 && memcmp(p->ip, key, 16) == 0)
+			if (p->bits == len->bits && p->v6 == v6 && same_key(p->ip, masked))
 				return p;
 		}
 	}
@@ -104,31 +140,45 @@ static const struct prefix *find_prefix(const struct net_hops *h, const uint8_t 
 
 static const struct via *find_via(const struct net_hops *h, const struct addr *dst)
 {
-	const struct prefix *p = find_prefix(h, dst->ip, dst->v6);
+	struct key ip = key_of(dst);
+	const struct prefix *p = find_prefix(h, ip, dst->v6);
 
 	if (p == NULL)
 		return NULL;
 	if (p->ways == 1)
 		return &h->vias[p->via];
-	return &h->vias[p->via + hash_ip(dst->ip, 0) % p->ways];
+	return &h->vias[p->via + hash_key(ip, 0) % p->ways];
 }
 
-static struct neigh *neigh_slot(const struct net_hops *h, const uint8_t *ip, uint8_t port)
+/* The neighbour with this address on this port, else the free slot where it would be. */
+static struct neigh *find_neigh(const struct net_hops *h, struct key ip, uint8_t port)
 {
-	for (uint64_t s = hash_ip(ip, port);; s++) {
+	for (uint64_t s = hash_key(ip, 0);; s++) {
 		struct neigh *n = &h->neighs[s & h->neigh_mask];
 
-		if (!n->used || (n->port == port && memcmp(n->ip, ip, 16) == 0))
+		if (n->state == FREE || (n->port == port && same_key(n->ip, ip)))
+			return n;
+	}
+}
+
+static const struct neigh *find_direct(const struct net_hops *h, struct key ip)
+{
+	for (uint64_t s = hash_key(ip, 0);; s++) {
+		const struct neigh *n = &h->neighs[s & h->neigh_mask];
+
+		if (n->state == FREE)
+			return NULL;
+		if (n->state == DIRECT && same_key(n->ip, ip))
 			return n;
 	}
 }
 
 /* Complete a hop with the MAC of ip, if the kernel knows it. */
-static void resolve(const struct net_hops *h, const uint8_t *ip, struct net_hop *hop)
+static void resolve(const struct net_hops *h, const struct addr *ip, struct net_hop *hop)
 {
-	const struct neigh *n = neigh_slot(h, ip, hop->port);
+	const struct neigh *n = find_neigh(h, key_of(ip), hop->port);
 
-	if (n->used) {
+	if (n->state != FREE) {
 		memcpy(hop->dmac, n->mac, NET_MAC);
 		hop->state = NET_HOP_READY;
 	}
@@ -136,11 +186,17 @@ static void resolve(const struct net_hops *h, const uint8_t *ip, struct net_hop 
 
 enum net_hop_state net_hop_find(const struct net_hops *hops, const struct addr *dst, struct net_hop *out)
 {
-	const struct via *via = find_via(hops, dst);
+	const struct neigh *n = find_direct(hops, key_of(dst));
+	const struct via *via;
 
+	if (n) {
+		*out = (struct net_hop){ .port = n->port, .state = NET_HOP_READY };
+		memcpy(out->dmac, n->mac, NET_MAC);
+		memcpy(out->smac, hops->macs[n->port], NET_MAC);
+		return NET_HOP_READY;
+	}
+	via = find_via(hops, dst);
 	*out = via ? via->hop : hops->none;
-	if (via && is_zero(&via->router))
-		resolve(hops, dst->ip, out);
 	return out->state;
 }
 
@@ -170,7 +226,7 @@ static int cmp_draft(const void *x, const void *y)
 	int d = a->v6 != b->v6 ? a->v6 - b->v6 : b->bits - a->bits;
 
 	if (d == 0)
-		d = memcmp(a->ip, b->ip, 16);
+		d = memcmp(&a->ip, &b->ip, sizeof(a->ip));
 	if (d == 0)
 		d = (a->metric > b->metric) - (a->metric < b->metric);
 	if (d == 0)
@@ -180,7 +236,7 @@ static int cmp_draft(const void *x, const void *y)
 
 static bool same_prefix(const struct draft *a, const struct draft *b)
 {
-	return a->v6 == b->v6 && a->bits == b->bits && memcmp(a->ip, b->ip, 16) == 0;
+	return a->v6 == b->v6 && a->bits == b->bits && same_key(a->ip, b->ip);
 }
 
 static void add_draft(struct draft *d, uint32_t *n, const struct addr *prefix, uint8_t len, uint8_t port,
@@ -190,7 +246,7 @@ static void add_draft(struct draft *d, uint32_t *n, const struct addr *prefix, u
 
 	x->v6 = prefix->v6;
 	x->bits = prefix->v6 ? len : len + 96;
-	mask_ip(x->ip, prefix->ip, x->bits);
+	x->ip = and_key(key_of(prefix), mask_of(x->bits));
 	x->port = port;
 	x->router = router && !is_zero(router) ? *router : (struct addr){ 0 };
 	x->metric = metric;
@@ -227,15 +283,15 @@ static uint32_t collect(const struct net_hops_plan *plan, struct draft *d)
 
 static void insert_prefix(struct net_hops *h, const struct draft *d, uint32_t via, uint16_t ways)
 {
+	uint16_t *n = &h->n_lengths[d->v6];
+	uint64_t s = hash_key(d->ip, d->bits);
 	struct prefix *p;
-	uint64_t s = hash_ip(d->ip, d->bits);
 
 	while ((p = &h->prefixes[s & h->prefix_mask])->ways)
 		s++;
-	*p = (struct prefix){ .via = via, .ways = ways, .bits = d->bits, .v6 = d->v6 };
-	memcpy(p->ip, d->ip, 16);
-	if (h->n_bits[d->v6] == 0 || h->bits[d->v6][h->n_bits[d->v6] - 1] != d->bits)
-		h->bits[d->v6][h->n_bits[d->v6]++] = d->bits;
+	*p = (struct prefix){ .ip = d->ip, .via = via, .ways = ways, .bits = d->bits, .v6 = d->v6 };
+	if (*n == 0 || h->lengths[d->v6][*n - 1].bits != d->bits)
+		h->lengths[d->v6][(*n)++] = (struct length){ .mask = mask_of(d->bits), .bits = d->bits };
 }
 
 /* Turn sorted drafts into prefixes, each with the ways of its lowest metric. */
@@ -253,7 +309,7 @@ static void fill_routes(struct net_hops *h, const struct net_hops_plan *plan, co
 			memcpy(v->hop.smac, plan->ports[d[next].port].mac, NET_MAC);
 			v->router = d[next].router;
 			if (!is_zero(&v->router))
-				resolve(h, v->router.ip, &v->hop);
+				resolve(h, &v->router, &v->hop);
 			h->n_vias++;
 		}
 		insert_prefix(h, &d[i], first, (uint16_t)(h->n_vias - first));
@@ -264,12 +320,22 @@ static void fill_neighs(struct net_hops *h, const struct net_hops_plan *plan)
 {
 	for (uint32_t i = 0; i < plan->n_neighs; i++) {
 		const struct net_neigh *x = &plan->neighs[i];
-		struct neigh *n = neigh_slot(h, x->ip.ip, x->port);
+		struct neigh *n = find_neigh(h, key_of(&x->ip), x->port);
 
-		memcpy(n->ip, x->ip.ip, 16);
+		*n = (struct neigh){ .ip = key_of(&x->ip), .port = x->port, .state = KNOWN };
 		memcpy(n->mac, x->mac, NET_MAC);
-		n->port = x->port;
-		n->used = 1;
+	}
+}
+
+/* After the routes: find the neighbours that packets to them really reach on link. */
+static void mark_direct(struct net_hops *h, const struct net_hops_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->n_neighs; i++) {
+		const struct net_neigh *x = &plan->neighs[i];
+		const struct via *v = find_via(h, &x->ip);
+
+		if (v && is_zero(&v->router) && v->hop.port == x->port)
+			find_neigh(h, key_of(&x->ip), x->port)->state = DIRECT;
 	}
 }
 
@@ -288,6 +354,8 @@ static uint32_t count_ways(const struct net_hops_plan *plan)
 {
 	uint32_t n = plan->n_routes;
 
+	if (plan->n_ports > LIMIT_PORTS)
+		return UINT32_MAX;
 	for (uint32_t i = 0; i < plan->n_routes; i++) {
 		const struct net_route *r = &plan->routes[i];
 
@@ -320,6 +388,8 @@ static struct net_hops *allocate(const struct net_hops_plan *plan, uint32_t ways
 	h->prefix_mask = prefixes - 1;
 	h->neigh_mask = neighs - 1;
 	h->n_gateways = plan->n_gateways;
+	for (uint32_t i = 0; i < plan->n_ports; i++)
+		memcpy(h->macs[i], plan->ports[i].mac, NET_MAC);
 	if (h->vias == NULL || h->prefixes == NULL || h->neighs == NULL || h->gateways == NULL) {
 		net_hops_free(h);
 		return NULL;
@@ -346,6 +416,7 @@ struct net_hops *net_hops_build(const struct net_hops_plan *plan)
 	n = collect(plan, d);
 	fill_neighs(h, plan);
 	fill_routes(h, plan, d, n);
+	mark_direct(h, plan);
 	for (uint32_t i = 0; i < plan->n_gateways; i++)
 		if (!is_zero(&plan->gateways[i]))
 			net_hop_find(h, &plan->gateways[i], &h->gateways[i]);
