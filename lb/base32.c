@@ -5,8 +5,8 @@
  */
 #include "lb/base32.h"
 
-#define EACH(byte) ((byte) * UINT64_C(0x0101010101010101))
-#define HIGH EACH(0x80)
+#define EACH(byte) ((byte)*UINT64_C(0x0101010101010101))
+#define HIGH       EACH(0x80)
 
 /* 0x01 in each byte of x that is >= lo. Bytes of x must be < 128. */
 static inline uint64_t at_least(uint64_t x, uint8_t lo)

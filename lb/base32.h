@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include "conf/types.h"
 
-#define BASE32_CHARS(bytes) (((bytes) * 8 + 4) / 5)
-#define BASE32_GROUP 5                                  /* bytes that make eight characters */
-#define BASE32_ROUND(bytes) (((bytes) + 4) / 5 * 5)     /* bytes of whole groups */
+#define BASE32_CHARS(bytes) (((bytes)*8 + 4) / 5)
+#define BASE32_GROUP        5                       /* bytes that make eight characters */
+#define BASE32_ROUND(bytes) (((bytes) + 4) / 5 * 5) /* bytes of whole groups */
 
 /*
  * Writes BASE32_CHARS(n) characters for the n bytes of `in`. `in` must be readable to the end of its last

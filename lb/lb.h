@@ -151,7 +151,7 @@ struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec);
 /* ---- Worker state ---------------------------------------------------------------------------------- */
 
 struct lb_worker_spec {
-	uint32_t pins;           /* entries of the pin table, rounded up to a power of two */
+	uint32_t pins;           /* pins to have room for; 32 to 64 bytes each, in a power of two of cache lines */
 	uint64_t pin_ns;         /* how long a transaction keeps its gateway after its last news (32 s) */
 	uint64_t ringing_ns;     /* how long an INVITE without a final keeps it (Timer C + 32 s) */
 	struct lb_words *words;
@@ -210,7 +210,7 @@ enum lb_op {
 struct lb_act {
 	enum lb_op op;
 	enum st_end end;       /* the one counter in which the message ends */
-	uint16_t gateway;      /* slot it goes to or comes from, or LB_NONE */
+	uint16_t gateway;      /* slot that a request goes to, that a response comes from, or LB_NONE */
 	uint16_t status;       /* REPLY */
 	const char *reason;    /* REPLY: static reason phrase */
 	uint32_t retry_after_s;/* REPLY: 0: no Retry-After */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One admission moves `next` on by the interval, and is allowed while `next` runs ahead of the clock by no
+ * more than the burst allows. The interval is rounded up, so that rounding never admits more.
+ * Workers race on `next` only; every winner of its compare-and-swap is one admission.
+ */
+#include "lb/bucket.h"
+#include "lb/lb.h"
+
+/* How far `next` may lie ahead of now: a burst of b needs (b - 1) intervals. */
+static inline uint64_t ahead(uint64_t interval)
+{
+	return interval < BUCKET_BURST_NS ? BUCKET_BURST_NS - interval : 0;
+}
+
+void bucket_set(struct bucket *b, uint32_t per_s)
+{
+	uint64_t interval = BUCKET_FREE;
+
+	if (per_s == 0)
+		interval = BUCKET_SHUT;
+	else if (per_s != LB_UNLIMITED)
+		interval = (1000000000u + (uint64_t)per_s - 1) / per_s;
+	__atomic_store_n(&b->interval, interval, __ATOMIC_RELAXED);
+}
+
+bool bucket_take(struct bucket *b, uint64_t now)
+{
+	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED), next, after;
+
+	if (interval == BUCKET_FREE || interval == BUCKET_SHUT)
+		return interval == BUCKET_FREE;
+	next = __atomic_load_n(&b->next, __ATOMIC_RELAXED);
+	do {
+		if (next > now + ahead(interval))
+			return false;
+		after = (next > now ? next : now) + interval;
+	} while (!__atomic_compare_exchange_n(&b->next, &next, after, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return true;
+}
+
+bool bucket_open(const struct bucket *b, uint64_t now)
+{
+	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED);
+
+	if (interval == BUCKET_FREE || interval == BUCKET_SHUT)
+		return interval == BUCKET_FREE;
+	return __atomic_load_n(&b->next, __ATOMIC_RELAXED) <= now + ahead(interval);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Rate limit without check-then-add: the generic cell rate algorithm (ITU-T I.371; RFC 7415 3.5 in its
+ * virtual scheduling form) on one atomic word. In any window of t seconds at most r * t + b are admitted,
+ * b = max(1, 50 ms * r), however many threads ask, also when their `now` differs a little.
+ */
+#ifndef WEIR_LB_BUCKET_H
+#define WEIR_LB_BUCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BUCKET_BURST_NS 50000000u  /* worth of time that may come at once */
+#define BUCKET_FREE     0          /* interval: no limit */
+#define BUCKET_SHUT     UINT64_MAX /* interval: admits nothing */
+
+struct bucket {
+	uint64_t interval; /* ns between two admissions; written by control, atomic */
+	uint64_t next; /* ns: when the next one would be due at the bare rate; written by workers, atomic */
+};
+
+/* Sets the rate, LB_UNLIMITED or 0 included. What was admitted before still counts. Control. */
+void bucket_set(struct bucket *b, uint32_t per_s);
+
+/* Takes one; false if the limit forbids it, and then nothing has changed. now: monotonic ns. Workers. */
+bool bucket_take(struct bucket *b, uint64_t now);
+
+/* True if bucket_take() would succeed now, other threads aside. Workers. */
+bool bucket_open(const struct bucket *b, uint64_t now);
+
+#endif

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The decision about one message. A request goes down the list `steps` below until one of them decides; the
+ * list is the order of admission, so read it first. A response needs no list: its branch says it all.
+ * Runs on the worker that owns the Call-ID. What must stay true: nobody unknown is ever answered unless the
+ * operator wants it, an ACK never is, and a repeated request gets what the first one got.
+ */
+#include "lb/hash.h"
+#include "lb/peers.h"
+#include "lb/pick.h"
+#include "lb/routes.h"
+#include "lb/worker.h"
+
+#define METHOD_BIT(method) (1u << (method))
+
+/* Requests that make a dialog, which then needs our Record-Route. */
+#define DIALOG_FORMING                                                                                       \
+	(METHOD_BIT(METHOD_INVITE) | METHOD_BIT(METHOD_SUBSCRIBE) | METHOD_BIT(METHOD_REFER) |               \
+	 METHOD_BIT(METHOD_NOTIFY) | METHOD_BIT(METHOD_UPDATE))
+
+/* One request on its way down the list. */
+struct decision {
+	struct lb_worker *w;
+	const struct lb_snapshot *s;
+	const struct lb_query *q;
+	uint64_t now;
+	struct lb_act *act;
+	const struct gateway *from; /* the source, if it is a gateway */
+	uint16_t peer;              /* the source, if it is a peer, else LB_NONE */
+	uint16_t pool;              /* where the route leads */
+	uint64_t key;               /* pin_key() */
+	struct pin pin;             /* of an earlier request with this Call-ID and From tag */
+};
+
+static void act_set(struct lb_act *act, enum lb_op op, enum st_end end)
+{
+	act->op = op;
+	act->end = end;
+	act->gateway = LB_NONE;
+	act->status = 0;
+	act->reason = NULL;
+	act->retry_after_s = 0;
+	act->listener = 0;
+	act->towards = 0;
+	act->branch_n = act->token_n = act->to_tag_n = 0;
+	act->dst = (struct addr){ 0 };
+}
+
+static bool finish(struct decision *d, enum lb_op op, enum st_end end)
+{
+	act_set(d->act, op, end);
+	return true;
+}
+
+/* Answers the request; an ACK ends as `ack_end` instead (RFC 3261 17.1.1.3 knows no response to it). */
+static bool reply(struct decision *d, uint16_t status, const char *reason, enum st_end end,
+		  enum st_end ack_end)
+{
+	const struct lb_query *q = d->q;
+
+	if (q->method == METHOD_ACK)
+		return finish(d, ack_end == ST_ABSORB_ACK ? LB_ABSORB : LB_DROP, ack_end);
+	act_set(d->act, LB_REPLY, end);
+	d->act->status = status;
+	d->act->reason = reason;
+	d->act->listener = q->listener;
+	d->act->dst = q->reply_to;
+	if (!q->has_to_tag)
+		d->act->to_tag_n = tag_write(&d->s->keys, q, d->act->to_tag);
+	return true;
+}
+
+/* Answers by policy. No state is kept of it, so its CANCEL is ignored (RFC 3261 8.2.7). */
+static bool answer(struct decision *d, uint16_t status, enum st_end end)
+{
+	if (d->q->method == METHOD_CANCEL)
+		return finish(d, LB_ABSORB, ST_ABSORB_CANCEL);
+	return reply(d, status, route_reason(status), end, ST_DROP_ACK_NOWHERE);
+}
+
+/* Sends the request on. to: the gateway it goes to, or NULL; dst and listener: how it gets there. */
+static bool forward(struct decision *d, enum branch_kind kind, const struct gateway *to,
+		    const struct addr *dst, uint8_t listener)
+{
+	const struct lb_query *q = d->q;
+	struct branch b = {
+		.kind = kind,
+		.listener = q->listener,
+		.gateway = to ? to->id : 0,
+		.loop = q->loop_hash,
+		.identity = q->via_hash,
+	};
+
+	act_set(d->act, LB_FORWARD, ST_FWD_REQUEST);
+	d->act->dst = *dst;
+	d->act->listener = listener;
+	d->act->branch_n = branch_write(&d->s->keys, &b, q->call_hash, &q->reply_to, d->act->branch);
+	if (to) {
+		d->act->gateway = to->slot;
+		st_gateway_inc(d->w->lane, to->slot, ST_GW_REQUESTS);
+	}
+	return true;
+}
+
+/* Sends an out-of-dialog request to a gateway, with a token if a dialog may come of it. */
+static bool forward_to(struct decision *d, const struct gateway *to)
+{
+	const struct lb_query *q = d->q;
+
+	forward(d, BRANCH_PINNED, to, &to->addr, to->listener);
+	d->act->towards = 1;
+	if (!q->has_to_tag && (METHOD_BIT(q->method) & DIALOG_FORMING)) {
+		struct token t = {
+			.gateway = to->id,
+			.caller = (uint32_t)q->from_hash,
+			.node = d->s->node,
+			.listener = q->listener,
+			.flow = q->src,
+		};
+
+		d->act->token_n = token_write(&d->s->keys, &t, q->call_hash, d->act->token);
+	}
+	return true;
+}
+
+/* A literal next hop counts only where we may send to anyway; else the flow on which the caller called. */
+static bool forward_to_caller(struct decision *d, const struct token *t)
+{
+	const struct lb_query *q = d->q;
+	const struct gateway *to = q->next.port ? gateway_at(d->s, &q->next) : NULL;
+
+	if (to || (q->next.port && peer_at(d->s, &q->next) != LB_NONE))
+		return forward(d, BRANCH_STATELESS, to, &q->next, t->listener);
+	if (t->flow.port == 0)
+		return finish(d, LB_DROP, ST_DROP_NO_TARGET);
+	return forward(d, BRANCH_STATELESS, gateway_at(d->s, &t->flow), &t->flow, t->listener);
+}
+
+/* Fills *status with 0, or with what is wrong with the request as such, and *end with how that is counted. */
+static uint16_t what_is_wrong(const struct lb_query *q, enum st_end *end, const char **reason)
+{
+	if (q->fault) {
+		*end = q->fault == 483 ? ST_REPLY_HOPS : q->fault == 440 ? ST_REPLY_BREADTH : ST_REPLY_ERROR;
+		*reason = q->fault_reason;
+		return q->fault;
+	}
+	*end = ST_REPLY_LOOP;
+	*reason = route_reason(482);
+	return q->looped ? 482 : 0;
+}
+
+/* ---- The steps: each true if it has decided ---------------------------------------------------------- */
+
+static bool note_source(struct decision *d)
+{
+	d->from = gateway_at(d->s, &d->q->src);
+	d->peer = peer_at(d->s, &d->q->src);
+	if (d->from)
+		st_gateway_inc(d->w->lane, d->from->slot, ST_GW_REQUESTS_FROM);
+	if (d->peer != LB_NONE)
+		st_peer_inc(d->w->lane, d->s->peers[d->peer].slot, ST_PEER_REQUESTS);
+	return false;
+}
+
+/* A call that has a token: no source check, no route, no limit. */
+static bool follow_token(struct decision *d)
+{
+	const struct lb_query *q = d->q;
+	const struct gateway *g;
+	const char *reason;
+	enum st_end end;
+	struct token t;
+	uint16_t wrong;
+
+	if (!q->has_to_tag || q->token.n == 0)
+		return false;
+	if (!token_read(&d->s->keys, q->token, q->call_hash, &t)) {
+		st_inc(d->w->lane, ST_TOKEN_BAD);
+		return false;
+	}
+	st_inc(d->w->lane, ST_TOKENED);
+	wrong = what_is_wrong(q, &end, &reason);
+	if (wrong)
+		return reply(d, wrong, reason, end, ST_DROP_ACK_FAULTY);
+	if ((uint32_t)q->from_hash != t.caller)
+		return forward_to_caller(d, &t);
+	g = gateway_by_id(d->s, t.gateway);
+	if (!g)
+		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_ABSORB_ACK);
+	forward(d, BRANCH_STATELESS, g, &g->addr, g->listener);
+	d->act->towards = 1;
+	return true;
+}
+
+/* ACK to a reply of our own, at any age: it goes no further (RFC 3261 8.2.7). */
+static bool absorb_own_ack(struct decision *d)
+{
+	if (d->q->method != METHOD_ACK || !d->q->has_to_tag || !tag_is_ours(&d->s->keys, d->q))
+		return false;
+	return finish(d, LB_ABSORB, ST_ABSORB_ACK);
+}
+
+static bool require_known_source(struct decision *d)
+{
+	if (d->from || d->peer != LB_NONE || d->s->unknown == LB_UNKNOWN_ALLOW)
+		return false;
+	if (d->s->unknown == LB_UNKNOWN_DROP || d->q->method == METHOD_ACK)
+		return finish(d, LB_DROP, ST_DROP_UNKNOWN_SOURCE);
+	return answer(d, 403, ST_REPLY_UNKNOWN);
+}
+
+/*
+ * OPTIONS to Weir goes no further, so it does not matter how much further it could have gone. Other methods
+ * to our address are routed: the Request-URI of a REGISTER is a domain, often the one that points at us.
+ */
+static bool answer_for_ourselves(struct decision *d)
+{
+	const struct lb_query *q = d->q;
+
+	if (!q->to_us || q->method != METHOD_OPTIONS || (q->fault && q->fault != 483 && q->fault != 420))
+		return false;
+	return reply(d, 200, "OK", ST_REPLY_OPTIONS, ST_DROP_ACK_NOWHERE);
+}
+
+static bool refuse_faulty(struct decision *d)
+{
+	const char *reason;
+	enum st_end end;
+	uint16_t wrong = what_is_wrong(d->q, &end, &reason);
+
+	return wrong && reply(d, wrong, reason, end, ST_DROP_ACK_FAULTY);
+}
+
+/* A refusal never flips while it is remembered. */
+static bool refuse_again(struct decision *d)
+{
+	const struct lb_query *q = d->q;
+	const struct refusal *r;
+
+	if (q->has_to_tag || q->method == METHOD_ACK)
+		return false;
+	r = memo_find(d->w->memo, memo_key(q), d->now);
+	if (!r)
+		return false;
+	answer(d, r->status, ST_REPLY_REFUSED_AGAIN);
+	d->act->retry_after_s = r->retry_after_s;
+	return true;
+}
+
+/*
+ * Repetitions, CANCEL, ACK and whatever comes with a To tag but without token follow the pin, outside all
+ * limits. Only from a gateway that is down and has never answered a repetition may move on.
+ */
+static bool follow_pin(struct decision *d)
+{
+	const struct lb_query *q = d->q;
+	const struct gateway *g;
+
+	d->key = pin_key(q->call_hash, q->from_hash);
+	d->pin = pin_find(&d->w->pins, d->key, q->via_hash, d->now);
+	if (!d->pin.b ||
+	    (!d->pin.same && !q->has_to_tag && q->method != METHOD_CANCEL && q->method != METHOD_ACK))
+		return false;
+	g = gateway_by_slot(d->s, d->pin.b->gateway[d->pin.i]);
+	if (!g)
+		return false;
+	if (!q->has_to_tag && q->method != METHOD_CANCEL && q->method != METHOD_ACK &&
+	    !(d->pin.b->flags[d->pin.i] & PIN_ANSWERED) && word_down(&d->w->words->gateway[g->slot]))
+		return false;
+	st_inc(d->w->lane, ST_PINNED);
+	return forward_to(d, g);
+}
+
+/* Inside a dialog, but nothing is known of it: a gateway's other side cannot be guessed, a caller's can. */
+static bool refuse_lost_dialog(struct decision *d)
+{
+	if (d->q->method == METHOD_ACK && !d->q->has_to_tag)
+		return finish(d, LB_DROP, ST_DROP_ACK_NOWHERE);
+	if (!d->q->has_to_tag || d->peer != LB_NONE || !d->from)
+		return false;
+	return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
+}
+
+static bool take_route(struct decision *d)
+{
+	const struct route *r = route_find(d->s, d->q, d->peer, d->from);
+
+	if (!r)
+		return answer(d, 404, ST_REPLY_NO_ROUTE);
+	if (r->pool == LB_NONE)
+		return answer(d, r->answer, ST_REPLY_ROUTE);
+	d->pool = r->pool;
+	return false;
+}
+
+/* What belongs to an earlier request whose pin is gone goes where that went if all was well. */
+static bool follow_hash(struct decision *d)
+{
+	const struct gateway *g;
+
+	if (!d->q->has_to_tag && d->q->method != METHOD_CANCEL)
+		return false;
+	g = pick_ideal(d->s, d->pool, d->q->call_hash);
+	if (!g)
+		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
+	st_inc(d->w->lane, ST_PICKED);
+	return forward_to(d, g);
+}
+
+/* Says no, in the way the source wants it, and remembers that. */
+static bool refuse(struct decision *d, enum st_end end)
+{
+	static const struct {
+		uint16_t status;
+		bool retry_after;
+	} how[] = {
+		[LB_FULL_503_RETRY] = { 503, true },
+		[LB_FULL_503] = { 503, false },
+		[LB_FULL_500] = { 500, false },
+	};
+	uint32_t least = d->s->pools[d->pool].retry_after_s, after = 0;
+	enum lb_when_full when = d->from ? LB_FULL_503 : LB_FULL_503_RETRY;
+
+	if (d->peer != LB_NONE)
+		when = d->s->peers[d->peer].when_full;
+	if (how[when].retry_after)
+		after = least + hash_scale(hash_again(d->q->via_hash), least + 1);
+	answer(d, how[when].status, end);
+	d->act->retry_after_s = after;
+	memo_add(d->w->memo, memo_key(d->q), how[when].status, after, d->now);
+	return true;
+}
+
+/* max-cps of a peer: new calls; a call repeated with credentials was counted the first time. */
+static bool limit_peer(struct decision *d)
+{
+	uint16_t slot;
+
+	if (d->q->method != METHOD_INVITE || d->peer == LB_NONE)
+		return false;
+	if (d->pin.b && (d->pin.same || d->pin.b->flags[d->pin.i] & PIN_FINAL))
+		return false;
+	slot = d->s->peers[d->peer].slot;
+	if (bucket_take(&d->w->words->peer[slot].cps, d->now))
+		return false;
+	st_peer_inc(d->w->lane, slot, ST_PEER_LIMITED);
+	return refuse(d, ST_REPLY_PEER_LIMIT);
+}
+
+/* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
+static const struct gateway *choose(struct decision *d)
+{
+	bool charge = d->q->method == METHOD_INVITE;
+	const struct gateway *had = d->pin.b ? gateway_by_slot(d->s, d->pin.b->gateway[d->pin.i]) : NULL;
+
+	if (had && had->pool == d->pool && pick_take(d->w->words, d->w->lane, had, d->now, charge))
+		return had;
+	return pick(d->w->words, d->w->lane, d->s, d->pool, d->q->call_hash, d->now, charge);
+}
+
+static bool place(struct decision *d)
+{
+	bool invite = d->q->method == METHOD_INVITE;
+	const struct gateway *g = choose(d);
+	struct lb_worker *w = d->w;
+
+	if (!g) {
+		if (d->peer != LB_NONE)
+			st_peer_inc(w->lane, d->s->peers[d->peer].slot, ST_PEER_REFUSED);
+		return refuse(d, ST_REPLY_REFUSED);
+	}
+	st_inc(w->lane, ST_PICKED);
+	if (invite)
+		st_gateway_inc(w->lane, g->slot, ST_GW_CALLS);
+	if (pin_add(&w->pins, d->key, d->q->via_hash, d->pin, g->slot, d->now,
+		    invite ? w->ringing_ns : w->pin_ns))
+		st_inc(w->lane, ST_PIN_LOST);
+	return forward_to(d, g);
+}
+
+/* The order of admission. The last step always decides. */
+static bool (*const steps[])(struct decision *) = {
+	note_source,          /* who asks */
+	follow_token,         /* in a dialog that we know by its token */
+	absorb_own_ack,       /* the end of a refusal */
+	require_known_source, /* before any answer: nobody unknown gets reflections */
+	answer_for_ourselves, /* OPTIONS to Weir */
+	refuse_faulty,        /* syntax, hops, loops */
+	refuse_again,         /* refused before: the same again */
+	follow_pin,           /* sent on before: there again */
+	refuse_lost_dialog,   /* in a dialog that nobody can place */
+	take_route,           /* which pool, or which answer */
+	follow_hash,          /* in a dialog, or a CANCEL, that the hash may still place */
+	limit_peer,           /* new: may this peer call now? */
+	place,                /* which gateway can take it, else no */
+};
+
+static void input_request(struct decision *d)
+{
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (steps[i](d))
+			return;
+	}
+}
+
+/* ---- Responses --------------------------------------------------------------------------------------- */
+
+/* Counts a gateway's response, and tells the pin what became of its request. */
+static void note_response(struct decision *d, const struct gateway *g, const struct branch *b)
+{
+	struct lb_worker *w = d->w;
+	const struct lb_query *q = d->q;
+	struct pin pin;
+	uint8_t *flags;
+
+	st_gateway_inc(w->lane, g->slot, ST_GW_RESPONSES_1XX + q->status / 100 - 1);
+	if (b->kind != BRANCH_PINNED || q->method == METHOD_CANCEL)
+		return;
+	pin = pin_find(&w->pins, pin_key(q->call_hash, q->from_hash), b->identity, d->now);
+	if (!pin.b || !pin.same || pin.b->gateway[pin.i] != g->slot)
+		return;
+	flags = &pin.b->flags[pin.i];
+	if (!(*flags & PIN_ANSWERED))
+		st_hist_add(&w->lane->gateways[g->slot].response, pin_age(pin, d->now));
+	*flags |= q->status >= 200 ? PIN_ANSWERED | PIN_FINAL : PIN_ANSWERED;
+	pin_extend(pin, d->now,
+		   q->method == METHOD_INVITE && !(*flags & PIN_FINAL) ? w->ringing_ns : w->pin_ns);
+}
+
+/* A response goes where its Via says, if the branch is ours and was made for just that (RFC 3261 16.11). */
+static void input_response(struct decision *d)
+{
+	const struct lb_query *q = d->q;
+	const struct gateway *g;
+	struct branch b;
+
+	switch (branch_read(&d->s->keys, q->branch, q->call_hash, &q->via_to, &b)) {
+	case BRANCH_NONE:
+		act_set(d->act, LB_DROP, ST_DROP_RESPONSE_NOT_OURS);
+		return;
+	case BRANCH_FORGED:
+		act_set(d->act, LB_DROP, ST_DROP_RESPONSE_BAD_MAC);
+		return;
+	case BRANCH_OK:
+		break;
+	}
+	g = gateway_by_id(d->s, b.gateway);
+	if (b.kind == BRANCH_PROBE)
+		act_set(d->act, LB_TO_CONTROL, ST_TO_CONTROL);
+	else if (q->via_to.port == 0)
+		act_set(d->act, LB_DROP, ST_DROP_RESPONSE_NO_VIA);
+	else
+		act_set(d->act, LB_FORWARD, ST_FWD_RESPONSE);
+	d->act->gateway = g ? g->slot : LB_NONE;
+	if (d->act->op != LB_FORWARD)
+		return;
+	d->act->dst = q->via_to;
+	d->act->listener = b.listener;
+	if (g)
+		note_response(d, g, &b);
+}
+
+unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q, uint64_t now,
+		  struct lb_act *acts)
+{
+	struct decision d = { .w = w, .s = s, .q = q, .now = now, .act = acts, .peer = LB_NONE };
+
+	if (q->request)
+		input_request(&d);
+	else
+		input_response(&d);
+	return 1;
+}
+
+int lb_branch_loop(struct str branch, uint32_t *loop)
+{
+	struct branch b;
+
+	if (!branch_parse(branch, &b))
+		return 0;
+	*loop = b.loop;
+	return 1;
+}
+
+unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8_t listener,
+			 uint64_t call_hash, char out[LIMIT_BRANCH])
+{
+	struct branch b = {
+		.kind = BRANCH_PROBE,
+		.listener = listener,
+		.gateway = gateway_id,
+		.identity = call_hash,
+	};
+
+	return branch_write(&s->keys, &b, call_hash, NULL, out);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Choice of a gateway. The tables hold all gateways of a tier, well or not, so a flap moves only the share of
+ * the one that flaps, and back. Places after the first are drawn anew from the hash instead of taken from the
+ * neighbour slots: neighbours would hand a dead gateway's share on in lumps, fresh draws by the weights.
+ */
+#include "lb/hash.h"
+#include "lb/pick.h"
+
+static inline const struct gateway *at(const struct lb_snapshot *s, const struct tier *t, uint64_t h)
+{
+	return &s->gateways[t->maglev ? t->maglev[hash_scale(h, LIMIT_MAGLEV)] : t->only];
+}
+
+bool pick_take(struct lb_words *words, struct st_lane *lane, const struct gateway *g, uint64_t now,
+	       bool charge)
+{
+	struct word *word = &words->gateway[g->slot];
+
+	if (!word_ready(word)) {
+		st_gateway_inc(lane, g->slot, ST_GW_SKIPPED_STATE);
+		return false;
+	}
+	if (charge && !bucket_take(&word->cps, now)) {
+		st_gateway_inc(lane, g->slot, ST_GW_SKIPPED_CPS);
+		return false;
+	}
+	return true;
+}
+
+static bool can(const struct lb_words *words, const struct gateway *g, uint64_t now, bool charge)
+{
+	const struct word *word = &words->gateway[g->slot];
+
+	return g->weight > 0 && word_ready(word) && (!charge || bucket_open(&word->cps, now));
+}
+
+/*
+ * Among all gateways of the tier that can take it, by weight. A race for the one drawn hands on to the next
+ * that can; two rounds, so that all are asked whereever the draw fell.
+ */
+static const struct gateway *by_weight(struct lb_words *words, struct st_lane *lane,
+				       const struct lb_snapshot *s, const struct tier *t, uint64_t h,
+				       uint64_t now, bool charge)
+{
+	const struct gateway *g = &s->gateways[t->first];
+	uint32_t sum = 0, draw;
+
+	for (uint32_t i = 0; i < t->n; i++)
+		sum += can(words, &g[i], now, charge) ? g[i].weight : 0;
+	if (sum == 0)
+		return NULL;
+	draw = hash_scale(h, sum);
+	for (uint32_t i = 0; i < 2u * t->n; i++) {
+		const struct gateway *this = &g[i < t->n ? i : i - t->n];
+
+		if (!can(words, this, now, charge))
+			continue;
+		if (draw >= this->weight) {
+			draw -= this->weight;
+			continue;
+		}
+		if (pick_take(words, lane, this, now, charge))
+			return this;
+		draw = 0;
+	}
+	return NULL;
+}
+
+static const struct gateway *in_tier(struct lb_words *words, struct st_lane *lane,
+				     const struct lb_snapshot *s, const struct tier *t, uint64_t h,
+				     uint64_t now, bool charge)
+{
+	const struct gateway *passed = NULL;
+	unsigned probes = t->maglev ? LIMIT_PROBES : 1;
+
+	for (unsigned i = 0; i < probes; i++, h = hash_again(h)) {
+		const struct gateway *g = at(s, t, h);
+
+		if (g == passed)
+			continue;
+		if (pick_take(words, lane, g, now, charge))
+			return g;
+		passed = g;
+	}
+	return t->maglev ? by_weight(words, lane, s, t, h, now, charge) : NULL;
+}
+
+const struct gateway *pick(struct lb_words *words, struct st_lane *lane, const struct lb_snapshot *s,
+			   uint16_t pool, uint64_t call_hash, uint64_t now, bool charge)
+{
+	const struct pool *p = &s->pools[pool];
+
+	for (uint16_t i = 0; i < p->n; i++) {
+		const struct gateway *g =
+			in_tier(words, lane, s, &s->tiers[p->first + i], call_hash, now, charge);
+
+		if (g)
+			return g;
+	}
+	return NULL;
+}
+
+const struct gateway *pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash)
+{
+	const struct pool *p = &s->pools[pool];
+
+	return p->n ? at(s, &s->tiers[p->first], call_hash) : NULL;
+}
+
+uint16_t lb_pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash)
+{
+	const struct gateway *g = pool < s->n_pools ? pick_ideal(s, pool, call_hash) : NULL;
+
+	return g ? g->slot : LB_NONE;
+}

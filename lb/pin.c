@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pin table: two candidate buckets of three per key, so that it fills to nine tenths before it loses one.
+ * Pins end by the clock alone; their places are reused when met, nothing is ever swept.
+ */
+#include "lb/hash.h"
+#include "lb/pin.h"
+
+static inline uint32_t coarse(uint64_t ns)
+{
+	return ns >> 26;
+}
+
+static inline uint32_t fine(uint64_t ns)
+{
+	return ns >> 10;
+}
+
+static inline uint32_t tag_of(uint64_t key)
+{
+	return key >> 32;
+}
+
+static inline struct pin_bucket *bucket(const struct pins *p, uint64_t key, unsigned which)
+{
+	return &p->bucket[(which ? hash_again(key) : key) & p->mask];
+}
+
+uint32_t pin_buckets(uint32_t pins)
+{
+	uint32_t n = 1;
+
+	while (n < UINT32_C(1) << 30 && n < pins / 2)
+		n *= 2;
+	return n;
+}
+
+void pin_prefetch(const struct pins *p, uint64_t key)
+{
+	__builtin_prefetch(bucket(p, key, 0), 1);
+	__builtin_prefetch(bucket(p, key, 1), 1);
+}
+
+struct pin pin_find(const struct pins *p, uint64_t key, uint64_t branch, uint64_t now)
+{
+	struct pin best = { 0 };
+
+	for (unsigned which = 0; which < 2; which++) {
+		struct pin_bucket *b = bucket(p, key, which);
+
+		for (unsigned i = 0; i < PINS_IN_BUCKET; i++) {
+			if (b->tag[i] != tag_of(key) || b->expiry[i] <= coarse(now))
+				continue;
+			if (b->branch[i] == (uint32_t)branch)
+				return (struct pin){ b, i, true };
+			if (!best.b || b->expiry[i] > best.b->expiry[best.i])
+				best = (struct pin){ b, i, false };
+		}
+	}
+	return best;
+}
+
+/* The pin that ends first; one that has ended is as good as free. */
+static struct pin first_to_end(const struct pins *p, uint64_t key)
+{
+	struct pin first = { bucket(p, key, 0), 0, false };
+
+	for (unsigned which = 0; which < 2; which++) {
+		struct pin_bucket *b = bucket(p, key, which);
+
+		for (unsigned i = 0; i < PINS_IN_BUCKET; i++) {
+			if (b->expiry[i] < first.b->expiry[first.i])
+				first = (struct pin){ b, i, false };
+		}
+	}
+	return first;
+}
+
+bool pin_add(struct pins *p, uint64_t key, uint64_t branch, struct pin old, uint16_t gateway, uint64_t now,
+	     uint64_t life)
+{
+	bool reuse = old.b && (old.same || old.b->flags[old.i] & PIN_FINAL);
+	struct pin at = reuse ? old : first_to_end(p, key);
+	bool lost = !reuse && at.b->expiry[at.i] > coarse(now);
+
+	at.b->tag[at.i] = tag_of(key);
+	at.b->branch[at.i] = branch;
+	at.b->sent[at.i] = fine(now);
+	at.b->gateway[at.i] = gateway;
+	at.b->flags[at.i] = 0;
+	pin_extend(at, now, life);
+	return lost;
+}
+
+void pin_extend(struct pin pin, uint64_t now, uint64_t life)
+{
+	pin.b->expiry[pin.i] = coarse(now + life) + 1;
+}
+
+uint64_t pin_age(struct pin pin, uint64_t now)
+{
+	return (uint64_t)(fine(now) - pin.b->sent[pin.i]) << 10;
+}

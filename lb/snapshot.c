@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Specification to snapshot: check it, lay everything out in one block, sort, index, build the tables of the
+ * tiers. The same layout code measures and places, so size and content cannot drift apart. Control thread.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "lb/hash.h"
+#include "lb/maglev.h"
+#include "lb/peers.h"
+#include "lb/routes.h"
+#include "lb/snapshot.h"
+
+#define LINE 64
+
+/* Gateways with weight in each tier of each pool. */
+struct census {
+	uint16_t n[LIMIT_POOLS][LIMIT_TIERS];
+};
+
+struct arena {
+	char *base; /* NULL: only measured */
+	size_t used;
+};
+
+static void *take(struct arena *a, size_t bytes)
+{
+	size_t at = a->used;
+
+	a->used = (at + bytes + LINE - 1) / LINE * LINE;
+	return a->base ? a->base + at : NULL;
+}
+
+static bool fits(const struct lb_spec *spec)
+{
+	return spec->n_gateways <= LIMIT_GATEWAYS && spec->n_pools <= LIMIT_POOLS &&
+	       spec->n_peers <= LIMIT_PEERS && spec->n_prefixes <= LIMIT_PREFIXES &&
+	       spec->n_routes <= LIMIT_ROUTES;
+}
+
+static bool gateways_valid(const struct lb_spec *spec)
+{
+	for (uint32_t i = 0; i < spec->n_gateways; i++) {
+		const struct lb_gateway_spec *g = &spec->gateways[i];
+
+		if (g->slot >= LIMIT_GATEWAYS || g->pool >= spec->n_pools || g->tier >= LIMIT_TIERS ||
+		    g->listener >= LIMIT_LISTENERS || g->name.n == 0 || g->addr.port == 0)
+			return false;
+	}
+	for (uint32_t i = 0; i < spec->n_pools; i++) {
+		if (spec->pools[i].retry_after_s == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool peers_valid(const struct lb_spec *spec)
+{
+	for (uint32_t i = 0; i < spec->n_peers; i++) {
+		if (spec->peers[i].slot >= LIMIT_PEERS)
+			return false;
+	}
+	for (uint32_t i = 0; i < spec->n_prefixes; i++) {
+		if (spec->prefixes[i].peer >= spec->n_peers || spec->prefixes[i].len > 128)
+			return false;
+	}
+	return true;
+}
+
+static bool index_or_none(uint16_t i, uint32_t n)
+{
+	return i == LB_NONE || i < n;
+}
+
+static bool routes_valid(const struct lb_spec *spec)
+{
+	for (uint32_t i = 0; i < spec->n_routes; i++) {
+		const struct lb_route_spec *r = &spec->routes[i];
+
+		if (!index_or_none(r->from_peer, spec->n_peers) ||
+		    !index_or_none(r->from_pool, spec->n_pools) || !index_or_none(r->pool, spec->n_pools) ||
+		    r->method > METHOD_COUNT || (r->pool == LB_NONE && (r->answer < 300 || r->answer > 699)))
+			return false;
+	}
+	return true;
+}
+
+/* Two keys with one id could not be told apart; a key of zeros was forgotten. */
+static bool keys_valid(const struct lb_spec *spec)
+{
+	const struct lb_key *key = &spec->key, *old = &spec->old_key, *hash = &spec->hash_key;
+
+	if (key->id == old->id && (key->k[0] != old->k[0] || key->k[1] != old->k[1]))
+		return false;
+	return (key->k[0] | key->k[1]) && (hash->k[0] | hash->k[1]);
+}
+
+static void count_tiers(const struct lb_spec *spec, struct census *census)
+{
+	memset(census, 0, sizeof(*census));
+	for (uint32_t i = 0; i < spec->n_gateways; i++) {
+		const struct lb_gateway_spec *g = &spec->gateways[i];
+
+		if (g->pool < LIMIT_POOLS && g->tier < LIMIT_TIERS)
+			census->n[g->pool][g->tier] += g->weight > 0;
+	}
+}
+
+static struct index index_for(struct arena *a, uint32_t n)
+{
+	uint32_t cells = 4;
+
+	while (cells < 2 * n)
+		cells *= 2;
+	return (struct index){ .cell = take(a, cells * sizeof(uint32_t)), .mask = cells - 1 };
+}
+
+/* Where everything but the tables and texts lies. */
+static struct lb_snapshot *lay_out(struct arena *a, const struct lb_spec *spec)
+{
+	struct lb_snapshot plan = { 0 }, *s = take(a, sizeof(*s));
+
+	plan.gateways = take(a, spec->n_gateways * sizeof(struct gateway));
+	plan.pools = take(a, spec->n_pools * sizeof(struct pool));
+	plan.tiers = take(a, spec->n_gateways * sizeof(struct tier));
+	plan.peers = take(a, spec->n_peers * sizeof(struct peer));
+	plan.prefixes = take(a, spec->n_prefixes * sizeof(struct prefix));
+	plan.routes = take(a, spec->n_routes * sizeof(struct route));
+	plan.by_slot = take(a, LIMIT_GATEWAYS * sizeof(uint16_t));
+	plan.by_id = index_for(a, spec->n_gateways);
+	plan.by_addr = index_for(a, spec->n_gateways);
+	plan.by_ip = index_for(a, spec->n_gateways);
+	plan.by_prefix = index_for(a, spec->n_prefixes);
+	if (s)
+		*s = plan;
+	return s;
+}
+
+size_t lb_snapshot_size(const struct lb_spec *spec)
+{
+	struct arena a = { 0 };
+	struct census census;
+
+	count_tiers(spec, &census);
+	lay_out(&a, spec);
+	for (uint32_t i = 0; i < LIMIT_POOLS * LIMIT_TIERS; i++) {
+		if (census.n[i / LIMIT_TIERS][i % LIMIT_TIERS] > 1)
+			take(&a, LIMIT_MAGLEV * sizeof(uint16_t));
+	}
+	take(&a, spec->n_gateways * sizeof(struct maglev_turn));
+	for (uint32_t i = 0; i < spec->n_routes; i++)
+		take(&a, spec->routes[i].number.n + spec->routes[i].host.n);
+	return a.used;
+}
+
+static int by_pool_tier_id(const void *x, const void *y)
+{
+	const struct gateway *a = x, *b = y;
+
+	if (a->pool != b->pool)
+		return a->pool < b->pool ? -1 : 1;
+	if (a->tier != b->tier)
+		return a->tier < b->tier ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void fill_gateways(struct lb_snapshot *s, const struct lb_spec *spec)
+{
+	s->n_gateways = spec->n_gateways;
+	for (uint32_t i = 0; i < spec->n_gateways; i++) {
+		const struct lb_gateway_spec *g = &spec->gateways[i];
+
+		s->gateways[i] = (struct gateway){
+			.addr = g->addr,
+			.id = lb_gateway_id(g->name),
+			.slot = g->slot,
+			.pool = g->pool,
+			.weight = g->weight,
+			.tier = g->tier,
+			.listener = g->listener,
+		};
+	}
+	if (spec->n_gateways)
+		qsort(s->gateways, s->n_gateways, sizeof(struct gateway), by_pool_tier_id);
+	for (uint32_t i = 0; i < LIMIT_GATEWAYS; i++)
+		s->by_slot[i] = LB_NONE;
+	for (uint32_t i = 0; i < s->n_gateways; i++)
+		s->by_slot[s->gateways[i].slot] = i;
+}
+
+/* Makes the tier that begins at gateway `first`; returns where the next one begins. */
+static uint32_t fill_tier(struct lb_snapshot *s, struct arena *a, struct maglev_turn *turns, uint32_t first)
+{
+	const struct gateway *g = &s->gateways[first];
+	struct tier t = { .first = first };
+	uint32_t weighty = 0;
+
+	for (; first + t.n < s->n_gateways && g[t.n].pool == g->pool && g[t.n].tier == g->tier; t.n++) {
+		if (g[t.n].weight == 0)
+			continue;
+		weighty++;
+		t.only = first + t.n;
+	}
+	if (weighty > 1) {
+		uint16_t *table = take(a, LIMIT_MAGLEV * sizeof(uint16_t));
+
+		maglev_fill(table, &s->hash_key, s->gateways, t.first, t.n, turns);
+		t.maglev = table;
+	}
+	if (weighty > 0) {
+		struct pool *pool = &s->pools[g->pool];
+
+		if (pool->n++ == 0)
+			pool->first = s->n_tiers;
+		s->tiers[s->n_tiers++] = t;
+	}
+	return first + t.n;
+}
+
+static void fill_pools(struct lb_snapshot *s, const struct lb_spec *spec, struct arena *a)
+{
+	struct maglev_turn *turns = take(a, spec->n_gateways * sizeof(struct maglev_turn));
+
+	s->n_pools = spec->n_pools;
+	for (uint32_t i = 0; i < spec->n_pools; i++)
+		s->pools[i] = (struct pool){ .retry_after_s = spec->pools[i].retry_after_s };
+	for (uint32_t i = 0; i < s->n_gateways;)
+		i = fill_tier(s, a, turns, i);
+}
+
+static void fill_peers(struct lb_snapshot *s, const struct lb_spec *spec)
+{
+	s->n_peers = spec->n_peers;
+	for (uint32_t i = 0; i < spec->n_peers; i++)
+		s->peers[i] =
+			(struct peer){ .slot = spec->peers[i].slot, .when_full = spec->peers[i].when_full };
+	s->n_prefixes = spec->n_prefixes;
+	for (uint32_t i = 0; i < spec->n_prefixes; i++) {
+		s->prefixes[i] = prefix_of(spec->prefixes[i].ip, spec->prefixes[i].len);
+		s->prefixes[i].peer = spec->prefixes[i].peer;
+	}
+	peers_index_prefixes(s);
+}
+
+static void fill_routes(struct lb_snapshot *s, const struct lb_spec *spec, struct arena *a)
+{
+	s->n_routes = spec->n_routes;
+	for (uint32_t i = 0; i < spec->n_routes; i++) {
+		const struct lb_route_spec *r = &spec->routes[i];
+		char *text = take(a, r->number.n + r->host.n);
+
+		if (r->number.n)
+			memcpy(text, r->number.p, r->number.n);
+		if (r->host.n)
+			memcpy(text + r->number.n, r->host.p, r->host.n);
+		route_make(&s->routes[i], r, (struct str){ text, r->number.n },
+			   (struct str){ text + r->number.n, r->host.n });
+	}
+}
+
+struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec)
+{
+	struct arena a = { .base = mem };
+	struct lb_snapshot *s;
+
+	errno = EINVAL;
+	if (!fits(spec) || !keys_valid(spec) || !gateways_valid(spec) || !peers_valid(spec) ||
+	    !routes_valid(spec))
+		return NULL;
+	memset(mem, 0, lb_snapshot_size(spec));
+	s = lay_out(&a, spec);
+	s->hash_key = spec->hash_key;
+	s->keys = (struct keys){ .now = spec->key, .old = spec->old_key };
+	s->node = spec->node;
+	s->unknown = spec->unknown;
+	fill_gateways(s, spec);
+	if (peers_index_gateways(s) < 0)
+		return NULL;
+	fill_pools(s, spec, &a);
+	fill_peers(s, spec);
+	fill_routes(s, spec, &a);
+	return s;
+}
+
+const struct lb_key *lb_snapshot_key(const struct lb_snapshot *s)
+{
+	return &s->hash_key;
+}
+
+struct named {
+	uint32_t id, index;
+};
+
+static int by_id(const void *x, const void *y)
+{
+	const struct named *a = x, *b = y;
+
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+int lb_spec_collision(const struct lb_spec *spec, uint32_t *a, uint32_t *b)
+{
+	struct named all[LIMIT_GATEWAYS];
+	uint32_t n = spec->n_gateways < LIMIT_GATEWAYS ? spec->n_gateways : LIMIT_GATEWAYS;
+
+	for (uint32_t i = 0; i < n; i++)
+		all[i] = (struct named){ lb_gateway_id(spec->gateways[i].name), i };
+	qsort(all, n, sizeof(all[0]), by_id);
+	for (uint32_t i = 1; i < n; i++) {
+		if (all[i].id == all[i - 1].id) {
+			*a = all[i - 1].index;
+			*b = all[i].index;
+			return -EEXIST;
+		}
+	}
+	return 0;
+}

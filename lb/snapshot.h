@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Inside of a snapshot: arrays and small hash tables in one block of memory, built once by control, then
+ * read only. Any thread may read. Gateways lie sorted by pool, tier and id, so that a tier is a range and
+ * nothing depends on the order of the config.
+ */
+#ifndef WEIR_LB_SNAPSHOT_H
+#define WEIR_LB_SNAPSHOT_H
+
+#include "lb/lb.h"
+#include "lb/token.h"
+
+struct gateway {
+	struct addr addr;
+	uint32_t id;     /* lb_gateway_id() */
+	uint16_t slot;   /* index of its word */
+	uint16_t pool;   /* index into pools */
+	uint16_t weight; /* share of new work inside its tier */
+	uint8_t tier;
+	uint8_t listener; /* where messages to it leave */
+};
+
+/* Gateways of one pool that are tried together; some of their weights are not 0. */
+struct tier {
+	const uint16_t *maglev; /* LIMIT_MAGLEV indexes into gateways; NULL: only one of them has weight */
+	uint16_t first, n;      /* range of gateways */
+	uint16_t only;          /* index of the one with weight if maglev is NULL */
+};
+
+struct pool {
+	uint32_t retry_after_s;
+	uint16_t first, n; /* range of tiers, in the order they are tried */
+};
+
+struct peer {
+	uint16_t slot;     /* index of its word and cells */
+	uint8_t when_full; /* enum lb_when_full */
+};
+
+struct prefix {
+	uint64_t hi, lo; /* address in host order, host bits zero */
+	uint16_t peer;   /* index into peers */
+	uint8_t len;     /* bits */
+};
+
+struct route {
+	uint64_t head;      /* first eight bytes of number, the rest 0 */
+	uint64_t head_mask; /* which of them count */
+	struct str number, host;
+	uint16_t from_peer, from_pool; /* or LB_NONE */
+	uint16_t pool;                 /* or LB_NONE: answer */
+	uint16_t answer;               /* status code */
+	uint8_t method;                /* or METHOD_COUNT */
+};
+
+/* Open addressing over an array of the snapshot. */
+struct index {
+	uint32_t *cell; /* 0: empty, else position in the array + 1 */
+	uint32_t mask;  /* cells - 1; at least half of them are empty */
+};
+
+struct lb_snapshot {
+	struct lb_key hash_key;
+	struct keys keys;
+	uint16_t node;
+	uint8_t unknown; /* enum lb_unknown */
+	uint32_t n_gateways, n_pools, n_tiers, n_peers, n_prefixes, n_routes;
+	struct gateway *gateways;
+	struct pool *pools;
+	struct tier *tiers;
+	struct peer *peers;
+	struct prefix *prefixes;
+	struct route *routes;
+	uint16_t *by_slot;           /* gateway of each word, or LB_NONE */
+	struct index by_id;          /* gateways */
+	struct index by_addr, by_ip; /* gateways; by_ip: the first of each address */
+	struct index by_prefix;
+	uint8_t len4[33], len6[129]; /* prefix lengths in use, longest first */
+	uint8_t n_len4, n_len6;
+};
+
+/* The gateway with an identity, or NULL. */
+const struct gateway *gateway_by_id(const struct lb_snapshot *s, uint32_t id);
+
+/* The gateway that has a word, or NULL. */
+static inline const struct gateway *gateway_by_slot(const struct lb_snapshot *s, uint16_t slot)
+{
+	uint16_t i = slot < LIMIT_GATEWAYS ? s->by_slot[slot] : LB_NONE;
+
+	return i == LB_NONE ? NULL : &s->gateways[i];
+}
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The tables of one worker. Made by control before the worker starts, then the worker's alone. */
+#ifndef WEIR_LB_WORKER_H
+#define WEIR_LB_WORKER_H
+
+#include "lb/memo.h"
+#include "lb/pin.h"
+#include "lb/words.h"
+
+struct lb_worker {
+	struct lb_words *words; /* shared */
+	struct st_lane *lane;   /* this worker's */
+	uint64_t pin_ns;        /* see struct lb_worker_spec */
+	uint64_t ringing_ns;
+	struct pins pins;
+	struct memo *memo;
+};
+
+#endif
