@@ -28,8 +28,8 @@ struct decision {
 	const struct gateway *from; /* the source, if it is a gateway */
 	uint16_t peer;              /* the source, if it is a peer, else LB_NONE */
 	uint16_t pool;              /* where the route leads */
-	uint64_t key;               /* pin_key() */
-	struct pin pin;             /* of an earlier request with this Call-ID and From tag */
+	struct pin_key key;
+	struct pin pin; /* of an earlier request with this Call-ID and From tag */
 };
 
 static void act_set(struct lb_act *act, enum lb_op op, enum st_end end)

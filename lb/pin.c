@@ -16,14 +16,23 @@ static inline uint32_t fine(uint64_t ns)
 	return ns >> 10;
 }
 
-static inline uint32_t tag_of(uint64_t key)
+static inline struct pin_bucket *bucket(const struct pins *p, uint64_t place, unsigned which)
 {
-	return key >> 32;
+	return &p->bucket[(which ? place >> 32 : place) & p->mask];
 }
 
-static inline struct pin_bucket *bucket(const struct pins *p, uint64_t key, unsigned which)
+/* The owner of a Call-ID is drawn from bits of its hash, so all of one worker's have some bits in common. */
+static inline uint64_t place_of(uint64_t call_hash)
 {
-	return &p->bucket[(which ? hash_again(key) : key) & p->mask];
+	return hash_again(call_hash);
+}
+
+struct pin_key pin_key(uint64_t call_hash, uint64_t from_hash)
+{
+	return (struct pin_key){
+		.place = place_of(call_hash),
+		.tag = hash_again(call_hash * 0x9e3779b97f4a7c15 + from_hash) >> 32,
+	};
 }
 
 uint32_t pin_buckets(uint32_t pins)
@@ -35,21 +44,23 @@ uint32_t pin_buckets(uint32_t pins)
 	return n;
 }
 
-void pin_prefetch(const struct pins *p, uint64_t key)
+void pin_prefetch(const struct pins *p, uint64_t call_hash)
 {
-	__builtin_prefetch(bucket(p, key, 0), 1);
-	__builtin_prefetch(bucket(p, key, 1), 1);
+	uint64_t place = place_of(call_hash);
+
+	__builtin_prefetch(bucket(p, place, 0), 1);
+	__builtin_prefetch(bucket(p, place, 1), 1);
 }
 
-struct pin pin_find(const struct pins *p, uint64_t key, uint64_t branch, uint64_t now)
+struct pin pin_find(const struct pins *p, struct pin_key key, uint64_t branch, uint64_t now)
 {
 	struct pin best = { 0 };
 
 	for (unsigned which = 0; which < 2; which++) {
-		struct pin_bucket *b = bucket(p, key, which);
+		struct pin_bucket *b = bucket(p, key.place, which);
 
 		for (unsigned i = 0; i < PINS_IN_BUCKET; i++) {
-			if (b->tag[i] != tag_of(key) || b->expiry[i] <= coarse(now))
+			if (b->tag[i] != key.tag || b->expiry[i] <= coarse(now))
 				continue;
 			if (b->branch[i] == (uint32_t)branch)
 				return (struct pin){ b, i, true };
@@ -61,12 +72,12 @@ struct pin pin_find(const struct pins *p, uint64_t key, uint64_t branch, uint64_
 }
 
 /* The pin that ends first; one that has ended is as good as free. */
-static struct pin first_to_end(const struct pins *p, uint64_t key)
+static struct pin first_to_end(const struct pins *p, struct pin_key key)
 {
-	struct pin first = { bucket(p, key, 0), 0, false };
+	struct pin first = { bucket(p, key.place, 0), 0, false };
 
 	for (unsigned which = 0; which < 2; which++) {
-		struct pin_bucket *b = bucket(p, key, which);
+		struct pin_bucket *b = bucket(p, key.place, which);
 
 		for (unsigned i = 0; i < PINS_IN_BUCKET; i++) {
 			if (b->expiry[i] < first.b->expiry[first.i])
@@ -76,14 +87,14 @@ static struct pin first_to_end(const struct pins *p, uint64_t key)
 	return first;
 }
 
-bool pin_add(struct pins *p, uint64_t key, uint64_t branch, struct pin old, uint16_t gateway, uint64_t now,
-	     uint64_t life)
+bool pin_add(struct pins *p, struct pin_key key, uint64_t branch, struct pin old, uint16_t gateway,
+	     uint64_t now, uint64_t life)
 {
 	bool reuse = old.b && (old.same || old.b->flags[old.i] & PIN_FINAL);
 	struct pin at = reuse ? old : first_to_end(p, key);
 	bool lost = !reuse && at.b->expiry[at.i] > coarse(now);
 
-	at.b->tag[at.i] = tag_of(key);
+	at.b->tag[at.i] = key.tag;
 	at.b->branch[at.i] = branch;
 	at.b->sent[at.i] = fine(now);
 	at.b->gateway[at.i] = gateway;

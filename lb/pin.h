@@ -41,28 +41,28 @@ struct pin {
 };
 
 /* What pins are found by. */
-static inline uint64_t pin_key(uint64_t call_hash, uint64_t from_hash)
-{
-	uint64_t k = call_hash * 0x9e3779b97f4a7c15 + from_hash;
+struct pin_key {
+	uint64_t place; /* picks the buckets; of the Call-ID alone, so that they can be fetched early */
+	uint32_t tag;   /* of Call-ID and From tag */
+};
 
-	return (k ^ k >> 31) * 0xbf58476d1ce4e5b9;
-}
+struct pin_key pin_key(uint64_t call_hash, uint64_t from_hash);
 
 /* Number of buckets for so many pins. */
 uint32_t pin_buckets(uint32_t pins);
 
-/* Brings the two lines where the key's pins can be into the cache. */
-void pin_prefetch(const struct pins *p, uint64_t key);
+/* Brings the two lines where pins of the Call-ID can be into the cache. */
+void pin_prefetch(const struct pins *p, uint64_t call_hash);
 
 /* The pin of this request, else the youngest with the same Call-ID and From tag, else none. */
-struct pin pin_find(const struct pins *p, uint64_t key, uint64_t branch, uint64_t now);
+struct pin pin_find(const struct pins *p, struct pin_key key, uint64_t branch, uint64_t now);
 
 /*
  * Pins a new request to `gateway` (slot) for `life` ns. Takes the place of `old` if that is over, a free one,
  * or that of the pin that would end first; returns true if a living one was lost.
  */
-bool pin_add(struct pins *p, uint64_t key, uint64_t branch, struct pin old, uint16_t gateway, uint64_t now,
-	     uint64_t life);
+bool pin_add(struct pins *p, struct pin_key key, uint64_t branch, struct pin old, uint16_t gateway,
+	     uint64_t now, uint64_t life);
 
 /* Moves the end of a pin to now + life. */
 void pin_extend(struct pin pin, uint64_t now, uint64_t life);

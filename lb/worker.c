@@ -24,7 +24,7 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec)
 	return w;
 }
 
-void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, uint64_t from_hash)
+void lb_prefetch(const struct lb_worker *w, uint64_t call_hash)
 {
-	pin_prefetch(&w->pins, pin_key(call_hash, from_hash));
+	pin_prefetch(&w->pins, call_hash);
 }
