@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One Weir without wires: two null ports, a snapshot, next hops, and workers whose loop has been stopped, so
+ * that a test can put a frame into dp_receive() and look at what waits for transmission.
+ *
+ *   caller 192.0.2.99 -- access 192.0.2.10 [Weir] core 198.51.100.10 -- gw1 .21, gw2 .22
+ */
+#ifndef WEIR_TESTS_DATAPLANE_HARNESS_H
+#define WEIR_TESTS_DATAPLANE_HARNESS_H
+
+#include "dataplane/worker.h"
+
+#define H_FRAME 4096
+#define H_OUT   16
+
+/* A SIP message that left, as text. */
+struct h_out {
+	struct addr src, dst;
+	uint32_t port; /* index of the DPDK port */
+	uint32_t n;
+	char text[H_FRAME];
+};
+
+struct harness {
+	struct dp *dp;
+	struct lb_words *words;
+	struct st_table stats;
+	struct h_out out[H_OUT];
+	uint32_t n_out;
+	uint64_t now; /* ns that the next burst sees */
+};
+
+enum h_who { H_CALLER, H_CALLER2, H_GW1, H_GW2, H_STRANGER };
+
+/* Starts EAL and everything above; exits the test program on failure. Once per program. */
+struct harness *h_start(void);
+void h_stop(struct harness *h);
+
+/* The address of somebody outside; port as given. */
+struct addr h_addr(enum h_who who, uint16_t port);
+
+/*
+ * Sends n bytes of text from `who` port `port` to the listener on his side; what leaves is in h->out.
+ * Every message must have met exactly one end; fails the test otherwise.
+ */
+void h_send_n(struct harness *h, enum h_who who, uint16_t port, const char *text, uint32_t n);
+void h_send(struct harness *h, enum h_who who, uint16_t port, const char *text);
+
+/* A raw frame into port `port`. */
+void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n);
+
+/* Sum over all lanes of one counter. */
+uint64_t h_count(const struct harness *h, unsigned counter);
+
+/* Text of the first row that begins with `name` ("Via:"), without CRLF, or NULL; static buffer. */
+const char *h_row(const struct h_out *out, const char *name, unsigned nth);
+
+#endif
