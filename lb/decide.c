@@ -494,3 +494,8 @@ unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8
 
 	return branch_write(&s->keys, &b, call_hash, NULL, out);
 }
+
+void lb_reply_tag(const struct lb_snapshot *s, const struct lb_query *q, struct lb_act *act)
+{
+	act->to_tag_n = q->has_to_tag ? 0 : tag_write(&s->keys, q, act->to_tag);
+}
