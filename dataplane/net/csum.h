@@ -11,6 +11,13 @@
 /* Unfolded sum of n bytes at p, any alignment; an odd last byte is padded with zero. Pure, any thread. */
 uint64_t net_sum(const void *p, uint32_t n);
 
+/* The ways net_sum() chooses from by the processor, all with the same result after folding. */
+uint64_t net_sum_plain(const void *bytes, uint32_t n);
+#ifdef __x86_64__
+uint64_t net_sum_avx2(const void *bytes, uint32_t n);
+uint64_t net_sum_avx512(const void *bytes, uint32_t n);
+#endif
+
 /* Fold a sum to 16 bits, not complemented. */
 static inline uint16_t net_fold(uint64_t sum)
 {

@@ -70,6 +70,19 @@ static bool martian6(const uint8_t *src, const uint8_t *dst)
 	return src[0] == 0xff || (memcmp(src, zero, 15) == 0 && src[15] <= 1) || mapped6(src) || mapped6(dst);
 }
 
+/* Into a zeroed address, in place: a copy made of pieces would be read before its pieces have landed. */
+static void set_ip4(struct addr *a, const uint8_t *ip)
+{
+	a->ip[10] = a->ip[11] = 0xff;
+	memcpy(a->ip + 12, ip, 4);
+}
+
+static void set_ip6(struct addr *a, const uint8_t *ip)
+{
+	memcpy(a->ip, ip, 16);
+	a->v6 = 1;
+}
+
 /* A UDP datagram of at most n bytes at frame + pkt->l4; pseudo: its addresses, alen bytes. */
 static enum net_class parse_udp(const uint8_t *frame, uint32_t n, const uint8_t *pseudo, uint32_t alen,
 				bool check, struct net_pkt *pkt)
@@ -98,7 +111,7 @@ static enum net_class parse_ip4(const uint8_t *frame, uint32_t len, enum net_ver
 				struct net_pkt *pkt)
 {
 	const uint8_t *ip = frame + pkt->l3;
-	uint32_t n = len - pkt->l3, ihl, total, src, dst;
+	uint32_t n = len - pkt->l3, ihl, total;
 
 	if (n < IP4_LEN || ip[0] >> 4 != 4)
 		return NET_MALFORMED;
@@ -112,10 +125,8 @@ static enum net_class parse_ip4(const uint8_t *frame, uint32_t len, enum net_ver
 		return NET_BAD_CSUM;
 	if (martian4(ip + 12))
 		return NET_MARTIAN;
-	memcpy(&src, ip + 12, 4);
-	memcpy(&dst, ip + 16, 4);
-	pkt->src = addr_v4(src, 0);
-	pkt->dst = addr_v4(dst, 0);
+	set_ip4(&pkt->src, ip + 12);
+	set_ip4(&pkt->dst, ip + 16);
 	pkt->l4 = (uint16_t)(pkt->l3 + ihl);
 	if (get16(ip + 6) & 0x3fff) /* more fragments, or an offset */
 		return NET_FRAGMENT;
@@ -180,8 +191,8 @@ static enum net_class parse_ip6(const uint8_t *frame, uint32_t len, bool check_u
 		return class;
 	if (martian6(ip + 8, ip + 24))
 		return NET_MARTIAN;
-	pkt->src = addr_v6(ip + 8, 0);
-	pkt->dst = addr_v6(ip + 24, 0);
+	set_ip6(&pkt->src, ip + 8);
+	set_ip6(&pkt->dst, ip + 24);
 	pkt->l4 = (uint16_t)(pkt->l3 + at);
 	if (class == NET_FRAGMENT)
 		return class;
@@ -229,17 +240,25 @@ enum net_class net_parse(const struct net_port *port, const uint8_t *frame, uint
 	return class;
 }
 
+/* Sum of an address as it goes on the wire. Read from struct addr, not from bytes written just before. */
+static uint64_t addr_sum(const struct addr *a)
+{
+	return a->v6 ? net_sum(a->ip, 16) : addr_ip4_be(a);
+}
+
 /* IPv4 header at ip for a datagram of udp_len bytes. */
 static void write_ip4(uint8_t *ip, const struct addr *src, const struct addr *dst, uint16_t udp_len, bool hw)
 {
 	uint32_t s = addr_ip4_be(src), d = addr_ip4_be(dst);
+	uint16_t total = (uint16_t)(IP4_LEN + udp_len);
+	uint64_t sum = (uint64_t)s + d + htons(total) + htons(0x4500) + htons(0x4000) + htons(TTL << 8 | IPPROTO_UDP);
 
 	memcpy(ip, (const uint8_t[12]){ 0x45, [6] = 0x40, [8] = TTL, [9] = IPPROTO_UDP }, 12);
-	put16(ip + 2, (uint16_t)(IP4_LEN + udp_len));
+	put16(ip + 2, total);
+	if (!hw)
+		put16_raw(ip + 10, (uint16_t)~net_fold(sum));
 	memcpy(ip + 12, &s, 4);
 	memcpy(ip + 16, &d, 4);
-	if (!hw)
-		put16_raw(ip + 10, (uint16_t)~net_fold(net_sum(ip, IP4_LEN)));
 }
 
 static void write_ip6(uint8_t *ip, const struct addr *src, const struct addr *dst, uint16_t udp_len)
@@ -250,23 +269,21 @@ static void write_ip6(uint8_t *ip, const struct addr *src, const struct addr *ds
 	memcpy(ip + 24, dst->ip, 16);
 }
 
-/* UDP header at udp; pseudo: the addresses in the IP header before it, alen bytes. */
-static void write_udp(uint8_t *udp, const uint8_t *pseudo, uint32_t alen, const struct addr *src,
-		      const struct addr *dst, uint16_t len, bool hw)
+/* UDP header at udp for a datagram of len bytes, header included, whose payload follows it. */
+static void write_udp(uint8_t *udp, const struct addr *src, const struct addr *dst, uint16_t len, bool hw)
 {
-	uint64_t sum = pseudo_sum(pseudo, alen, len);
-	uint16_t folded;
+	uint64_t sum = addr_sum(src) + addr_sum(dst) + htons(len) + htons(IPPROTO_UDP);
+	uint16_t field = net_fold(sum);
 
+	if (!hw) {
+		sum += (uint64_t)htons(src->port) + htons(dst->port) + htons(len);
+		field = (uint16_t)~net_fold(sum + net_sum(udp + UDP_LEN, len - UDP_LEN));
+		field = field ? field : 0xffff; /* zero would mean "none" (RFC 768) */
+	}
 	put16(udp, src->port);
 	put16(udp + 2, dst->port);
 	put16(udp + 4, len);
-	put16_raw(udp + 6, 0);
-	if (hw) {
-		put16_raw(udp + 6, net_fold(sum));
-		return;
-	}
-	folded = (uint16_t)~net_fold(sum + net_sum(udp, len));
-	put16_raw(udp + 6, folded ? folded : 0xffff); /* zero would mean "none" (RFC 768) */
+	put16_raw(udp + 6, field);
 }
 
 uint32_t net_write_headers(const struct net_port *port, const struct net_hop *hop, const struct addr *src,
@@ -277,13 +294,11 @@ uint32_t net_write_headers(const struct net_port *port, const struct net_hop *ho
 	uint32_t l2 = port->vlan ? ETH_LEN + VLAN_LEN : ETH_LEN;
 	uint8_t *udp = p - UDP_LEN, *ip = udp - ip_len, *eth = ip - l2;
 
-	if (dst->v6) {
+	write_udp(udp, src, dst, udp_len, hw);
+	if (dst->v6)
 		write_ip6(ip, src, dst, udp_len);
-		write_udp(udp, ip + 8, 32, src, dst, udp_len, hw);
-	} else {
+	else
 		write_ip4(ip, src, dst, udp_len, hw);
-		write_udp(udp, ip + 12, 8, src, dst, udp_len, hw);
-	}
 	memcpy(eth, hop->dmac, NET_MAC);
 	memcpy(eth + NET_MAC, hop->smac, NET_MAC);
 	if (port->vlan) {

@@ -405,7 +405,8 @@ static void speed(void **state)
 {
 	struct addr src = ip("192.0.2.1", 5060), dst = ip("192.0.2.2", 5060);
 	enum { ROUNDS = 1000000 };
-	struct frame f = new_frame();
+	static uint8_t room[2048]; /* not at a page's end: masked loads across it are slow */
+	struct frame f = { .end = room + 1900 };
 	struct timespec t[3];
 	struct net_pkt pkt;
 	unsigned good = 0;
@@ -423,7 +424,6 @@ static void speed(void **state)
 		print_message("%s, 1275 bytes, checksums in software: %.1f ns\n", i ? "headers" : "parse",
 			      ((double)(t[i + 1].tv_sec - t[i].tv_sec) * 1e9 +
 			       (double)(t[i + 1].tv_nsec - t[i].tv_nsec)) / ROUNDS);
-	free_frame(&f);
 }
 
 int main(void)
