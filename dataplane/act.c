@@ -31,9 +31,10 @@ static inline void put(struct text *t, const char *p, uint32_t n)
 static void put_record_route(struct text *t, const struct dp_listener *l, const char *token, uint32_t token_n)
 {
 	PUT(t, "Record-Route: <sip:");
-	put(t, token, token_n);
-	if (token_n)
+	if (token_n) {
+		put(t, token, token_n);
 		PUT(t, "@");
+	}
 	put(t, l->show, l->show_n);
 	PUT(t, ";lr>\r\n");
 }
