@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The packet path without wires: what leaves, byte by byte, for what comes in. Laws hold after every frame. */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -349,6 +350,64 @@ static void test_broken_messages(void **state)
 	}
 }
 
+/* A carrier is one UDP flow: the keyed hash of the Call-ID alone must spread it. */
+static void test_one_peer_loads_the_workers_alike(void **state)
+{
+	uint64_t before[2], did[2];
+	char call[32], branch[32];
+
+	for (unsigned i = 0; i < 2; i++)
+		before[i] = h->stats.lane[i]->count[ST_HANDLED];
+	for (unsigned i = 0; i < 20000; i++) {
+		snprintf(call, sizeof(call), "%u@192.0.2.99", i);
+		snprintf(branch, sizeof(branch), "z9hG4bK%u", i);
+		h_send(h, H_CALLER, 5060, invite(call, branch));
+	}
+	for (unsigned i = 0; i < 2; i++)
+		did[i] = h->stats.lane[i]->count[ST_HANDLED] - before[i];
+	assert_int_equal(did[0] + did[1], 20000);
+	assert_true(did[0] * 10 <= did[1] * 11 && did[1] * 10 <= did[0] * 11);
+}
+
+/* RFC 4475: whatever the verdict, an end, and nothing that leaves is broken for the next hop. */
+static void test_torture_messages(void **state)
+{
+	const char *dir = getenv("WEIR_TEST_DATA");
+	struct dirent *e;
+	unsigned seen = 0;
+	DIR *d;
+
+	assert_non_null(dir);
+	d = opendir(dir);
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		char path[1024], text[H_FRAME];
+		size_t n;
+		FILE *f;
+
+		if (!strstr(e->d_name, ".dat"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		f = fopen(path, "rb");
+		n = fread(text, 1, sizeof(text), f);
+		fclose(f);
+		seen++;
+		if (n > 1472) /* comes in fragments */
+			continue;
+		h_send_n(h, H_CALLER, 5060, text, (uint32_t)n);
+		for (uint32_t i = 0; i < h->n_out; i++) {
+			struct sip_msg m;
+			struct sip_fields fields;
+
+			assert_int_equal(sip_scan(SIP_PLAIN, h->out[i].text, h->out[i].n, &m), SIP_OK);
+			if (m.is_request && sip_check(&m, &fields))
+				fail_msg("%s: forwarded, but %u", e->d_name, sip_check(&m, &fields));
+		}
+	}
+	closedir(d);
+	assert_int_equal(seen, 49);
+}
+
 static int start(void **state)
 {
 	h = h_start();
@@ -375,6 +434,8 @@ int main(void)
 		cmocka_unit_test(test_loop_is_told_from_spiral),
 		cmocka_unit_test(test_everything_else_meets_its_end),
 		cmocka_unit_test(test_broken_messages),
+		cmocka_unit_test(test_one_peer_loads_the_workers_alike),
+		cmocka_unit_test(test_torture_messages),
 	};
 
 	return cmocka_run_group_tests_name("pipeline", tests, start, stop);
