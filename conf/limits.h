@@ -11,6 +11,7 @@
 #define LIMIT_WORKERS 64    /* poll-mode loops; a ring matrix of workers x workers */
 #define LIMIT_PORTS 32      /* DPDK ports */
 #define LIMIT_PORT_ADDRS 64 /* addresses of one port */
+#define LIMIT_MTU 2048      /* bytes of IP; one frame, the scan result and headroom fit LIMIT_MBUF_OBJ */
 #define LIMIT_LISTENERS 64  /* fits the 8-bit listener of token and branch */
 #define LIMIT_POOLS 4096
 #define LIMIT_GATEWAYS 16384 /* slots of the words; 64 bytes each */
@@ -19,6 +20,7 @@
 #define LIMIT_ROUTES 4096
 #define LIMIT_TIERS 8
 #define LIMIT_WEIGHT 65535
+#define LIMIT_ADVERTISE 127 /* bytes of a host, with port, in the config */
 
 /* The packet path. */
 #define LIMIT_BURST 32        /* messages that go through the stages side by side */

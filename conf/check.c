@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a schema row cannot say: references, things that exclude each other, and what could be loaded but
+ * could not carry a call. Runs also after errors of the schema, so values may be missing: a check that
+ * lacks its values says nothing.
+ */
+#include <stdlib.h>
+
+#include "conf/check.h"
+
+#define NS_MS 1000000ull
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int c = memcmp(&x->addr, &y->addr, sizeof(x->addr));
+
+	if (c == 0)
+		c = (x->bits > y->bits) - (x->bits < y->bits);
+	return c != 0 ? c : (x->order > y->order) - (x->order < y->order);
+}
+
+void conf_check_claims(struct loader *l, const char *what, struct claim *claims, uint32_t n)
+{
+	if (n > 0)
+		qsort(claims, n, sizeof(*claims), compare_claims);
+	for (uint32_t i = 1, first = 0; i < n; i++) {
+		const struct claim *c = &claims[i];
+		char text[CONF_ADDR_TEXT], bits[8] = "";
+
+		if (!addr_eq(&c->addr, &claims[first].addr) || c->bits != claims[first].bits) {
+			first = i;
+			continue;
+		}
+		conf_addr_text(&c->addr, text);
+		if (c->bits > 0)
+			snprintf(bits, sizeof(bits), "/%u", c->bits);
+		conf_fail_at(l, c->member, "%s \"%s\": found %s%s, which \"%s\" has already, expected another", what,
+			     c->owner, text, bits, claims[first].owner);
+	}
+}
+
+static void check_workers(struct loader *l)
+{
+	const struct conf_workers *w = &l->conf->workers;
+
+	if (w->count > LIMIT_WORKERS)
+		conf_fail_at(l, &w->cores, "workers.cores: found %u cores, expected at most %u", w->cores.n, LIMIT_WORKERS);
+	if (w->poll == CONF_POLL_BUSY && w->cores.n > 0 && w->count > w->cores.n)
+		conf_fail_at(l, &w->count, "workers.count: found %u on %u cores, expected a core for each with poll: busy",
+			     w->count, w->cores.n);
+	if (w->cores.n > w->count)
+		conf_warn_at(l, &w->cores, "workers.cores: %u cores for %u workers, the last ones stay unused", w->cores.n,
+			     w->count);
+	if (l->conf->eal.memory % (1 << 20) != 0)
+		conf_fail_at(l, &l->conf->eal.memory, "eal.memory: found a part of a mebibyte, expected whole ones");
+}
+
+static void check_timers(struct loader *l)
+{
+	const struct conf_timers *t = &l->conf->timers;
+
+	if (t->t2_ns < t->t1_ns)
+		conf_fail_at(l, &t->t2_ns, "timers.t2: found less than t1, expected at least t1");
+	if (t->t1_ns < 500 * NS_MS)
+		conf_warn_at(l, &t->t1_ns, "timers.t1: below the 500ms of RFC 3261");
+	if (t->t2_ns < 4000 * NS_MS)
+		conf_warn_at(l, &t->t2_ns, "timers.t2: below the 4s of RFC 3261");
+	if (t->pin_ns < 64 * t->t1_ns)
+		conf_warn_at(l, &t->pin_ns, "timers.pin: below 64 x t1, late repeats of a request may go to another gateway");
+}
+
+static void add_names(struct loader *l, struct check_names *names)
+{
+	const struct conf *c = l->conf;
+
+	conf_names_add(l, &names->listeners, c->listeners, sizeof(*c->listeners), c->n_listeners);
+	conf_names_add(l, &names->peers, c->peers, sizeof(*c->peers), c->n_peers);
+	conf_names_add(l, &names->pools, c->pools, sizeof(*c->pools), c->n_pools);
+	conf_names_sort(&names->listeners);
+	conf_names_sort(&names->peers);
+	conf_names_sort(&names->pools);
+}
+
+void conf_check(struct loader *l)
+{
+	struct check_names names = { 0 };
+
+	add_names(l, &names);
+	conf_resolve(l, &names);
+	check_workers(l);
+	conf_check_net(l);
+	conf_check_calls(l, &names);
+	check_timers(l);
+	free(names.listeners.rows);
+	free(names.peers.rows);
+	free(names.pools.rows);
+}
