@@ -56,7 +56,7 @@ static int plan_start(struct app *app)
 	if (rc)
 		ctl_err("%s", err);
 	else
-		net_eal_detect(&app->plan->dp.eal);
+		plan_detect(app->plan);
 	free(topo);
 	return rc;
 }

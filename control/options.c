@@ -7,12 +7,19 @@
 #include <stdlib.h>
 #include <sys/time.h>
 #include <osipparser2/osip_parser.h>
+#include <osipparser2/osip_port.h>
 
 #include "conf/conf.h"
+
+/* The library would write to stdout whatever an outsider sends it. */
+static void discard(const char *file, int line, osip_trace_level_t level, const char *fmt, va_list ap)
+{
+}
 
 void options_init(void)
 {
 	parser_init();
+	osip_trace_initialize_func(OSIP_BUG, discard);
 }
 
 static int set_line(osip_message_t *m, const struct options *o, const char *gateway)

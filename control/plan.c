@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define SECOND 1000000000ull
+#define WORKER_MB 88 /* packet buffers, pins and memo of one worker */
+#define COMMON_MB 48 /* snapshots, next hops, rings, EAL itself */
 #define TIMER_C_NS (180 * SECOND) /* RFC 3261 16.6: longer than 3 minutes; the tail of 64 T1 makes it so */
 
 __attribute__((format(printf, 2, 3))) static void warn(struct ctl_plan *plan, const char *fmt, ...)
@@ -202,6 +204,16 @@ int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct c
 	copy_ports(conf, plan);
 	fill_eal(conf, plan);
 	return 0;
+}
+
+void plan_detect(struct ctl_plan *plan)
+{
+	uint32_t need = plan->dp.n_workers * WORKER_MB + COMMON_MB;
+
+	net_eal_detect(&plan->dp.eal);
+	if (plan->dp.eal.huge != NET_HUGE_ON && plan->dp.eal.memory_mb < need)
+		warn(plan, "eal: memory: %u workers without huge pages want about %u MB, not %u", plan->dp.n_workers, need,
+		     plan->dp.eal.memory_mb);
 }
 
 static const char *node_text(int node, char buf[24])

@@ -45,6 +45,9 @@ int plan_topology(const struct conf *conf, struct ctl_topology *topo);
 int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err,
 	      size_t n);
 
+/* Fills in what depends on the machine's huge pages, and warns if memory will not suffice without them. */
+void plan_detect(struct ctl_plan *plan);
+
 /*
  * Writes the plan for people: workers, cores, nodes, tables, EAL arguments, warnings. Returns 0, or the
  * -errno of net_eal_args().
