@@ -77,9 +77,11 @@ static void announce(struct target *t)
 	lb_set_health(app->words, gw->slot, t->probe.health);
 	st_inc(app->lane, up ? ST_HEALTH_UP : ST_HEALTH_DOWN);
 	conf_addr_text(&gw->addr, addr);
-	ctl_notice("gateway %s (%s): %s, %s after %u %s", gw->name.p, addr, up ? "UP" : "DOWN",
-		   up ? "answers" : "silent", up ? t->probe.successes : t->probe.failures,
-		   up ? "answers in a row" : "probes in a row");
+	if (up)
+		ctl_notice("gateway %s (%s): UP, %u answers in a row", gw->name.p, addr, t->probe.successes);
+	else
+		ctl_notice("gateway %s (%s): DOWN, %u probes in a row without an answer", gw->name.p, addr,
+			   t->probe.failures);
 }
 
 static const char *local_text(const struct dp_listener_plan *l, char buf[CONF_ADDR_TEXT])
