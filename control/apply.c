@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND 1000000000ull
+#define SECOND  1000000000ull
 #define V4_BITS 96 /* an IPv4 prefix is one of its mapped addresses */
 
 static struct str text(const char *s)
@@ -61,7 +61,8 @@ static uint8_t choose_listener(const struct conf *conf, const struct conf_pool *
 			routed = i;
 	}
 	for (uint32_t i = 0; i < conf->n_listeners; i++)
-		if (conf->listeners[i].address.v6 == gw->v6 && port_has(&conf->ports[conf->listeners[i].port], gw))
+		if (conf->listeners[i].address.v6 == gw->v6 &&
+		    port_has(&conf->ports[conf->listeners[i].port], gw))
 			return (uint8_t)i;
 	return (uint8_t)(routed != CONF_NONE ? routed : any);
 }
@@ -120,7 +121,8 @@ static int make_peers(struct ctl_policy *p, const struct conf *conf)
 		};
 		for (uint32_t k = 0; k < peer->n_from; k++, n++) {
 			memcpy(p->prefixes[n].ip, peer->from[k].addr.ip, 16);
-			p->prefixes[n].len = (uint8_t)(peer->from[k].bits + (peer->from[k].addr.v6 ? 0 : V4_BITS));
+			p->prefixes[n].len =
+				(uint8_t)(peer->from[k].bits + (peer->from[k].addr.v6 ? 0 : V4_BITS));
 			p->prefixes[n].peer = (uint16_t)i;
 		}
 	}
@@ -190,14 +192,15 @@ static int allocate(struct ctl_policy *p, const struct conf *conf, uint32_t n_ga
 	p->prefixes = calloc(n_prefixes + 1, sizeof(*p->prefixes));
 	p->routes = calloc(conf->n_routes + 1, sizeof(*p->routes));
 	p->by_slot = malloc(LIMIT_GATEWAYS * sizeof(*p->by_slot));
-	if (!p->gateways || !p->pools || !p->first || !p->peer_specs || !p->prefixes || !p->routes || !p->by_slot)
+	if (!p->gateways || !p->pools || !p->first || !p->peer_specs || !p->prefixes || !p->routes ||
+	    !p->by_slot)
 		return -ENOMEM;
 	memset(p->by_slot, 0xff, LIMIT_GATEWAYS * sizeof(*p->by_slot)); /* LB_NONE */
 	return 0;
 }
 
-int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t node, struct ctl_policy **out, char *err,
-		size_t n)
+int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t node,
+		struct ctl_policy **out, char *err, size_t n)
 {
 	uint32_t n_gateways = 0, n_prefixes = 0, a, b;
 	struct ctl_policy *p = calloc(1, sizeof(*p));
@@ -221,8 +224,8 @@ int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t
 	make_routes(p, conf);
 	make_spec(p, conf, n_prefixes);
 	if (lb_spec_collision(&p->spec, &a, &b) < 0) {
-		snprintf(err, n, "gateways %s and %s have names with the same hash: rename one", p->gateways[a].name.p,
-			 p->gateways[b].name.p);
+		snprintf(err, n, "gateways %s and %s have names with the same hash: rename one",
+			 p->gateways[a].name.p, p->gateways[b].name.p);
 		policy_free(p);
 		return -EEXIST;
 	}
@@ -257,7 +260,8 @@ void policy_set_limits(const struct ctl_policy *p, const struct conf *conf, stru
 {
 	for (uint32_t i = 0; i < conf->n_pools; i++)
 		for (uint32_t k = 0; k < conf->pools[i].n_gateways; k++)
-			lb_set_gateway_cps(words, p->gateways[p->first[i] + k].slot, conf->pools[i].gateways[k].max_cps);
+			lb_set_gateway_cps(words, p->gateways[p->first[i] + k].slot,
+					   conf->pools[i].gateways[k].max_cps);
 	for (uint32_t i = 0; i < conf->n_peers; i++)
 		lb_set_peer_cps(words, p->peer_specs[i].slot, conf->peers[i].max_cps);
 }

@@ -14,17 +14,17 @@
 
 struct ctl_policy {
 	struct state_keys keys;
-	uint16_t node;        /* this node's number */
-	struct slots slots;   /* of gateways, by name */
-	struct slots peers;   /* of peers, by name */
-	struct lb_spec spec;  /* arrays below; texts belong to the config */
+	uint16_t node;                    /* this node's number */
+	struct slots slots;               /* of gateways, by name */
+	struct slots peers;               /* of peers, by name */
+	struct lb_spec spec;              /* arrays below; texts belong to the config */
 	struct lb_gateway_spec *gateways; /* in the order of the config: pool after pool */
 	struct lb_pool_spec *pools;
 	struct lb_peer_spec *peer_specs;
 	struct lb_prefix *prefixes;
 	struct lb_route_spec *routes;
-	uint32_t *first;      /* [pools + 1]; gateways first[i]..first[i+1]-1 are pool i's */
-	uint16_t *by_slot;    /* [LIMIT_GATEWAYS]; index of the gateway in a slot, LB_NONE: none */
+	uint32_t *first;   /* [pools + 1]; gateways first[i]..first[i+1]-1 are pool i's */
+	uint16_t *by_slot; /* [LIMIT_GATEWAYS]; index of the gateway in a slot, LB_NONE: none */
 	const struct lb_snapshot *current; /* published to the first node; valid until the next publication */
 };
 
@@ -32,8 +32,8 @@ struct ctl_policy {
  * Makes the policy of a config: slots, specification. Nothing is published. Returns 0 with *out, or -errno
  * after writing one line of explanation into err[n].
  */
-int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t node, struct ctl_policy **out, char *err,
-		size_t n);
+int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t node,
+		struct ctl_policy **out, char *err, size_t n);
 void policy_free(struct ctl_policy *policy);
 
 /* Writes the operator's limits into the words. */

@@ -20,10 +20,10 @@
 #include "control/plan.h"
 #include "control/probe.h"
 
-#define MS 1000000ull
-#define SECOND 1000000000ull
-#define GRACE_NS (5 * MS)  /* an answer may still wait in the ring when its deadline passes */
-#define CAP_BURST 8        /* probes at once */
+#define MS           1000000ull
+#define SECOND       1000000000ull
+#define GRACE_NS     (5 * MS) /* an answer may still wait in the ring when its deadline passes */
+#define CAP_BURST    8        /* probes at once */
 #define CAP_RETRY_NS (5 * MS)
 
 struct target {
@@ -111,20 +111,22 @@ static int send_probe(struct target *t)
 	len = lb_probe_branch(snap, lb_gateway_id(gw->name), gw->listener,
 			      lb_hash(lb_snapshot_key(snap), t->call_id, OPTIONS_CALL_ID), branch);
 	branch[len] = 0;
-	n = options_build(&(struct options){ .gateway = &gw->addr,
-					     .local = local_text(&app->plan->dp.listeners[gw->listener], local),
-					     .branch = branch,
-					     .call_id = t->call_id,
-					     .tag = tag,
-					     .cseq = t->cseq },
-			  msg);
+	n = options_build(
+		&(struct options){ .gateway = &gw->addr,
+				   .local = local_text(&app->plan->dp.listeners[gw->listener], local),
+				   .branch = branch,
+				   .call_id = t->call_id,
+				   .tag = tag,
+				   .cseq = t->cseq },
+		msg);
 	return n < 0 ? n : dp_send_message(app->dp, gw->listener, &gw->addr, msg, (uint32_t)n);
 }
 
 static void arm(struct target *t, uint64_t at, uint64_t now)
 {
 	uint64_t ns = at > now ? at - now : 0;
-	struct timeval tv = { .tv_sec = (time_t)(ns / SECOND), .tv_usec = (suseconds_t)(ns % SECOND / 1000 + 1) };
+	struct timeval tv = { .tv_sec = (time_t)(ns / SECOND),
+			      .tv_usec = (suseconds_t)(ns % SECOND / 1000 + 1) };
 
 	evtimer_add(t->timer, &tv);
 }
@@ -179,7 +181,8 @@ void health_answer(struct app *app, const struct dp_up *up)
 static int start_target(struct target *t, const struct conf_health *conf, uint64_t now)
 {
 	struct app *app = t->health->app;
-	uint64_t phase = ((uint64_t)lb_gateway_id(spec_of(t)->name) * (conf->interval_ns / 1000) >> 32) * 1000;
+	uint64_t phase =
+		((uint64_t)lb_gateway_id(spec_of(t)->name) * (conf->interval_ns / 1000) >> 32) * 1000;
 
 	t->rules = (struct probe_rules){
 		.interval = conf->interval_ns,
@@ -213,7 +216,8 @@ int health_start(struct app *app)
 	for (uint32_t i = 0; i < n && rc == 0; i++) {
 		h->target[i].health = h;
 		h->target[i].gateway = i;
-		rc = start_target(&h->target[i], &app->conf->pools[app->policy->gateways[i].pool].health, now);
+		rc = start_target(&h->target[i], &app->conf->pools[app->policy->gateways[i].pool].health,
+				  now);
 	}
 	return rc;
 }

@@ -11,14 +11,14 @@
 #include "control/apply.h"
 #include "control/log.h"
 
-#define SECOND 1000000000ull
-#define BUILD_US 10000      /* between two tables */
-#define ASK_BUDGET 64       /* neighbours asked for in one turn */
-#define ASK_AGAIN_S 30      /* the kernel may have lost them with a link that went down */
-#define ETHER 14
-#define ETHER_V4 0x0800
-#define ETHER_V6 0x86dd
-#define ETHER_VLAN 0x8100
+#define SECOND      1000000000ull
+#define BUILD_US    10000 /* between two tables */
+#define ASK_BUDGET  64    /* neighbours asked for in one turn */
+#define ASK_AGAIN_S 30    /* the kernel may have lost them with a link that went down */
+#define ETHER       14
+#define ETHER_V4    0x0800
+#define ETHER_V6    0x86dd
+#define ETHER_VLAN  0x8100
 
 /* What the kernel was asked to keep for one slot. */
 struct kept {
@@ -34,12 +34,12 @@ struct ctl_hops {
 	bool dirty;                 /* a table must be built at the next timer */
 	const struct net_hops *now; /* published; the dataplane frees it after the next one */
 	struct net_hops_port *ports;
-	struct addr *gateways;      /* by slot, then the fallback routers of the ports */
-	struct kept *kept;          /* the same */
-	uint32_t n_gateways;        /* slots */
-	uint32_t n_kept;            /* slots and routers */
-	uint32_t asking;            /* next of `kept` to look at; n_kept: all done */
-	uint64_t asked_at;          /* dp_now() of the last full round */
+	struct addr *gateways; /* by slot, then the fallback routers of the ports */
+	struct kept *kept;     /* the same */
+	uint32_t n_gateways;   /* slots */
+	uint32_t n_kept;       /* slots and routers */
+	uint32_t asking;       /* next of `kept` to look at; n_kept: all done */
+	uint64_t asked_at;     /* dp_now() of the last full round */
 };
 
 static bool is_set(const struct addr *a)

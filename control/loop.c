@@ -19,12 +19,12 @@
 #include "control/rtnl.h"
 #include "control/twin.h"
 
-#define SECOND 1000000000ull
-#define POLL_US 1000      /* between two looks at the workers' rings */
-#define POLL_BUDGET 256   /* things taken off them at a time */
-#define TWIN_BUDGET 64    /* frames of one twin at a time */
-#define STUCK_NS SECOND   /* something published that old and still read: a worker is stuck */
-#define LOG_EVERY (10 * SECOND)
+#define SECOND      1000000000ull
+#define POLL_US     1000   /* between two looks at the workers' rings */
+#define POLL_BUDGET 256    /* things taken off them at a time */
+#define TWIN_BUDGET 64     /* frames of one twin at a time */
+#define STUCK_NS    SECOND /* something published that old and still read: a worker is stuck */
+#define LOG_EVERY   (10 * SECOND)
 
 struct twin_port {
 	struct ctl_loop *loop;
@@ -115,13 +115,14 @@ static void on_twin(evutil_socket_t fd, short what, void *arg)
 		if (n == 0)
 			return;
 		if (n < 0) {
-			ctl_err("twin %s: %s; the kernel no longer sees this port", port->twin.name, strerror(-n));
+			ctl_err("twin %s: %s; the kernel no longer sees this port", port->twin.name,
+				strerror(-n));
 			event_del(port->readable);
 			return;
 		}
-		st_inc(l->app->lane, dp_send_frame(l->app->dp, port->index, l->frame, (uint32_t)n) == 0 ?
-					     ST_TWIN_OUT :
-					     ST_TWIN_OUT_LOST);
+		st_inc(l->app->lane, dp_send_frame(l->app->dp, port->index, l->frame, (uint32_t)n) == 0
+					     ? ST_TWIN_OUT
+					     : ST_TWIN_OUT_LOST);
 	}
 }
 
@@ -154,7 +155,8 @@ static int open_twin(struct ctl_loop *l, uint16_t index)
 		rc = ctl_rtnl_add_addr(t->twin.ifindex, &conf->addresses[i].addr, conf->addresses[i].bits);
 		if (rc) {
 			conf_addr_text(&conf->addresses[i].addr, addr);
-			ctl_err("port %s: address %s on twin %s: %s", conf->name, addr, conf->twin, strerror(-rc));
+			ctl_err("port %s: address %s on twin %s: %s", conf->name, addr, conf->twin,
+				strerror(-rc));
 			return rc;
 		}
 	}

@@ -86,7 +86,8 @@ static int policy_start(struct app *app)
 
 	if (rc)
 		return rc;
-	rc = policy_make(app->conf, &keys, state_node_number(app->conf->node), &app->policy, err, sizeof(err));
+	rc = policy_make(app->conf, &keys, state_node_number(app->conf->node), &app->policy, err,
+			 sizeof(err));
 	explicit_bzero(&keys, sizeof(keys));
 	if (rc)
 		ctl_err("%s", err);
@@ -185,15 +186,15 @@ static int publish_start(struct app *app)
 
 static const struct part {
 	const char *name;
-	int (*start)(struct app *app);  /* 0 or -errno; may leave things behind for stop() when it fails */
-	void (*stop)(struct app *app);  /* also after a failed start; NULL: nothing to do */
+	int (*start)(struct app *app); /* 0 or -errno; may leave things behind for stop() when it fails */
+	void (*stop)(struct app *app); /* also after a failed start; NULL: nothing to do */
 } parts[] = {
 	{ "config", config_start, config_stop },          /* everything that can be wrong in the file */
 	{ "plan", plan_start, plan_stop },                /* cores, memory nodes, EAL arguments */
 	{ "policy", policy_start, policy_stop },          /* keys, slots, specification */
 	{ "memory", lanes_make, lanes_free },             /* words and statistics, shared with the workers */
 	{ "events", events_start, events_stop },          /* event loop and signals */
-	{ "dataplane", dataplane_start, dataplane_stop }, /* EAL, ports, workers: they drop until a policy is there */
+	{ "dataplane", dataplane_start, dataplane_stop }, /* EAL, ports, workers */
 	{ "kernel", loop_start, loop_stop },              /* twins, routes and neighbours, next hops */
 	{ "publication", publish_start, NULL },           /* from here on messages are forwarded */
 	{ "health", health_start, health_stop },          /* probes */
@@ -255,10 +256,13 @@ static int check(const char *file)
 	char err[EXPLAIN];
 	int rc = config_start(&app);
 
+	if (rc == 0) {
+		rc = policy_make(app.conf, &none, 0, &app.policy, err, sizeof(err));
+		if (rc)
+			fprintf(stderr, "%s: %s\n", file, err);
+	}
 	if (rc == 0)
-		rc = policy_make(app.conf, &none, 0, &app.policy, err, sizeof(err)) ?
-			     (fprintf(stderr, "%s: %s\n", file, err), -EINVAL) :
-			     plan_start(&app);
+		rc = plan_start(&app);
 	if (rc == 0)
 		rc = plan_print(app.plan, stdout);
 	if (rc == 0)
@@ -281,8 +285,10 @@ static void usage(FILE *out)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check", required_argument, NULL, 'C' },
-		{ "version", no_argument, NULL, 'V' },      { "help", no_argument, NULL, 'h' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", required_argument, NULL, 'C' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *run_file = NULL, *check_file = NULL;

@@ -49,8 +49,9 @@ static int set_headers(osip_message_t *m, const struct options *o, const char *g
 	snprintf(to, sizeof(to), "<sip:%s>", gateway);
 	snprintf(contact, sizeof(contact), "<sip:%s>", o->local);
 	snprintf(cseq, sizeof(cseq), "%u OPTIONS", o->cseq);
-	if (osip_message_set_via(m, via) || osip_message_set_max_forwards(m, "70") || osip_message_set_from(m, from) ||
-	    osip_message_set_to(m, to) || osip_message_set_call_id(m, o->call_id) || osip_message_set_cseq(m, cseq) ||
+	if (osip_message_set_via(m, via) || osip_message_set_max_forwards(m, "70") ||
+	    osip_message_set_from(m, from) || osip_message_set_to(m, to) ||
+	    osip_message_set_call_id(m, o->call_id) || osip_message_set_cseq(m, cseq) ||
 	    osip_message_set_contact(m, contact) || osip_message_set_accept(m, "application/sdp") ||
 	    osip_message_set_user_agent(m, "weir") || osip_message_set_content_length(m, "0"))
 		return -ENOMEM;
@@ -90,8 +91,8 @@ bool options_answers(const void *msg, size_t n, const char *call_id, uint32_t cs
 
 	if (osip_message_init(&m))
 		return false;
-	if (osip_message_parse(m, msg, n) == 0 && MSG_IS_RESPONSE(m) && m->call_id && m->call_id->number && m->cseq &&
-	    m->cseq->number)
+	if (osip_message_parse(m, msg, n) == 0 && MSG_IS_RESPONSE(m) && m->call_id && m->call_id->number &&
+	    m->cseq && m->cseq->number)
 		ours = !m->call_id->host && strcmp(m->call_id->number, call_id) == 0 &&
 		       strtoul(m->cseq->number, NULL, 10) == cseq;
 	osip_message_free(m);

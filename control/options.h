@@ -6,16 +6,16 @@
 #include <stddef.h>
 #include "conf/types.h"
 
-#define OPTIONS_MAX 1024      /* bytes of a probe */
-#define OPTIONS_CALL_ID 32    /* hexadecimal digits of its Call-ID */
-#define OPTIONS_TAG 16        /* of its From tag */
+#define OPTIONS_MAX     1024 /* bytes of a probe */
+#define OPTIONS_CALL_ID 32   /* hexadecimal digits of its Call-ID */
+#define OPTIONS_TAG     16   /* of its From tag */
 
 struct options {
 	const struct addr *gateway;
 	const char *local;  /* "host" or "host:port" of the listener, as Vias show it */
 	const char *branch; /* Via branch, cookie included */
 	const char *call_id;
-	const char *tag;    /* From tag */
+	const char *tag; /* From tag */
 	uint32_t cseq;
 };
 

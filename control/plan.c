@@ -12,12 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECOND 1000000000ull
-#define WORKER_MB 88 /* packet buffers, pins and memo of one worker */
-#define COMMON_MB 48 /* snapshots, next hops, rings, EAL itself */
+#define SECOND     1000000000ull
 #define TIMER_C_NS (180 * SECOND) /* RFC 3261 16.6: longer than 3 minutes; the tail of 64 T1 makes it so */
 
-__attribute__((format(printf, 2, 3))) static void warn(struct ctl_plan *plan, const char *fmt, ...)
+void plan_warn(struct ctl_plan *plan, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -73,8 +71,8 @@ static uint32_t choose_cores(const struct conf *conf, const struct ctl_topology 
 	return n;
 }
 
-static int place_workers(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err,
-			 size_t n)
+static int place_workers(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan,
+			 char *err, size_t n)
 {
 	uint16_t cores[PLAN_CPUS];
 	uint32_t count = conf->workers.count, have = choose_cores(conf, topo, cores);
@@ -86,12 +84,14 @@ static int place_workers(const struct conf *conf, const struct ctl_topology *top
 		}
 	}
 	if (have < count && conf->workers.poll == CONF_POLL_BUSY) {
-		snprintf(err, n, "workers: %u busy workers need %u cores, %u there; fewer workers or poll: adaptive",
+		snprintf(err, n,
+			 "workers: %u busy workers need %u cores, %u there; fewer workers or poll: adaptive",
 			 count, count, have);
 		return -EINVAL;
 	}
 	if (conf->workers.cores.n > count)
-		warn(plan, "workers: cores names %u cores for %u workers; the last ones stay idle", have, count);
+		plan_warn(plan, "workers: cores names %u cores for %u workers; the last ones stay idle", have,
+			  count);
 	for (uint32_t i = 0; i < count; i++) {
 		plan->cpus[i] = cores[i % have];
 		plan->dp.workers[i] = (struct dp_worker_plan){ .core = plan->cpus[i],
@@ -116,7 +116,8 @@ static void place_control(const struct ctl_topology *topo, struct ctl_plan *plan
 	}
 	plan->shared_cores = true;
 	if (!plan->dp.adaptive)
-		warn(plan, "workers: the control thread shares core %u with a busy worker", topo->cpu[0]);
+		plan_warn(plan, "workers: the control thread shares core %u with a busy worker",
+			  topo->cpu[0]);
 }
 
 static void note_nodes(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan)
@@ -132,8 +133,9 @@ static void note_nodes(const struct conf *conf, const struct ctl_topology *topo,
 			int node = topo->port_node[p];
 
 			if (node >= 0 && plan->dp.workers[i].numa >= 0 && node != plan->dp.workers[i].numa)
-				warn(plan, "worker %u: core %u is on NUMA node %d, port %s on node %d", i, plan->cpus[i],
-				     plan->dp.workers[i].numa, conf->ports[p].name, node);
+				plan_warn(plan, "worker %u: core %u is on NUMA node %d, port %s on node %d",
+					  i, plan->cpus[i], plan->dp.workers[i].numa, conf->ports[p].name,
+					  node);
 		}
 	}
 }
@@ -169,9 +171,9 @@ static void copy_ports(const struct conf *conf, struct ctl_plan *plan)
 
 static void fill_eal(const struct conf *conf, struct ctl_plan *plan)
 {
-	static const enum net_huge huge[] = { [CONF_AUTO] = NET_HUGE_AUTO,
-					      [CONF_OFF] = NET_HUGE_OFF,
-					      [CONF_ON] = NET_HUGE_ON };
+	static const enum net_huge huge[] = {
+		[CONF_AUTO] = NET_HUGE_AUTO, [CONF_OFF] = NET_HUGE_OFF, [CONF_ON] = NET_HUGE_ON
+	};
 
 	plan->dp.eal.program = "weir";
 	plan->dp.eal.node = conf->node;
@@ -186,7 +188,8 @@ static void fill_eal(const struct conf *conf, struct ctl_plan *plan)
 	plan->dp.eal.extra = conf->eal.extra;
 }
 
-int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err, size_t n)
+int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err,
+	      size_t n)
 {
 	int rc;
 
@@ -204,16 +207,6 @@ int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct c
 	copy_ports(conf, plan);
 	fill_eal(conf, plan);
 	return 0;
-}
-
-void plan_detect(struct ctl_plan *plan)
-{
-	uint32_t need = plan->dp.n_workers * WORKER_MB + COMMON_MB;
-
-	net_eal_detect(&plan->dp.eal);
-	if (plan->dp.eal.huge != NET_HUGE_ON && plan->dp.eal.memory_mb < need)
-		warn(plan, "eal: memory: %u workers without huge pages want about %u MB, not %u", plan->dp.n_workers, need,
-		     plan->dp.eal.memory_mb);
 }
 
 static const char *node_text(int node, char buf[24])
@@ -236,7 +229,8 @@ int plan_print(const struct ctl_plan *plan, FILE *out)
 		fprintf(out, "worker %u: core %d, memory node %s, poll %s, %u pins\n", i, dp->workers[i].core,
 			node_text(dp->workers[i].numa, buf), dp->adaptive ? "adaptive" : "busy", dp->pins);
 	for (uint32_t i = 0; i < dp->n_ports; i++)
-		fprintf(out, "port %s: %s, mtu %u\n", dp->ports[i].name, dp->ports[i].device, dp->ports[i].mtu);
+		fprintf(out, "port %s: %s, mtu %u\n", dp->ports[i].name, dp->ports[i].device,
+			dp->ports[i].mtu);
 	fprintf(out, "EAL arguments:");
 	for (int i = 0; rc == 0 && i < args->argc; i++)
 		fprintf(out, " %s", args->argv[i]);

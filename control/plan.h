@@ -12,26 +12,26 @@
 #include "conf/conf.h"
 #include "dataplane/dataplane.h"
 
-#define PLAN_CPUS 1024     /* CPUs that topology looks at; a CPU set of the C library */
+#define PLAN_CPUS     1024 /* CPUs that topology looks at; a CPU set of the C library */
 #define PLAN_WARNINGS 16   /* more are counted, not kept */
-#define PLAN_WARNING 200   /* bytes of one */
+#define PLAN_WARNING  200  /* bytes of one */
 
 /* The machine as this process may use it. Tests fill it by hand. */
 struct ctl_topology {
-	uint32_t n;                /* available CPUs */
-	uint16_t cpu[PLAN_CPUS];   /* their numbers, ascending */
-	int16_t node[PLAN_CPUS];   /* NUMA node of cpu[i]; -1: not known or only one */
+	uint32_t n;                     /* available CPUs */
+	uint16_t cpu[PLAN_CPUS];        /* their numbers, ascending */
+	int16_t node[PLAN_CPUS];        /* NUMA node of cpu[i]; -1: not known or only one */
 	int16_t port_node[LIMIT_PORTS]; /* of each port's device; -1: none (vdev) */
 };
 
 struct ctl_plan {
-	struct dp_plan dp;                     /* words and stats are filled in by main.c */
-	uint16_t cpus[LIMIT_WORKERS];          /* for dp.eal.worker_cpus */
+	struct dp_plan dp;                      /* words and stats are filled in by main.c */
+	uint16_t cpus[LIMIT_WORKERS];           /* for dp.eal.worker_cpus */
 	struct net_device devices[LIMIT_PORTS]; /* for dp.eal.devices */
-	int nodes[LIMIT_WORKERS];              /* distinct nodes of the workers */
+	int nodes[LIMIT_WORKERS];               /* distinct nodes of the workers */
 	uint32_t n_nodes;
-	bool shared_cores;                     /* fewer cores than loops */
-	uint32_t n_warnings;                   /* found, perhaps more than kept */
+	bool shared_cores;   /* fewer cores than loops */
+	uint32_t n_warnings; /* found, perhaps more than kept */
 	char warning[PLAN_WARNINGS][PLAN_WARNING];
 };
 
@@ -44,6 +44,9 @@ int plan_topology(const struct conf *conf, struct ctl_topology *topo);
  */
 int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err,
 	      size_t n);
+
+/* Adds a warning to the plan; past PLAN_WARNINGS it is only counted. */
+__attribute__((format(printf, 2, 3))) void plan_warn(struct ctl_plan *plan, const char *fmt, ...);
 
 /* Fills in what depends on the machine's huge pages, and warns if memory will not suffice without them. */
 void plan_detect(struct ctl_plan *plan);

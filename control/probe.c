@@ -26,8 +26,10 @@ static struct ctl_probe *newest(struct probe *p)
 	return &p->ring[(p->total - 1) % CTL_PROBES];
 }
 
-/* Records a probe and moves the grid past `now`; the jitter does not add up, because the grid carries none. */
-static struct ctl_probe *record(struct probe *p, const struct probe_rules *rules, uint64_t now, uint32_t random)
+/* Records a probe and moves the grid past `now`; the jitter does not add up, because the grid carries none.
+ */
+static struct ctl_probe *record(struct probe *p, const struct probe_rules *rules, uint64_t now,
+				uint32_t random)
 {
 	p->total++;
 	*newest(p) = (struct ctl_probe){ .sent = now };
@@ -55,7 +57,8 @@ static bool change(struct probe *p, enum lb_health health, uint64_t now)
 	return true;
 }
 
-bool probe_answered(struct probe *p, const struct probe_rules *rules, uint64_t at, uint16_t status, bool *stray)
+bool probe_answered(struct probe *p, const struct probe_rules *rules, uint64_t at, uint16_t status,
+		    bool *stray)
 {
 	struct ctl_probe *last = newest(p);
 

@@ -16,7 +16,8 @@ struct slots {
 	uint16_t *table; /* open addressing by hash of the name: slot + 1, 0 empty */
 };
 
-/* Makes an empty map of at most `limit` (< 65535) names. Returns 0 or -ENOMEM; then there is nothing to free. */
+/* Makes an empty map of at most `limit` (< 65535) names. Returns 0 or -ENOMEM; then there is nothing to free.
+ */
 int slots_init(struct slots *s, uint16_t limit);
 void slots_free(struct slots *s);
 

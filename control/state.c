@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #define KEY_FORMAT "weir-keys 1\nhash %016" PRIx64 "%016" PRIx64 "\ntoken %u %016" PRIx64 "%016" PRIx64 "\n"
-#define KEY_SCAN "weir-keys 1 hash %16" SCNx64 "%16" SCNx64 " token %3u %16" SCNx64 "%16" SCNx64
-#define KEY_TEXT 128 /* bytes, NUL included */
+#define KEY_SCAN   "weir-keys 1 hash %16" SCNx64 "%16" SCNx64 " token %3u %16" SCNx64 "%16" SCNx64
+#define KEY_TEXT   128 /* bytes, NUL included */
 
 static int explain(char *err, size_t n, int rc, const char *what, const char *dir)
 {
@@ -32,7 +32,8 @@ static int make_keys(struct state_keys *keys)
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return -EIO;
-	*keys = (struct state_keys){ .hash.k = { random[0], random[1] }, .token.k = { random[2], random[3] } };
+	*keys = (struct state_keys){ .hash.k = { random[0], random[1] },
+				     .token.k = { random[2], random[3] } };
 	explicit_bzero(random, sizeof(random));
 	return 0;
 }
@@ -50,7 +51,8 @@ static int parse_keys(const char *text, struct state_keys *keys)
 	unsigned id;
 
 	*keys = (struct state_keys){ 0 };
-	if (sscanf(text, KEY_SCAN, &keys->hash.k[0], &keys->hash.k[1], &id, &keys->token.k[0], &keys->token.k[1]) != 5 ||
+	if (sscanf(text, KEY_SCAN, &keys->hash.k[0], &keys->hash.k[1], &id, &keys->token.k[0],
+		   &keys->token.k[1]) != 5 ||
 	    id > UINT8_MAX)
 		return -EBADMSG;
 	keys->token.id = (uint8_t)id;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the machine has: CPUs of this process, their NUMA nodes, and the nodes of the ports' devices. */
+/* What the machine has: CPUs of this process, their NUMA nodes, the nodes of the ports' devices, huge pages.
+ */
 #include "control/plan.h"
 
 #include <errno.h>
@@ -7,6 +8,9 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define WORKER_MB 88 /* packet buffers, pins and memo of one worker */
+#define COMMON_MB 48 /* snapshots, next hops, rings, EAL itself */
 
 static int read_node(const char *path)
 {
@@ -55,4 +59,14 @@ int plan_topology(const struct conf *conf, struct ctl_topology *topo)
 	for (uint32_t i = 0; i < conf->n_ports; i++)
 		topo->port_node[i] = (int16_t)(numa ? device_node(conf->ports[i].device) : -1);
 	return 0;
+}
+
+void plan_detect(struct ctl_plan *plan)
+{
+	uint32_t need = plan->dp.n_workers * WORKER_MB + COMMON_MB;
+
+	net_eal_detect(&plan->dp.eal);
+	if (plan->dp.eal.huge != NET_HUGE_ON && plan->dp.eal.memory_mb < need)
+		plan_warn(plan, "eal: memory: %u workers without huge pages want about %u MB, not %u",
+			  plan->dp.n_workers, need, plan->dp.eal.memory_mb);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the servers may ask of the parts: copies for `show` and /metrics, and the operator's drain and ready. */
+/* What the servers may ask of the parts: copies for `show` and /metrics, and the operator's drain and ready.
+ */
 #include <errno.h>
 #include <unistd.h>
 
@@ -166,5 +167,7 @@ void ctl_listener(const struct app *app, uint32_t index, struct ctl_listener *ou
 {
 	const struct dp_listener_plan *l = &app->plan->dp.listeners[index];
 
-	*out = (struct ctl_listener){ .name = l->name, .addr = l->addr, .port = l->port, .advertise = l->advertise };
+	*out = (struct ctl_listener){
+		.name = l->name, .addr = l->addr, .port = l->port, .advertise = l->advertise
+	};
 }

@@ -69,7 +69,8 @@ static bool answers(const char *line, const char *call_id, const char *cseq)
 {
 	char m[512];
 	int n = snprintf(m, sizeof(m),
-			 "%s\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKabc\r\nFrom: <sip:weir@192.0.2.10>;tag=1\r\n"
+			 "%s\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKabc\r\nFrom: "
+			 "<sip:weir@192.0.2.10>;tag=1\r\n"
 			 "To: <sip:192.0.2.21>;tag=2\r\nCall-ID: %s\r\nCSeq: %s\r\nContent-Length: 0\r\n\r\n",
 			 line, call_id, cseq);
 

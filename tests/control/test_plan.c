@@ -27,9 +27,15 @@ static struct fixture *make(uint32_t workers, enum conf_poll poll)
 	f->port = (struct conf_port){ .name = "p", .device = "net_tap,iface=dt0", .mtu = 1500, .twin = "p" };
 	f->listener = (struct conf_listener){ .name = "l", .address = addr_v4(0x0a00000a, 5060) };
 	f->conf = (struct conf){
-		.file = "test", .node = "lb1", .n_ports = 1, .ports = &f->port, .n_listeners = 1,
-		.listeners = &f->listener, .workers = { .count = workers, .poll = poll },
-		.eal.memory = 128u << 20, .timers = { .t1_ns = 500000000, .pin_ns = 32000000000 },
+		.file = "test",
+		.node = "lb1",
+		.n_ports = 1,
+		.ports = &f->port,
+		.n_listeners = 1,
+		.listeners = &f->listener,
+		.workers = { .count = workers, .poll = poll },
+		.eal.memory = 128u << 20,
+		.timers = { .t1_ns = 500000000, .pin_ns = 32000000000 },
 	};
 	f->topo.port_node[0] = -1;
 	return f;

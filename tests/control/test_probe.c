@@ -8,7 +8,7 @@
 
 #include "control/probe.h"
 
-#define MS 1000000ull
+#define MS     1000000ull
 #define SECOND 1000000000ull
 
 static const struct probe_rules rules = {

@@ -90,9 +90,13 @@ static void keys_that_others_can_read_are_refused(void **state)
 static void a_damaged_file_is_refused_and_kept(void **state)
 {
 	static const char *const texts[] = {
-		"", "weir-keys 1\n", "weir-keys 1\nhash 00\ntoken 0 00\n",
-		"weir-keys 1\nhash 00000000000000010000000000000002\ntoken 256 00000000000000030000000000000004\n",
-		"weir-keys 1\nhash 00000000000000010000000000000002\ntoken 1 0000000000000003000000000000000\n",
+		"",
+		"weir-keys 1\n",
+		"weir-keys 1\nhash 00\ntoken 0 00\n",
+		"weir-keys 1\nhash 00000000000000010000000000000002\ntoken 256 "
+		"00000000000000030000000000000004\n",
+		"weir-keys 1\nhash 00000000000000010000000000000002\ntoken 1 "
+		"0000000000000003000000000000000\n",
 	};
 	struct state_keys keys;
 	struct stat st;
