@@ -300,20 +300,28 @@ static int take_event(const struct nlmsghdr *h, void *data)
 	return rc ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
+/* Take in all queued notifications. They are older than any dump made afterwards, so none may stay queued. */
+static int drain_events(struct ctl_rtnl *r)
+{
+	for (;;) {
+		ssize_t n = mnl_socket_recvfrom(r->events, r->buf, sizeof(r->buf));
+
+		if (n < 0 && errno == ENOBUFS)
+			r->routes_dirty = r->neighs_dirty = true;
+		else if (n < 0 && errno != EINTR)
+			return errno == EAGAIN ? 0 : -errno;
+		else if (n > 0 && mnl_cb_run(r->buf, (size_t)n, 0, 0, take_event, r) == MNL_CB_ERROR)
+			return -errno;
+	}
+}
+
 int ctl_rtnl_read(struct ctl_rtnl *r)
 {
-	ssize_t n;
-	int rc = 0;
+	int rc;
 
 	r->changed = false;
-	while ((n = mnl_socket_recvfrom(r->events, r->buf, sizeof(r->buf))) > 0)
-		if (mnl_cb_run(r->buf, (size_t)n, 0, 0, take_event, r) == MNL_CB_ERROR)
-			return -errno;
-	if (n < 0 && errno == ENOBUFS)
-		r->routes_dirty = r->neighs_dirty = true;
-	else if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return -errno;
-	if (r->neighs_dirty)
+	rc = drain_events(r);
+	if (rc == 0 && r->neighs_dirty)
 		rc = read_all(r, RTM_GETNEIGH, &r->n_neighs, &r->neighs_dirty);
 	if (rc == 0 && r->routes_dirty)
 		rc = read_all(r, RTM_GETROUTE, &r->n_routes, &r->routes_dirty);

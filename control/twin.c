@@ -23,6 +23,7 @@
 
 #define SECOND 1000000000u
 #define VLAN_LEN 4
+#define RAW_BUFFER (8 << 20) /* bytes */
 
 int ctl_twin_open(struct ctl_twin *twin, const char *name, const uint8_t mac[NET_MAC], uint16_t mtu)
 {
@@ -79,15 +80,28 @@ int ctl_twin_read(struct ctl_twin *twin, void *frame, size_t room)
 	return (int)n;
 }
 
+/*
+ * A raw socket. IPPROTO_RAW: the packet brings its own header, in both families; nothing is ever received. Packets
+ * that wait for a dead neighbour are charged to the socket, so its buffer holds those of many.
+ */
+static int open_raw(int family)
+{
+	int fd = socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
+	int bytes = RAW_BUFFER;
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
+	return fd;
+}
+
 int ctl_raw_open(struct ctl_raw *raw, uint32_t per_second, uint64_t now)
 {
 	int rc;
 
 	*raw = (struct ctl_raw){ .fd4 = -1, .fd6 = -1, .per_second = per_second, .last = now };
 	raw->tokens = (uint64_t)per_second * SECOND / 10;
-	/* IPPROTO_RAW: the packet brings its own header, for both families; nothing is ever received */
-	raw->fd4 = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
-	raw->fd6 = socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
+	raw->fd4 = open_raw(AF_INET);
+	raw->fd6 = open_raw(AF_INET6);
 	if (raw->fd4 >= 0 && raw->fd6 >= 0)
 		return 0;
 	rc = -errno;
