@@ -10,6 +10,7 @@
 
 #include "conf/conf.h"
 #include "control/api.h"
+#include "control/apply.h"
 #include "control/control.h"
 
 /* ---- Names ----------------------------------------------------------------------------------------------- */
@@ -169,6 +170,36 @@ static int health(struct ctl_call *call)
 	return 0;
 }
 
+/* Which gateway of each pool a new call with this Call-ID is meant for; who is down or full does not count. */
+static int hash(struct ctl_call *call)
+{
+	const struct lb_snapshot *snapshot = call->app->policy->current;
+	json_t *id = json_object_get(call->params, "call_id"), *list;
+	struct ctl_gateway g;
+	struct ctl_pool p;
+	uint64_t call_hash;
+	uint16_t slot;
+
+	if (!snapshot)
+		return ctl_fail(call, CTL_ERR_NOT_NOW, NULL, "no policy is published yet");
+	call_hash = lb_hash(lb_snapshot_key(snapshot), json_string_value(id), json_string_length(id));
+	list = json_array();
+	for (uint32_t i = 0; i < ctl_pool_count(call->app); i++) {
+		ctl_pool(call->app, i, &p);
+		slot = lb_pick_ideal(snapshot, (uint16_t)i, call_hash);
+		if (slot == LB_NONE) {
+			json_array_append_new(list, json_pack("{s:s, s:n}", "pool", p.name, "gateway"));
+			continue;
+		}
+		ctl_gateway(call->app, call->app->policy->by_slot[slot], &g);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "pool", p.name, "gateway", g.name, "health",
+						      g.health == LB_UP ? "up" : "down", "admin",
+						      g.admin == LB_READY ? "ready" : "drain"));
+	}
+	call->result = json_pack("{s:O, s:o}", "call_id", id, "pools", list);
+	return 0;
+}
+
 /* ---- Change ---------------------------------------------------------------------------------------------- */
 
 static int gateway_admin(struct ctl_call *call, enum lb_admin admin)
@@ -215,6 +246,11 @@ const struct ctl_method ctl_methods[] = {
 	{ "show.ports", "DPDK ports", false, {}, show_ports },
 	{ "show.drops", "how messages and frames ended, and whether the sums fit", false, {}, show_drops },
 	{ "show.config", "running config: YAML that loads again, and the same as JSON", false, {}, show_config },
+	{ "hash",
+	  "the gateway of each pool that a Call-ID is meant for",
+	  false,
+	  { { "call_id", JSON_STRING, true, "Call-ID as in the message" } },
+	  hash },
 	{ "health", "whether Weir can do its work, and why not", false, {}, health },
 	{ "gateway.drain", "no new calls to a gateway; what it has goes on", true, { GATEWAY_NAME }, gateway_drain },
 	{ "gateway.ready", "new calls to a gateway again", true, { GATEWAY_NAME }, gateway_ready },

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Private header of weirctl, a program of its own that knows the daemon only by its socket (and the config
+ * library, to check files). One table of commands and one of options drive parsing, help, completion and the
+ * manual page. Single thread; everything may block until the timeout.
+ */
+#ifndef WEIR_CONTROL_CLI_CLI_H
+#define WEIR_CONTROL_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#define CLI_SOCKET "/run/weir/weir.sock" /* default of control.socket */
+#define CLI_WORDS 8                      /* words of a command line, more is usage */
+
+/* Exit codes; `health` has those of a monitoring check, which fit: 0 ok, 1 warning, 2 critical, 3 unknown. */
+enum cli_exit {
+	CLI_DONE = 0,
+	CLI_REFUSED = 1,   /* the daemon, or the config, says no */
+	CLI_USAGE = 2,
+	CLI_NO_DAEMON = 3, /* nobody answers, or not in time */
+};
+
+struct cli {
+	const char *socket;
+	double timeout_s;  /* for one question and its answer */
+	double watch_s;    /* repeat the command this often; 0: once */
+	bool json;
+	bool color;
+	bool help, version; /* asked for */
+	bool prompt;        /* the line was typed at weirctl's own prompt */
+	FILE *out, *err;
+	json_t *error;     /* {code, message, data} of the last failure, or NULL */
+};
+
+struct cli_option {
+	char letter;      /* 0: long form only */
+	const char *name; /* without the dashes */
+	const char *arg;  /* name of its value for people, NULL: takes none */
+	const char *help;
+	bool (*set)(struct cli *cli, const char *value); /* false: the value is no good */
+};
+
+extern const struct cli_option cli_options[]; /* ends with a NULL name */
+
+/* What the last word of a command may be. */
+enum cli_arg {
+	CLI_ARG_NONE,
+	CLI_ARG_GATEWAY,
+	CLI_ARG_POOL,
+	CLI_ARG_FILE,
+	CLI_ARG_TEXT,
+};
+
+struct cli_command {
+	const char *words[2]; /* second may be NULL */
+	enum cli_arg arg;
+	bool optional;        /* the argument may be left out */
+	const char *arg_name; /* "GATEWAY"; NULL for CLI_ARG_NONE */
+	const char *method;   /* question for the daemon; NULL: done here */
+	const char *param;    /* its parameter that gets the argument */
+	const char *help;     /* one line */
+	const char *more;     /* for the manual page; may be NULL */
+	/* Shows the daemon's result to people. Returns an exit code. */
+	int (*show)(struct cli *cli, const json_t *result);
+	/* method == NULL: does the work; arg may be NULL if optional. Returns an exit code. */
+	int (*run)(struct cli *cli, const char *arg);
+};
+
+extern const struct cli_command cli_commands[]; /* ends with a NULL first word */
+
+/* ---- args.c: words and options ---------------------------------------------------------------------- */
+
+/*
+ * Takes the options out of argv[0..argc) into cli; the other words stay in order in words[CLI_WORDS].
+ * Returns their number, or -1 after cli_error(). lenient: skips what it does not understand.
+ */
+int cli_parse(struct cli *cli, int argc, char *const *argv, const char *words[CLI_WORDS], bool lenient);
+
+/*
+ * The command that these words are, its argument in *arg (NULL if there is none). Returns NULL after
+ * cli_error() if there is no such command or an argument is missing or too much.
+ */
+const struct cli_command *cli_find(struct cli *cli, int n, const char *const *words, const char **arg);
+
+/* Splits a line at blanks, in place; "…" and '…' keep blanks. Returns the words, or -1 if a quote stays open. */
+int cli_split(char *line, char *argv[], int max);
+
+/* ---- client.c: the daemon ----------------------------------------------------------------------------- */
+
+/*
+ * Asks the daemon; params is taken over and may be NULL. Answers in pages are put together.
+ * Returns CLI_DONE with *result (a new reference), or an exit code after cli_error().
+ */
+int cli_ask(struct cli *cli, const char *method, json_t *params, json_t **result);
+
+/* Keeps an error for cli_report(). data is taken over, may be NULL. */
+void cli_error(struct cli *cli, int code, json_t *data, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Prints the error that is kept: as JSON on out, or as a line on err. */
+void cli_report(struct cli *cli);
+
+/* ---- run.c: one command --------------------------------------------------------------------------------- */
+
+/* Runs the command line argv (without the program's name). Returns an exit code, errors reported. */
+int cli_run(const struct cli *defaults, int argc, char *const *argv);
+
+void cli_print_json(struct cli *cli, const json_t *value);
+
+int cli_run_check(struct cli *cli, const char *file);
+int cli_run_help(struct cli *cli, const char *word);
+
+/* ---- show.c, show_node.c: results for people ------------------------------------------------------------------ */
+
+int cli_show_status(struct cli *cli, const json_t *result);
+int cli_show_pools(struct cli *cli, const json_t *result);
+int cli_show_gateways(struct cli *cli, const json_t *result);
+int cli_show_gateway(struct cli *cli, const json_t *result);
+int cli_show_peers(struct cli *cli, const json_t *result);
+int cli_show_workers(struct cli *cli, const json_t *result);
+int cli_show_ports(struct cli *cli, const json_t *result);
+int cli_show_drops(struct cli *cli, const json_t *result);
+int cli_show_config(struct cli *cli, const json_t *result);
+int cli_show_hash(struct cli *cli, const json_t *result);
+int cli_show_health(struct cli *cli, const json_t *result);
+int cli_show_change(struct cli *cli, const json_t *result);
+
+/* ---- complete.c, shell.c, man.c ---------------------------------------------------------------------------- */
+
+typedef void cli_candidate_h(void *arg, const char *text);
+
+/* Calls h for each word that can stand where `line` (n bytes, up to the cursor) ends and begins with its last word. */
+void cli_complete(const struct cli *cli, const char *line, size_t n, cli_candidate_h *h, void *arg);
+
+/* Commands from stdin: with line editing on a terminal, else one a line until one fails. Returns an exit code. */
+int cli_shell(const struct cli *cli);
+
+/* weirctl(1) in scdoc's language. */
+void cli_man(FILE *out);
+
+/* Usage line of a command: "show gateways [POOL]". */
+void cli_usage_text(const struct cli_command *c, char *text, size_t n);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What weirctl understands: the table of commands and the table of options. Everything else follows from
+ * them: parsing, help, completion, weirctl(1). A command is here only if it works.
+ */
+#include <stdlib.h>
+
+#include "control/cli/cli.h"
+
+static bool set_socket(struct cli *cli, const char *value)
+{
+	cli->socket = value;
+	return *value != '\0';
+}
+
+static bool positive(const char *value, double max, double *out)
+{
+	char *end;
+
+	*out = strtod(value, &end);
+	return *value && !*end && *out > 0 && *out <= max;
+}
+
+static bool set_timeout(struct cli *cli, const char *value)
+{
+	return positive(value, 3600, &cli->timeout_s);
+}
+
+static bool set_watch(struct cli *cli, const char *value)
+{
+	return positive(value, 86400, &cli->watch_s);
+}
+
+static bool set_json(struct cli *cli, const char *value)
+{
+	cli->json = true;
+	return true;
+}
+
+static bool set_no_color(struct cli *cli, const char *value)
+{
+	cli->color = false;
+	return true;
+}
+
+static bool set_help(struct cli *cli, const char *value)
+{
+	cli->help = true;
+	return true;
+}
+
+static bool set_version(struct cli *cli, const char *value)
+{
+	cli->version = true;
+	return true;
+}
+
+const struct cli_option cli_options[] = {
+	{ 's', "socket", "PATH", "control socket of the daemon; default " CLI_SOCKET " or $WEIR_SOCKET", set_socket },
+	{ 'j', "json", NULL, "print JSON: raw numbers, units in the keys, errors too", set_json },
+	{ 'w', "watch", "SECONDS", "repeat a show command or health this often", set_watch },
+	{ 0, "timeout", "SECONDS", "how long to wait for the daemon; default 5", set_timeout },
+	{ 0, "no-color", NULL, "no colours; they are off, too, with $NO_COLOR or when stdout is no terminal", set_no_color },
+	{ 'h', "help", NULL, "list commands and options", set_help },
+	{ 'V', "version", NULL, "print the version", set_version },
+	{ 0 },
+};
+
+const struct cli_command cli_commands[] = {
+	{ .words = { "show", "status" },
+	  .method = "show.status",
+	  .help = "the node at a glance",
+	  .show = cli_show_status },
+	{ .words = { "show", "pools" },
+	  .method = "show.pools",
+	  .help = "pools, and how many of their gateways take calls",
+	  .more = "TIER is the tier that new calls go to now. CPS is new calls per second over the last three seconds, "
+		  "MAX-CPS what the gateways that take calls may get together.",
+	  .show = cli_show_pools },
+	{ .words = { "show", "gateways" },
+	  .arg = CLI_ARG_POOL,
+	  .arg_name = "POOL",
+	  .optional = true,
+	  .param = "pool",
+	  .method = "show.gateways",
+	  .help = "gateways: state, share, load against limit, answers, probes",
+	  .more = "SHARE is the part of the pool's new calls that the gateway gets now by its weight. CPS is new calls per "
+		  "second over the last three seconds. 1XX to 6XX count its responses by class. PROBE is the last health "
+		  "probe: its round trip and status, or how it failed.",
+	  .show = cli_show_gateways },
+	{ .words = { "show", "gateway" },
+	  .arg = CLI_ARG_GATEWAY,
+	  .arg_name = "GATEWAY",
+	  .param = "gateway",
+	  .method = "show.gateway",
+	  .help = "one gateway with its last probes",
+	  .show = cli_show_gateway },
+	{ .words = { "show", "peers" },
+	  .method = "show.peers",
+	  .help = "known sources of calls, and what was refused to them",
+	  .show = cli_show_peers },
+	{ .words = { "show", "workers" },
+	  .method = "show.workers",
+	  .help = "poll-mode loops: load, messages, time in Weir",
+	  .more = "BUSY is the part of the last three seconds in which the loop found work. HELD is the time from the "
+		  "burst that took a message to its transmission, median and 99th percentile.",
+	  .show = cli_show_workers },
+	{ .words = { "show", "ports" },
+	  .method = "show.ports",
+	  .help = "network ports: link, addresses, traffic, losses",
+	  .show = cli_show_ports },
+	{ .words = { "show", "drops" },
+	  .method = "show.drops",
+	  .help = "how messages ended, what was lost and why, and whether the sums fit",
+	  .more = "Every message and frame ends in exactly one line. The last line says whether what came in equals what "
+		  "ended; while traffic flows a reading can be between two states and is then not judged.",
+	  .show = cli_show_drops },
+	{ .words = { "show", "config" },
+	  .method = "show.config",
+	  .help = "running configuration as YAML that loads again",
+	  .show = cli_show_config },
+	{ .words = { "drain" },
+	  .arg = CLI_ARG_GATEWAY,
+	  .arg_name = "GATEWAY",
+	  .param = "gateway",
+	  .method = "gateway.drain",
+	  .help = "give a gateway no new calls; the calls it has go on",
+	  .show = cli_show_change },
+	{ .words = { "ready" },
+	  .arg = CLI_ARG_GATEWAY,
+	  .arg_name = "GATEWAY",
+	  .param = "gateway",
+	  .method = "gateway.ready",
+	  .help = "give a gateway new calls again",
+	  .show = cli_show_change },
+	{ .words = { "hash" },
+	  .arg = CLI_ARG_TEXT,
+	  .arg_name = "CALL-ID",
+	  .param = "call_id",
+	  .method = "hash",
+	  .help = "the gateway of each pool that a Call-ID is meant for",
+	  .more = "The choice of the hash alone: a gateway that is down, drained or full is passed by when the call comes.",
+	  .show = cli_show_hash },
+	{ .words = { "health" },
+	  .method = "health",
+	  .help = "one line and exit code for monitoring (Nagios): 0 ok, 1 warning, 2 critical, 3 unknown",
+	  .more = "Critical: Weir does not serve, a worker is stuck, or a pool has nobody for new calls. Warning: a gateway "
+		  "is down. Drained gateways are no fault.",
+	  .show = cli_show_health },
+	{ .words = { "check" },
+	  .arg = CLI_ARG_FILE,
+	  .arg_name = "FILE",
+	  .help = "check a configuration file, as weir --check does; needs no daemon",
+	  .more = "Prints every error of the file with line and column. Exit code 1 if there is one.",
+	  .run = cli_run_check },
+	{ .words = { "help" },
+	  .arg = CLI_ARG_TEXT,
+	  .arg_name = "COMMAND",
+	  .optional = true,
+	  .help = "list commands and options, or those that begin with COMMAND",
+	  .run = cli_run_help },
+	{ .words = { NULL } },
+};

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Runs one command line from parsing to exit code, once or again and again (--watch), and the commands that
+ * need no daemon.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "conf/conf.h"
+#include "control/cli/cli.h"
+#include "control/cli/table.h"
+
+void cli_print_json(struct cli *cli, const json_t *value)
+{
+	/* Ten digits say what a figure knows; a watched command prints one object a line. */
+	json_dumpf(value, cli->out, JSON_REAL_PRECISION(10) | (cli->watch_s > 0 ? JSON_COMPACT : JSON_INDENT(2)));
+	fputc('\n', cli->out);
+}
+
+void cli_usage_text(const struct cli_command *c, char *text, size_t n)
+{
+	snprintf(text, n, "%s%s%s%s%s%s%s", c->words[0], c->words[1] ? " " : "", c->words[1] ? c->words[1] : "",
+		 c->arg_name ? " " : "", c->optional ? "[" : "", c->arg_name ? c->arg_name : "", c->optional ? "]" : "");
+}
+
+int cli_run_help(struct cli *cli, const char *word)
+{
+	char usage[64];
+
+	if (cli->json) {
+		json_t *list = json_array();
+
+		for (const struct cli_command *c = cli_commands; c->words[0]; c++) {
+			cli_usage_text(c, usage, sizeof(usage));
+			json_array_append_new(list, json_pack("{s:s, s:s}", "command", usage, "help", c->help));
+		}
+		cli_print_json(cli, list);
+		json_decref(list);
+		return CLI_DONE;
+	}
+	if (!word)
+		fputs("usage: weirctl [OPTION]... [COMMAND]\nWithout a command: a prompt, or commands from stdin.\n\n",
+		      cli->out);
+	for (const struct cli_command *c = cli_commands; c->words[0]; c++) {
+		cli_usage_text(c, usage, sizeof(usage));
+		if (!word || !strcmp(word, c->words[0]))
+			fprintf(cli->out, "  %-24s %s\n", usage, c->help);
+	}
+	for (const struct cli_option *o = cli_options; o->name && !word; o++) {
+		snprintf(usage, sizeof(usage), "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+			 o->letter ? "," : " ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+		fprintf(cli->out, "%s  %-24s %s\n", o == cli_options ? "\n" : "", usage, o->help);
+	}
+	return CLI_DONE;
+}
+
+static json_t *report_json(const struct conf_report *report, const char *file)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < report->n; i++)
+		json_array_append_new(list, json_pack("{s:i, s:i, s:s, s:s}", "line", report->messages[i].line,
+						      "column", report->messages[i].column, "level",
+						      report->messages[i].warning ? "warning" : "error", "text",
+						      report->messages[i].text));
+	return json_pack("{s:s, s:b, s:i, s:i, s:o}", "file", file, "valid", report->n_errors == 0, "errors",
+			 report->n_errors, "warnings", report->n_warnings, "messages", list);
+}
+
+int cli_run_check(struct cli *cli, const char *file)
+{
+	struct conf_report report = { 0 };
+	struct conf *conf = NULL;
+	int rc = conf_load(file, &conf, &report);
+	json_t *o;
+
+	if (rc && !report.n_errors) {
+		cli_error(cli, CLI_REFUSED, json_pack("{s:s}", "file", file), "%s: %s", file, strerror(-rc));
+	} else if (cli->json) {
+		o = report_json(&report, file);
+		cli_print_json(cli, o);
+		json_decref(o);
+	} else {
+		conf_report_print(&report, cli->out);
+		if (!rc)
+			fprintf(cli->out, "%s: valid, %u pools, %u warnings\n", file, conf->n_pools, report.n_warnings);
+	}
+	conf_report_free(&report);
+	conf_free(conf);
+	return rc ? CLI_REFUSED : CLI_DONE;
+}
+
+static int ask_and_show(struct cli *cli, const struct cli_command *c, const char *arg)
+{
+	json_t *params = arg ? json_pack("{s:s}", c->param, arg) : json_object(), *result = NULL;
+	int rc;
+
+	if (!params) {
+		cli_error(cli, CLI_USAGE, NULL, "\"%s\" is no UTF-8 text", arg);
+		return CLI_USAGE;
+	}
+	rc = cli_ask(cli, c->method, params, &result);
+	if (rc != CLI_DONE)
+		return rc;
+	/* The check for monitoring says by its exit code how Weir is, in JSON, too. */
+	if (!cli->json || c->show == cli_show_health)
+		rc = c->show(cli, result);
+	else
+		cli_print_json(cli, result);
+	json_decref(result);
+	return rc;
+}
+
+static int run_once(struct cli *cli, const struct cli_command *c, const char *arg)
+{
+	int rc = c->method ? ask_and_show(cli, c, arg) : c->run(cli, arg);
+
+	if (c->show == cli_show_health && cli->error) {
+		/* A monitoring check that learned nothing is UNKNOWN, on stdout like its other answers. */
+		rc = CLI_NO_DAEMON;
+		if (!cli->json) {
+			fprintf(cli->out, "WEIR UNKNOWN - %s\n",
+				json_string_value(json_object_get(cli->error, "message")));
+			json_decref(cli->error);
+			cli->error = NULL;
+		}
+	}
+	cli_report(cli);
+	fflush(cli->out);
+	return rc;
+}
+
+static void sleep_s(double s)
+{
+	struct timespec ts = { .tv_sec = (time_t)s, .tv_nsec = (long)((s - (double)(time_t)s) * 1e9) };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Again and again until stdout goes away or the user ends it. */
+static int run_watch(struct cli *cli, const struct cli_command *c, const char *arg)
+{
+	char stamp[32];
+	struct tm tm;
+	time_t now;
+	int rc;
+
+	do {
+		if (!cli->json) {
+			now = time(NULL);
+			strftime(stamp, sizeof(stamp), "%H:%M:%S", localtime_r(&now, &tm));
+			fprintf(cli->out, "%severy %gs  %s\n\n", cli->color ? "\033[H\033[2J" : "", cli->watch_s, stamp);
+		}
+		rc = run_once(cli, c, arg);
+		sleep_s(cli->watch_s);
+	} while (!ferror(cli->out));
+	return rc;
+}
+
+int cli_run(const struct cli *defaults, int argc, char *const *argv)
+{
+	struct cli cli = *defaults;
+	const char *words[CLI_WORDS], *arg = NULL;
+	const struct cli_command *c = NULL;
+	int n = cli_parse(&cli, argc, argv, words, false);
+
+	if (n >= 0 && cli.version) {
+		fprintf(cli.out, "weirctl %s\n", WEIR_VERSION);
+		return CLI_DONE;
+	}
+	if (n >= 0 && cli.help)
+		return cli_run_help(&cli, n > 0 ? words[0] : NULL);
+	if (n == 0)
+		return cli.prompt ? CLI_DONE : cli_shell(&cli);
+	if (n > 0)
+		c = cli_find(&cli, n, words, &arg);
+	if (c && cli.watch_s > 0 && (!c->method || c->show == cli_show_change)) {
+		cli_error(&cli, CLI_USAGE, NULL, "--watch is for show and health");
+		c = NULL;
+	}
+	if (!c) {
+		cli_report(&cli);
+		return CLI_USAGE;
+	}
+	return cli.watch_s > 0 ? run_watch(&cli, c, arg) : run_once(&cli, c, arg);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A daemon without a dataplane: the control room's own servers, views and policy over counters that the test
+ * sets. Runs in a child process, so that clients may block.
+ */
+#ifndef WEIR_TESTS_CONTROL_FAKE_H
+#define WEIR_TESTS_CONTROL_FAKE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct fake {
+	pid_t pid;
+	char dir[64];         /* of its own, removed by fake_stop() */
+	char socket[96];
+	uint16_t metrics;     /* port on 127.0.0.1 */
+};
+
+/*
+ * Starts one with pools "east" (gw1 up, gw2 down, gw3 up and drained) and "west" of `many` gateways w0, w1, ...
+ * Returns when it answers; ends the test if it does not.
+ */
+void fake_start(struct fake *fake, unsigned int many);
+void fake_stop(struct fake *fake);
+
+#endif

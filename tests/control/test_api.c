@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control socket and /metrics as clients see them: the real servers and the real weirctl, a dataplane
+ * that only counts. Whatever a client sends, the next one is answered.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "conf/limits.h"
+#include "control/api.h"
+#include "control/cli/cli.h"
+#include "tests/control/fake.h"
+
+#define MANY 2500 /* gateways of pool west: three pages */
+
+static struct fake fake;
+
+/* ---- weirctl ----------------------------------------------------------------------------------------------- */
+
+static char *out_text, *err_text;
+
+/* Runs weirctl with this command line; what it wrote is in out_text and err_text. Returns its exit code. */
+static int weirctl(const char *line)
+{
+	char copy[512], *argv[32];
+	size_t n_out, n_err;
+	struct cli cli = { .socket = fake.socket, .timeout_s = 5 };
+	int rc;
+
+	free(out_text);
+	free(err_text);
+	cli.out = open_memstream(&out_text, &n_out);
+	cli.err = open_memstream(&err_text, &n_err);
+	strcpy(copy, line);
+	rc = cli_run(&cli, cli_split(copy, argv, 32), argv);
+	fclose(cli.out);
+	fclose(cli.err);
+	return rc;
+}
+
+/* The JSON that it wrote; a new reference. */
+static json_t *json_out(void)
+{
+	json_error_t error;
+	json_t *o = json_loads(out_text, JSON_DECODE_ANY, &error);
+
+	if (!o)
+		fail_msg("no JSON: %s in %s", error.text, out_text);
+	return o;
+}
+
+static void every_command_in_text_and_json(void **state)
+{
+	static const struct {
+		const char *line, *text; /* part of what people see */
+		int rc;
+	} cases[] = {
+		{ "show status", "2502 of 2503 up", 0 },
+		{ "show pools", "partial", 0 },
+		{ "show gateways east", "3 gateways, 2 up, 1 down, 1 drained", 0 },
+		{ "show gateways", "2503 gateways", 0 },
+		{ "show gateway gw1", "gw1 of pool east at 192.0.2.21:5060 by access: up", 0 },
+		{ "show gateway gw2", "timeout", 0 },
+		{ "show peers", "192.0.2.0/28, 192.0.2.16/28", 0 },
+		{ "show workers", "running", 0 },
+		{ "show ports", "192.0.2.10/24", 0 },
+		{ "show drops", "conserved: every message and frame has its one end", 0 },
+		{ "show config", "node: lb1", 0 },
+		{ "hash abc@example.com", "east", 0 },
+		{ "health", "WEIR WARNING - lb1: 2502 of 2503 gateways up; gateway gw2 of pool east is down | gateways=2503", 1 },
+		{ "help", "drain GATEWAY", 0 },
+		{ "show gateways nowhere", "no pool \"nowhere\"", 1 },
+		{ "show gateway nobody", "no gateway \"nobody\"", 1 },
+		{ "drain nobody", "no gateway \"nobody\"", 1 },
+		{ "drain gw3", "gateway gw3 is drained already", 1 },
+		{ "show", "show what?", 2 },
+		{ "show nothing", "there are status", 2 },
+		{ "--nothing", "no option", 2 },
+		{ "drain", "usage: weirctl drain GATEWAY", 2 },
+		{ "drain gw1 --watch 1", "--watch is for show", 2 },
+		{ "check /nonexistent.yaml", "/nonexistent.yaml", 1 },
+		{ "show status -s /nonexistent", "no daemon answers at /nonexistent", 3 },
+		{ "health -s /nonexistent", "WEIR UNKNOWN - no daemon answers", 3 },
+	};
+	char line[512];
+	json_t *o;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(weirctl(cases[i].line), cases[i].rc);
+		if (!strstr(out_text, cases[i].text) && !strstr(err_text, cases[i].text))
+			fail_msg("%s: no \"%s\" in\n%s%s", cases[i].line, cases[i].text, out_text, err_text);
+		assert_null(strchr(out_text, '\033'));
+		/* An error at parsing comes before --json is seen, unless that stands first. */
+		snprintf(line, sizeof(line), "--json %s", cases[i].line);
+		assert_int_equal(weirctl(line), cases[i].rc);
+		assert_string_equal(err_text, "");
+		o = json_out();
+		if (cases[i].rc && strncmp(cases[i].line, "health", 6) && strncmp(cases[i].line, "check", 5))
+			assert_true(json_is_string(json_object_get(json_object_get(o, "error"), "message")));
+		json_decref(o);
+	}
+}
+
+static double number_at(json_t *o, const char *key)
+{
+	assert_true(json_is_number(json_object_get(o, key)));
+	return json_number_value(json_object_get(o, key));
+}
+
+static void json_of_a_gateway(void **state)
+{
+	json_t *o, *g;
+
+	assert_int_equal(weirctl("show gateways -j east"), 0);
+	o = json_out();
+	g = json_array_get(json_object_get(o, "gateways"), 0);
+	assert_string_equal(json_string_value(json_object_get(g, "name")), "gw1");
+	assert_true(number_at(g, "max_cps") == 100 && number_at(g, "new_calls") == 1 && number_at(g, "share") == 1);
+	assert_true(number_at(json_object_get(g, "probe"), "rtt_ms") == 1.24);
+	assert_true(number_at(json_object_get(g, "responses"), "2xx") == 1);
+	g = json_array_get(json_object_get(o, "gateways"), 1);
+	assert_true(json_is_null(json_object_get(g, "max_cps")));
+	assert_true(number_at(g, "share") == 0);
+	json_decref(o);
+	assert_int_equal(weirctl("show gateways -j west"), 0);
+	o = json_out();
+	assert_int_equal(json_array_size(json_object_get(o, "gateways")), MANY);
+	assert_null(json_object_get(o, "next"));
+	json_decref(o);
+}
+
+static void drain_and_ready(void **state)
+{
+	assert_int_equal(weirctl("drain gw1"), 0);
+	assert_string_equal(out_text, "gw1 of pool east: up, drained: no new calls\n");
+	assert_int_equal(weirctl("show gateway gw1"), 0);
+	assert_non_null(strstr(out_text, "drained by the operator"));
+	assert_int_equal(weirctl("health"), 2); /* gw2 down, gw1 and gw3 drained */
+	assert_non_null(strstr(out_text, "pool east has no gateway for new calls"));
+	assert_int_equal(weirctl("ready gw1"), 0);
+	assert_int_equal(weirctl("ready gw1"), 1);
+	assert_int_equal(weirctl("health"), 1);
+}
+
+/* What show config prints loads again, and says the same as JSON. */
+static void config_loads_again(void **state)
+{
+	struct conf_report report = { 0 };
+	struct conf *conf = NULL;
+	json_t *o, *gw1;
+	const char *yaml;
+
+	assert_int_equal(weirctl("--json show config"), 0);
+	o = json_out();
+	yaml = json_string_value(json_object_get(o, "yaml"));
+	assert_int_equal(conf_load_text("again.yaml", yaml, strlen(yaml), &conf, &report), 0);
+	assert_int_equal(conf->n_pools, 2);
+	gw1 = json_object_get(json_object_get(o, "config"), "pools");
+	gw1 = json_object_get(json_object_get(json_object_get(gw1, "east"), "gateways"), "gw1");
+	assert_string_equal(json_string_value(json_object_get(gw1, "address")), "192.0.2.21:5060");
+	assert_true(number_at(gw1, "weight") == 10);
+	json_decref(o);
+	conf_free(conf);
+	conf_report_free(&report);
+}
+
+static void collect(void *arg, const char *text)
+{
+	strcat(arg, text);
+	strcat(arg, " ");
+}
+
+static void names_complete(void **state)
+{
+	struct cli cli = { .socket = fake.socket };
+	char got[512] = "";
+
+	cli_complete(&cli, "drain gw", 8, collect, got);
+	assert_string_equal(got, "gw1 gw2 gw3 ");
+	got[0] = '\0';
+	cli_complete(&cli, "show gateways e", 15, collect, got);
+	assert_string_equal(got, "east ");
+}
+
+/* ---- Bytes on the socket ------------------------------------------------------------------------------------ */
+
+#define TAKE_MAX (64u << 20) /* bytes */
+
+static int dial(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(a.sun_path, fake.socket);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+static void put(int fd, const void *p, size_t n)
+{
+	assert_int_equal(send(fd, p, n, MSG_NOSIGNAL), n);
+}
+
+/* Reads until the other side closes or `n` lines are there, at most 5 s. Returns the text, NUL-terminated. */
+static char *take(int fd, int lines)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char *text = calloc(1, TAKE_MAX);
+	size_t n = 0;
+	ssize_t got;
+
+	while (lines > 0 && poll(&p, 1, 5000) > 0 && (got = recv(fd, text + n, TAKE_MAX - 1 - n, 0)) > 0)
+		for (ssize_t i = 0; i < got; i++)
+			lines -= text[n++] == '\n';
+	return text;
+}
+
+/* The code of the answer to one raw line; 0 for a result. */
+static int code_of(const char *request)
+{
+	int fd = dial(), code;
+	char *text;
+	json_t *o;
+
+	put(fd, request, strlen(request));
+	put(fd, "\n", 1);
+	text = take(fd, 1);
+	o = json_loads(text, 0, NULL);
+	assert_non_null(o);
+	assert_string_equal(json_string_value(json_object_get(o, "jsonrpc")), "2.0");
+	code = (int)json_integer_value(json_object_get(json_object_get(o, "error"), "code"));
+	assert_true(code || json_object_get(o, "result"));
+	json_decref(o);
+	free(text);
+	close(fd);
+	return code;
+}
+
+static void errors_have_codes(void **state)
+{
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.status\"}\r"), 0);
+	assert_int_equal(code_of("garbage"), CTL_ERR_PARSE);
+	assert_int_equal(code_of(""), CTL_ERR_PARSE);
+	assert_int_equal(code_of("[]"), CTL_ERR_REQUEST);
+	assert_int_equal(code_of("{\"id\":1,\"method\":\"show.status\"}"), CTL_ERR_REQUEST);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"show.status\"}"), CTL_ERR_REQUEST);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1}"), CTL_ERR_REQUEST);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show\"}"), CTL_ERR_METHOD);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.status\\u0000x\"}"), CTL_ERR_PARSE);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\"}"), CTL_ERR_PARAMS);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":[\"gw1\"]}"),
+			 CTL_ERR_PARAMS);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{\"gateway\":1}}"),
+			 CTL_ERR_PARAMS);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{\"gw\":\"gw1\"}}"),
+			 CTL_ERR_PARAMS);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateways\",\"params\":{\"from\":9999999}}"),
+			 CTL_ERR_PARAMS);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{\"gateway\":\"\xc3\xa9\"}}"),
+			 CTL_ERR_NO_SUCH);
+}
+
+/* Lines that come in pieces, together, or before the sender stops sending are each answered once, in order. */
+static void lines_in_any_pieces(void **state)
+{
+	static const char two[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.peers\"}\n"
+				  "{\"jsonrpc\":\"2.0\",\"method\":\"show.peers\"}\n"
+				  "{\"jsonrpc\":\"2.0\",\"id\":\"b\",\"method\":\"show.peers\"}\n";
+	int fd = dial();
+	char *text;
+
+	put(fd, two, 20);
+	usleep(20000);
+	put(fd, two + 20, sizeof(two) - 1 - 20);
+	shutdown(fd, SHUT_WR);
+	text = take(fd, 9); /* until it closes */
+	assert_non_null(strstr(text, "\"id\":1"));
+	assert_non_null(strstr(text, "\"id\":\"b\""));
+	assert_ptr_equal(strchr(strchr(text, '\n') + 1, '\n')[1], '\0');
+	free(text);
+	close(fd);
+}
+
+static void too_long_is_refused(void **state)
+{
+	char *line = malloc(LIMIT_API_REQUEST + 100), *text;
+	int fd = dial();
+
+	memset(line, ' ', LIMIT_API_REQUEST + 100);
+	send(fd, line, LIMIT_API_REQUEST + 100, MSG_NOSIGNAL | MSG_DONTWAIT);
+	text = take(fd, 2);
+	assert_non_null(strstr(text, "longer than one line may be"));
+	free(text);
+	free(line);
+	close(fd);
+}
+
+static void too_many_are_turned_away(void **state)
+{
+	int fds[LIMIT_API_CLIENTS], fd;
+	char *text;
+
+	for (int i = 0; i < LIMIT_API_CLIENTS; i++)
+		fds[i] = dial();
+	fd = dial();
+	text = take(fd, 2);
+	assert_non_null(strstr(text, "too many clients"));
+	free(text);
+	close(fd);
+	for (int i = 0; i < LIMIT_API_CLIENTS; i++)
+		close(fds[i]);
+	for (int i = 0; i < 200 && weirctl("show status"); i++)
+		usleep(10000);
+	assert_int_equal(weirctl("show status"), 0);
+}
+
+/* Many questions and no reading: nobody else waits for it. */
+static void slow_reader_hurts_nobody(void **state)
+{
+	static const char ask[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateways\"}\n";
+	struct timespec a, b;
+	int fd = dial();
+
+	for (int i = 0; i < 200; i++)
+		send(fd, ask, sizeof(ask) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	assert_int_equal(weirctl("show status"), 0);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	assert_true((double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9 < 2);
+	close(fd);
+}
+
+static uint32_t rng = 2463534242u;
+
+static uint32_t next_random(void)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 17;
+	rng ^= rng << 5;
+	return rng;
+}
+
+/* Bytes at random, requests with bytes changed, cut or repeated; sender gone at any moment. Seeded. */
+static void garbage_hurts_nobody(void **state)
+{
+	static const char good[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{\"gateway\":\"gw1\"}}\n";
+	char bytes[512];
+	size_t n;
+	int fd;
+
+	for (int round = 0; round < 2000; round++) {
+		n = 1 + next_random() % (sizeof(bytes) - 1);
+		for (size_t i = 0; i < n; i++)
+			bytes[i] = round % 2 ? (char)next_random() : good[i % (sizeof(good) - 1)];
+		for (int i = 0; i < 3; i++)
+			bytes[next_random() % n] = (char)next_random();
+		fd = dial();
+		send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (round % 3 == 0)
+			send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		close(fd);
+		if (round % 16 == 0)
+			assert_int_equal(weirctl("show status"), 0);
+	}
+	assert_int_equal(weirctl("show status"), 0);
+	assert_int_equal(waitpid(fake.pid, NULL, WNOHANG), 0);
+}
+
+/* ---- The socket file ---------------------------------------------------------------------------------------- */
+
+static void socket_file(void **state)
+{
+	struct stat st;
+
+	assert_int_equal(stat(fake.socket, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+}
+
+/* ---- HTTP --------------------------------------------------------------------------------------------------- */
+
+/* Sends a request and returns everything that comes until the server closes. */
+static char *http(const char *request)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(fake.metrics),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char *text;
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	put(fd, request, strlen(request));
+	text = take(fd, 1 << 30);
+	close(fd);
+	return text;
+}
+
+static void http_begins(const char *request, const char *begin)
+{
+	char *text = http(request);
+
+	if (strncmp(text, begin, strlen(begin)))
+		fail_msg("%.40s: %.80s", request, text);
+	free(text);
+}
+
+static void http_answers(void **state)
+{
+	static char big[8192];
+
+	http_begins("GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.0 200");
+	http_begins("GET /readyz HTTP/1.0\r\n\r\n", "HTTP/1.0 200");
+	http_begins("GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 404");
+	http_begins("POST /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 501");
+	http_begins("GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.0 200");
+	memset(big, 'x', sizeof(big) - 1);
+	memcpy(big, "GET /", 5);
+	http_begins(big, "HTTP/1."); /* refused, whatever the words */
+	http_begins("nonsense\r\n\r\n", "");
+	assert_int_equal(weirctl("show status"), 0);
+}
+
+static void scrape_is_valid(void **state)
+{
+	char *text = http("GET /metrics HTTP/1.0\r\n\r\n"), *body = strstr(text, "\r\n\r\n");
+	FILE *promtool;
+
+	assert_non_null(body);
+	body += 4;
+	assert_non_null(strstr(body, "weir_up 1\n"));
+	assert_non_null(strstr(body, "weir_gateway_state{pool=\"east\",gateway=\"gw2\",state=\"down\"} 1\n"));
+	assert_non_null(strstr(body, "weir_port_xstat{port=\"access\",name=\"rx_good_packets\"} 7\n"));
+	assert_non_null(strstr(body, "weir_gateway_state{pool=\"west\",gateway=\"w2499\",state=\"up\"} 1\n"));
+	promtool = popen("promtool check metrics", "w");
+	assert_non_null(promtool);
+	fputs(body, promtool);
+	assert_int_equal(pclose(promtool), 0);
+	free(text);
+}
+
+/* Scrapers that go away in the middle leave nothing behind. */
+static void broken_scrapes(void **state)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(fake.metrics),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static const char get[] = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+	char byte;
+
+	for (int i = 0; i < 100; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+		put(fd, get, sizeof(get) - 1);
+		if (i % 2)
+			assert_int_equal(recv(fd, &byte, 1, 0), 1);
+		close(fd);
+	}
+	http_begins("GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.0 200");
+}
+
+static int set_up(void **state)
+{
+	fake_start(&fake, MANY);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	int alive = waitpid(fake.pid, NULL, WNOHANG) == 0;
+
+	fake_stop(&fake);
+	free(out_text);
+	free(err_text);
+	/* It ran until told to stop, and took its socket with it. */
+	return alive && access(fake.socket, F_OK) ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_command_in_text_and_json),
+		cmocka_unit_test(json_of_a_gateway),
+		cmocka_unit_test(drain_and_ready),
+		cmocka_unit_test(config_loads_again),
+		cmocka_unit_test(names_complete),
+		cmocka_unit_test(errors_have_codes),
+		cmocka_unit_test(lines_in_any_pieces),
+		cmocka_unit_test(too_long_is_refused),
+		cmocka_unit_test(too_many_are_turned_away),
+		cmocka_unit_test(slow_reader_hurts_nobody),
+		cmocka_unit_test(garbage_hurts_nobody),
+		cmocka_unit_test(socket_file),
+		cmocka_unit_test(http_answers),
+		cmocka_unit_test(scrape_is_valid),
+		cmocka_unit_test(broken_scrapes),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
