@@ -130,8 +130,11 @@ static int add_devices(const struct net_eal_plan *plan, struct net_eal_args *out
 		add(out, pci ? "-a" : "--vdev");
 		add(out, "%s%s%s", name, dev->text + driver_of(dev->text).n, quiet ? ",busy_budget=0" : "");
 	}
-	if (n_pci == 0)
+	if (n_pci == 0) {
 		add(out, "--no-pci");
+		add(out, "--iova-mode"); /* no device needs physical addresses: pools without gaps, see pool.c */
+		add(out, "va");
+	}
 	return 0;
 }
 

@@ -35,7 +35,7 @@ static void no_huge_pages(void **state)
 	assert_int_equal(net_eal_args(&plan, a), 0);
 	assert_args(a, "weir --lcores 0@0,1@1,2@1 --main-lcore 0 --file-prefix weir-lb_1-42 --no-telemetry "
 		       "--log-level warning --no-huge --no-shconf -m 256 --vdev net_tap0,iface=dt0 "
-		       "--vdev net_af_xdp1,iface=veth-core,busy_budget=0 --no-pci");
+		       "--vdev net_af_xdp1,iface=veth-core,busy_budget=0 --no-pci --iova-mode va");
 	free(a);
 }
 
