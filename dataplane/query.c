@@ -5,25 +5,9 @@
  * Must stay true: a query never depends on which worker or node makes it, so that retransmissions, CANCEL
  * and ACK get the same identity everywhere.
  */
-#include <rte_hash_crc.h>
-
 #include "dataplane/worker.h"
 
 static const struct str cookie = { "z9hG4bK", 7 }; /* RFC 3261 8.1.1.7 */
-
-/* CRC32C over n bytes, 8 at a time: for identities whose secrecy is in what they are mixed with. */
-static uint32_t mix(const char *p, uint32_t n, uint32_t h)
-{
-	uint64_t eight;
-
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&eight, p, 8);
-		h = rte_hash_crc_8byte(eight, h);
-	}
-	eight = n;
-	memcpy((char *)&eight + 1, p, n);
-	return rte_hash_crc_8byte(eight, h);
-}
 
 int dp_listener_named(const struct dp *dp, struct str host, uint16_t port)
 {
@@ -74,7 +58,7 @@ static uint64_t via_identity(const struct lb_key *key, const struct dp_ctx *c)
 	struct str branch = sip_str(m, via->branch);
 
 	if (branch.n > cookie.n && str_eq_nocase((struct str){ branch.p, cookie.n }, cookie)) {
-		uint64_t sent_by = mix(m->base + via->host.off, via->host.len, via->port);
+		uint64_t sent_by = dp_mix(m->base + via->host.off, via->host.len, via->port);
 
 		return lb_hash_more(key, sent_by, branch.p, branch.n);
 	}
@@ -89,9 +73,9 @@ static uint32_t loop_part(const struct dp_ctx *c)
 	const struct sip_msg *m = &c->msg->sip;
 	uint32_t h = rte_hash_crc_8byte(c->q.call_hash ^ c->q.from_hash, c->f.cseq.number);
 
-	h = mix(m->base + m->uri.off, m->uri.len, h);
+	h = dp_mix(m->base + m->uri.off, m->uri.len, h);
 	for (uint8_t r = m->first[SIP_HDR_ROUTE]; r != SIP_NO_ROW; r = m->row[r].next)
-		h = mix(m->base + m->row[r].value, (uint32_t)(m->row[r].end - m->row[r].value), h);
+		h = dp_mix(m->base + m->row[r].value, (uint32_t)(m->row[r].end - m->row[r].value), h);
 	return h;
 }
 
