@@ -4,6 +4,7 @@
  * keep its own time. A family's lines are numbered; line_N() functions write one line or nothing.
  * Runs on the control thread; reads the lanes while workers write them.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -111,6 +112,8 @@ static bool put_entity(struct line *l, const struct st_source *s, enum family_sc
 {
 	switch (scope) {
 	case SCOPE_WORKER:
+		if (!isdigit((unsigned char)s->table->lane[i]->name[0]))
+			return false; /* control has a lane, but is no worker */
 		put_label(l, "worker", s->table->lane[i]->name);
 		return true;
 	case SCOPE_GATEWAY:

@@ -94,7 +94,7 @@ struct st_lane {
 	uint32_t n_peers;            /* constant */
 	struct st_gateway *gateways; /* by slot; constant pointer */
 	struct st_peer *peers;       /* by peer index; constant pointer */
-	char name[16];               /* worker label: "0", "1", ... or "control"; constant */
+	char name[16];               /* worker label: "0", "1", ...; anything else is no worker's; constant */
 } __attribute__((aligned(64)));
 
 /* All lanes of the process. Filled once by control before the workers start. */

@@ -39,12 +39,13 @@ static int setup(void **state)
 	static struct fixture f;
 
 	f = (struct fixture){
-		.table = { .n = 2 },
+		.table = { .n = 3 },
 		.gateways = { { "east", "gw1" }, { NULL, NULL }, { "w\"est", "gw\\2" } },
 		.peers = { "carrier-a" },
 	};
 	for (int i = 0; i < 2; i++)
 		f.table.lane[i] = st_lane_init(aligned_alloc(64, st_lane_size(3, 1)), i ? "1" : "0", 3, 1);
+	f.table.lane[2] = st_lane_init(aligned_alloc(64, st_lane_size(0, 0)), "control", 0, 0);
 	f.source = (struct st_source){ &f.table, f.gateways, 3, f.peers, 1, gauge, NULL };
 	*state = &f;
 	return 0;
@@ -56,6 +57,7 @@ static int teardown(void **state)
 
 	free(f->table.lane[0]);
 	free(f->table.lane[1]);
+	free(f->table.lane[2]);
 	return 0;
 }
 
@@ -104,7 +106,8 @@ static void test_lines(void **state)
 	char *text;
 
 	st_add(f->table.lane[0], ST_FWD_REQUEST, 3);
-	st_add(f->table.lane[1], ST_FWD_REQUEST, 4);
+	st_add(f->table.lane[1], ST_FWD_REQUEST, 3);
+	st_inc(f->table.lane[2], ST_FWD_REQUEST);
 	st_add(f->table.lane[0], ST_HANDLED, 3);
 	st_add(f->table.lane[1], ST_HANDLED, 4);
 	st_add(f->table.lane[0], ST_REQUEST_INVITE, 2);
@@ -117,6 +120,7 @@ static void test_lines(void **state)
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
 		if (strstr(text, expected[i]) == NULL)
 			fail_msg("missing: %s", expected[i]);
+	assert_null(strstr(text, "worker=\"control\""));
 	assert_null(strstr(text, "weir_gateway_state")); /* a gauge family without series */
 	free(text);
 }
