@@ -42,30 +42,6 @@ static void config_stop(struct app *app)
 	conf_free(app->conf);
 }
 
-static int plan_start(struct app *app)
-{
-	struct ctl_topology *topo = malloc(sizeof(*topo));
-	char err[EXPLAIN] = "out of memory";
-	int rc = -ENOMEM;
-
-	app->plan = calloc(1, sizeof(*app->plan));
-	if (topo && app->plan)
-		rc = plan_topology(app->conf, topo);
-	if (rc == 0)
-		rc = plan_make(app->conf, topo, app->plan, err, sizeof(err));
-	if (rc)
-		ctl_err("%s", err);
-	else
-		plan_detect(app->plan);
-	free(topo);
-	return rc;
-}
-
-static void plan_stop(struct app *app)
-{
-	free(app->plan);
-}
-
 static int keys_start(struct app *app, struct state_keys *keys)
 {
 	char err[EXPLAIN];
@@ -97,6 +73,30 @@ static int policy_start(struct app *app)
 static void policy_stop(struct app *app)
 {
 	policy_free(app->policy);
+}
+
+static int plan_start(struct app *app)
+{
+	struct ctl_topology *topo = malloc(sizeof(*topo));
+	char err[EXPLAIN] = "out of memory";
+	int rc = -ENOMEM;
+
+	app->plan = calloc(1, sizeof(*app->plan));
+	if (topo && app->plan)
+		rc = plan_topology(app->conf, topo);
+	if (rc == 0)
+		rc = plan_make(app->conf, topo, app->plan, err, sizeof(err));
+	if (rc)
+		ctl_err("%s", err);
+	else
+		plan_detect(app->plan, lb_snapshot_size(&app->policy->spec));
+	free(topo);
+	return rc;
+}
+
+static void plan_stop(struct app *app)
+{
+	free(app->plan);
 }
 
 static void on_stop(evutil_socket_t signal, short what, void *arg)
@@ -190,8 +190,8 @@ static const struct part {
 	void (*stop)(struct app *app); /* also after a failed start; NULL: nothing to do */
 } parts[] = {
 	{ "config", config_start, config_stop },          /* everything that can be wrong in the file */
-	{ "plan", plan_start, plan_stop },                /* cores, memory nodes, EAL arguments */
 	{ "policy", policy_start, policy_stop },          /* keys, slots, specification */
+	{ "plan", plan_start, plan_stop },                /* cores, memory nodes, EAL arguments */
 	{ "memory", lanes_make, lanes_free },             /* words and statistics, shared with the workers */
 	{ "events", events_start, events_stop },          /* event loop and signals */
 	{ "dataplane", dataplane_start, dataplane_stop }, /* EAL, ports, workers */

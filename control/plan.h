@@ -48,8 +48,11 @@ int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct c
 /* Adds a warning to the plan; past PLAN_WARNINGS it is only counted. */
 __attribute__((format(printf, 2, 3))) void plan_warn(struct ctl_plan *plan, const char *fmt, ...);
 
-/* Fills in what depends on the machine's huge pages, and warns if memory will not suffice without them. */
-void plan_detect(struct ctl_plan *plan);
+/*
+ * Fills in what depends on the machine's huge pages, and warns if memory will not suffice without them.
+ * snapshot: bytes of one policy snapshot.
+ */
+void plan_detect(struct ctl_plan *plan, size_t snapshot);
 
 /*
  * Writes the plan for people: workers, cores, nodes, tables, EAL arguments, warnings. Returns 0, or the

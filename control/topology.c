@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define WORKER_MB 88 /* packet buffers, pins and memo of one worker */
-#define COMMON_MB 48 /* snapshots, next hops, rings, EAL itself */
+#define COMMON_MB 48 /* next hops, rings, EAL itself */
 
 static int read_node(const char *path)
 {
@@ -61,10 +61,12 @@ int plan_topology(const struct conf *conf, struct ctl_topology *topo)
 	return 0;
 }
 
-void plan_detect(struct ctl_plan *plan)
+void plan_detect(struct ctl_plan *plan, size_t snapshot)
 {
 	uint32_t need = plan->dp.n_workers * WORKER_MB + COMMON_MB;
 
+	need += (uint32_t)(2 * plan->n_nodes * snapshot >>
+			   20); /* an old one may still be read beside the new */
 	net_eal_detect(&plan->dp.eal);
 	if (plan->dp.eal.huge != NET_HUGE_ON && plan->dp.eal.memory_mb < need)
 		plan_warn(plan, "eal: memory: %u workers without huge pages want about %u MB, not %u",
