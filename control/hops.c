@@ -15,6 +15,7 @@
 #define BUILD_US    10000 /* between two tables */
 #define ASK_BUDGET  64    /* neighbours asked for in one turn */
 #define ASK_AGAIN_S 30    /* the kernel may have lost them with a link that went down */
+#define LOG_EVERY   (60 * SECOND)
 #define ETHER       14
 #define ETHER_V4    0x0800
 #define ETHER_V6    0x86dd
@@ -40,6 +41,7 @@ struct ctl_hops {
 	uint32_t n_kept;       /* slots and routers */
 	uint32_t asking;       /* next of `kept` to look at; n_kept: all done */
 	uint64_t asked_at;     /* dp_now() of the last full round */
+	struct ctl_gate gate;  /* of the line about refusals */
 };
 
 static bool is_set(const struct addr *a)
@@ -59,7 +61,21 @@ static void wake(struct ctl_hops *h)
 	evtimer_add(h->timer, &soon);
 }
 
-/* Asks the kernel for neighbours that changed since it was asked, a few per turn. */
+/* What is not kept is still resolved, when a packet goes through the kernel. */
+static void refused(struct ctl_hops *h, uint8_t port, int rc)
+{
+	uint64_t held;
+
+	if (ctl_gate(&h->gate, dp_now(), LOG_EVERY, &held))
+		ctl_warn("port %s: the kernel keeps no more neighbours: %s%s", h->app->conf->ports[port].name,
+			 strerror(-rc),
+			 rc == -ENOBUFS ? " (sysctl net.ipv4.neigh.default.gc_thresh3, or ipv6)" : "");
+}
+
+/*
+ * Asks the kernel for neighbours that changed since it was asked, a few per turn. After a refusal it waits
+ * for the next table or round.
+ */
 static void ask(struct ctl_hops *h)
 {
 	unsigned budget = ASK_BUDGET;
@@ -77,11 +93,12 @@ static void ask(struct ctl_hops *h)
 			continue;
 		budget--;
 		rc = ctl_rtnl_keep_neigh(h->rtnl, want.port, &want.via);
-		if (rc == 0)
-			*k = want;
-		else
-			ctl_info("next hop of a gateway on port %s: %s", h->app->conf->ports[want.port].name,
-				 strerror(-rc));
+		if (rc) {
+			refused(h, want.port, rc);
+			h->asking = h->n_kept;
+			return;
+		}
+		*k = want;
 	}
 	if (h->asking < h->n_kept)
 		wake(h);
