@@ -79,7 +79,7 @@ static void check_pool(struct loader *l, const struct conf_pool *pool)
 		conf_fail_item(l, pool, "pool \"%s\": found no gateway with a weight, expected at least one above 0",
 			       pool->name);
 	if (pool->health.timeout_ns > pool->health.interval_ns)
-		conf_fail_at(l, &pool->health.timeout_ns, "pools.%s.health.timeout: found more than the interval, expected "
+		conf_fail_at(l, conf_given(l, &pool->health.timeout_ns, &pool->health.interval_ns), "pools.%s.health.timeout: found more than the interval, expected "
 			     "at most that", pool->name);
 	if (pool->retry_after_ns % NS_S != 0)
 		conf_fail_at(l, &pool->retry_after_ns, "pools.%s.retry-after: found a part of a second, expected whole seconds",

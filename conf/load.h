@@ -66,6 +66,9 @@ __attribute__((format(printf, 3, 4))) void conf_fail_item(struct loader *l, cons
 __attribute__((format(printf, 3, 4))) void conf_warn_at(struct loader *l, const void *member, const char *format, ...);
 __attribute__((format(printf, 3, 4))) void conf_warn_item(struct loader *l, const void *item, const char *format, ...);
 
+/* The member if the file gives it, else the other one: for messages about two values of which one is a default. */
+const void *conf_given(const struct loader *l, const void *member, const void *other);
+
 /* Line of an item in the file, for "first at line N". */
 size_t conf_item_line(const struct loader *l, const void *item);
 

@@ -80,6 +80,11 @@ static const struct mark *find_mark(const struct loader *l, const void *at, bool
 	return bsearch(&wanted, l->marks, l->n_marks, sizeof(*l->marks), compare_marks);
 }
 
+const void *conf_given(const struct loader *l, const void *member, const void *other)
+{
+	return find_mark(l, member, false) != NULL ? member : other;
+}
+
 static void add_at(struct loader *l, bool warning, const void *at, bool item, const char *format, va_list args)
 {
 	const struct mark *m = find_mark(l, at, item);
@@ -140,6 +145,8 @@ static int compare_messages(const void *a, const void *b)
 		return x->line < y->line ? -1 : 1;
 	if (x->column != y->column)
 		return x->column < y->column ? -1 : 1;
+	if (x->warning != y->warning)
+		return (int)x->warning - (int)y->warning;
 	return strcmp(x->text, y->text);
 }
 

@@ -96,6 +96,9 @@ static const struct {
 	  "f:4:95: pools.p.health.timeout: found more than the interval, expected at most that\n"
 	  "f:4:114: pools.p.retry-after: found a part of a second, expected whole seconds\n" },
 
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } }, health: { interval: 500ms } } }\n" ROUTE,
+	  "f:4:81: pools.p.health.timeout: found more than the interval, expected at most that\n" },
+
 	/* Routes. */
 	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { pool: p, answer: 404 } ]\n",
 	  "f:5:11: routes[0]: found both \"pool\" and \"answer\", expected one of them\n" },
@@ -123,8 +126,8 @@ static const struct {
 	  "f:6:15: warning: timers.t1: below the 500ms of RFC 3261\n"
 	  "f:6:26: warning: timers.t2: below the 4s of RFC 3261\n"
 	  "f:6:38: warning: timers.pin: below 64 x t1, late repeats of a request may go to another gateway\n", true },
-	{ NET POOL "timers: { t1: 10s }\n", "f: timers.t2: found less than t1, expected at least t1\n"
-					    "f: warning: timers.pin: below 64 x t1, late repeats of a request may go to another "
+	{ NET POOL "timers: { t1: 10s }\n", "f:6:15: timers.t2: found less than t1, expected at least t1\n"
+					    "f:6:15: warning: timers.pin: below 64 x t1, late repeats of a request may go to another "
 					    "gateway\n" },
 	{ NET POOL "unknown: allow\n", "f:6:10: warning: unknown: allow: anybody who can reach a listener can place calls\n",
 	  true },
