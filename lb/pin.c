@@ -71,27 +71,39 @@ struct pin pin_find(const struct pins *p, struct pin_key key, uint64_t branch, u
 	return best;
 }
 
-/* The pin that ends first; one that has ended is as good as free. */
-static struct pin first_to_end(const struct pins *p, struct pin_key key)
+/* Places of a bucket that are free: never used, or ended. */
+static unsigned vacant(const struct pin_bucket *b, uint64_t now)
 {
-	struct pin first = { bucket(p, key.place, 0), 0, false };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PINS_IN_BUCKET; i++)
+		n += b->expiry[i] <= coarse(now);
+	return n;
+}
+
+/* The place that ends first, of the emptier bucket; of both if both are full. Free ones have ended. */
+static struct pin best_place(const struct pins *p, struct pin_key key, uint64_t now)
+{
+	struct pin_bucket *b[2] = { bucket(p, key.place, 0), bucket(p, key.place, 1) };
+	unsigned free0 = vacant(b[0], now), free1 = vacant(b[1], now);
+	struct pin best = { b[free1 > free0], 0, false };
 
 	for (unsigned which = 0; which < 2; which++) {
-		struct pin_bucket *b = bucket(p, key.place, which);
-
+		if (b[which] != best.b && (free0 || free1))
+			continue;
 		for (unsigned i = 0; i < PINS_IN_BUCKET; i++) {
-			if (b->expiry[i] < first.b->expiry[first.i])
-				first = (struct pin){ b, i, false };
+			if (b[which]->expiry[i] < best.b->expiry[best.i])
+				best = (struct pin){ b[which], i, false };
 		}
 	}
-	return first;
+	return best;
 }
 
 bool pin_add(struct pins *p, struct pin_key key, uint64_t branch, struct pin old, uint16_t gateway,
 	     uint64_t now, uint64_t life)
 {
 	bool reuse = old.b && (old.same || old.b->flags[old.i] & PIN_FINAL);
-	struct pin at = reuse ? old : first_to_end(p, key);
+	struct pin at = reuse ? old : best_place(p, key, now);
 	bool lost = !reuse && at.b->expiry[at.i] > coarse(now);
 
 	at.b->tag[at.i] = key.tag;

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Shares: of a table, of what survives when a gateway is away, of tiers, over 10^6 fixed Call-IDs. All is
+ * seeded, so every figure is the same in each run.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include "tests/lb/check.h"
+#include "tests/lb/world.h"
+#include "lb/pick.h"
+
+#define CALLS 1000000u
+
+static uint64_t *calls; /* hashes of the fixed Call-IDs */
+
+static int make_calls(void **state)
+{
+	static const struct lb_key key = { .k = { 1, 2 } };
+
+	calls = malloc(CALLS * sizeof(*calls));
+	for (uint64_t i = 0; i < CALLS; i++)
+		calls[i] = lb_hash(&key, &i, sizeof(i));
+	return 0;
+}
+
+static int free_calls(void **state)
+{
+	free(calls);
+	return 0;
+}
+
+static void start(struct world *w, const uint16_t *weights, unsigned n)
+{
+	world_init(w);
+	for (unsigned i = 0; i < n; i++)
+		world_gateway(w, 0, weights[i], 0);
+	world_build(w);
+}
+
+/* Picks all calls; to[i] is the slot of call i, shares[slot] how many it has. */
+static void pick_all(struct world *w, uint16_t *to, uint32_t *shares)
+{
+	memset(shares, 0, 64 * sizeof(*shares));
+	for (uint32_t i = 0; i < CALLS; i++) {
+		const struct gateway *g = pick(w->words, w->lane, w->snap, 0, calls[i], w->now, true);
+
+		assert_non_null(g);
+		to[i] = g->slot;
+		shares[g->slot]++;
+	}
+}
+
+/* n of `of` Call-IDs, where the weights say `expected`: within 1 % of it, plus four deviations of the sample.
+ */
+static void near_weight(uint32_t n, double expected, double of)
+{
+	double sample = 4 * sqrt(expected * (1 - expected / of));
+
+	if (fabs(n - expected) > 0.01 * expected + sample)
+		fail_msg("%u, expected %.0f", n, expected);
+}
+
+/* The table itself has no sampling: each share of slots is the weight, but for the round cut off at the end.
+ */
+static void slots_are_the_weights(void **state)
+{
+	static const uint16_t cases[][8] = {
+		{ 1, 1 },     { 1, 1, 1 },    { 10, 10, 1 }, { 1, 2, 3, 4, 5, 6, 7, 8 },
+		{ 65535, 1 }, { 100, 0, 50 },
+	};
+
+	for (unsigned c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		uint32_t slots[64] = { 0 };
+		unsigned n = 8;
+		double sum = 0;
+		struct world w;
+
+		while (n > 0 && cases[c][n - 1] == 0)
+			n--;
+		for (unsigned i = 0; i < n; i++)
+			sum += cases[c][i];
+		start(&w, cases[c], n);
+		for (uint32_t i = 0; i < LIMIT_MAGLEV; i++)
+			slots[w.snap->gateways[w.snap->tiers[0].maglev[i]].slot]++;
+		for (unsigned i = 0; i < n; i++)
+			assert_true(fabs(slots[i] - LIMIT_MAGLEV * cases[c][i] / sum) <= 3.0);
+		world_free(&w);
+	}
+}
+
+static void one_away(const uint16_t *weights, unsigned n, unsigned away, enum lb_admin admin)
+{
+	uint16_t *before = malloc(CALLS * sizeof(uint16_t)), *during = malloc(CALLS * sizeof(uint16_t));
+	uint32_t full[64], part[64], moved = 0, others = 0;
+	double sum = 0;
+	struct world w;
+
+	start(&w, weights, n);
+	for (unsigned i = 0; i < n; i++)
+		sum += weights[i];
+	pick_all(&w, before, full);
+	for (unsigned i = 0; i < n; i++)
+		near_weight(full[i], CALLS * weights[i] / sum, CALLS);
+	if (admin == LB_DRAIN)
+		lb_set_admin(w.words, away, LB_DRAIN);
+	else
+		lb_set_health(w.words, away, LB_DOWN);
+	pick_all(&w, during, part);
+	for (uint32_t i = 0; i < CALLS; i++) {
+		moved += before[i] == away;
+		others += before[i] != away && before[i] != during[i];
+	}
+	assert_int_equal(moved, full[away]);
+	assert_int_equal(others, 0);
+	assert_int_equal(part[away], 0);
+	for (unsigned i = 0; i < n; i++) {
+		if (i != away) {
+			near_weight(part[i], CALLS * weights[i] / (sum - weights[away]), CALLS);
+			near_weight(part[i] - full[i], moved * weights[i] / (sum - weights[away]), moved);
+		}
+	}
+	lb_set_admin(w.words, away, LB_READY);
+	lb_set_health(w.words, away, LB_UP);
+	pick_all(&w, during, part);
+	assert_memory_equal(before, during, CALLS * sizeof(uint16_t));
+	world_free(&w);
+	free(before);
+	free(during);
+}
+
+static void survivors_gain_by_weight(void **state)
+{
+	static const uint16_t equal[10] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	static const uint16_t skewed[4] = { 60, 20, 15, 5 };
+
+	one_away(equal, 10, 3, LB_READY);
+	one_away(equal, 3, 1, LB_READY);
+	one_away(equal, 2, 0, LB_DRAIN);
+	one_away(skewed, 4, 0, LB_READY); /* more than LIMIT_PROBES draws hit the dead one for some calls */
+	one_away(skewed, 4, 3, LB_READY);
+}
+
+/* A gateway at its max-cps is passed by for the calls it cannot take, and for those only. */
+static void full_is_passed_by(void **state)
+{
+	static const uint16_t weights[3] = { 1, 1, 1 };
+	uint32_t shares[3] = { 0 };
+	struct world w;
+
+	start(&w, weights, 3);
+	lb_set_gateway_cps(w.words, 0, 100);
+	for (uint32_t i = 0; i < 100000;
+	     i++) { /* 1000 calls/s for 100 s, a third of them meant for gateway 0 */
+		w.now += SECOND / 1000;
+		shares[pick(w.words, w.lane, w.snap, 0, calls[i], w.now, true)->slot]++;
+	}
+	assert_in_range(shares[0], 9990, 10006);
+	near_weight(shares[1], 45000, 100000);
+	assert_int_equal(w.lane->gateways[0].count[ST_GW_SKIPPED_STATE], 0);
+	assert_in_range(w.lane->gateways[0].count[ST_GW_SKIPPED_CPS], 23000, 24500);
+	world_free(&w);
+}
+
+static void tiers_in_order(void **state)
+{
+	static const uint16_t weights[2] = { 2, 1 };
+	uint16_t *to = malloc(CALLS * sizeof(uint16_t));
+	uint32_t shares[64];
+	struct world w;
+
+	start(&w, weights, 2);
+	world_gateway(&w, 0, 3, 5);
+	world_gateway(&w, 0, 1, 5);
+	world_gateway(&w, 0, 7, 7);
+	world_build(&w);
+	pick_all(&w, to, shares);
+	near_weight(shares[0], CALLS * 2.0 / 3, CALLS);
+	assert_int_equal(shares[0] + shares[1], CALLS);
+	lb_set_health(w.words, 0, LB_DOWN);
+	pick_all(&w, to, shares);
+	assert_int_equal(shares[1], CALLS);
+	lb_set_health(w.words, 1, LB_DOWN);
+	pick_all(&w, to, shares);
+	near_weight(shares[2], CALLS * 3.0 / 4, CALLS);
+	near_weight(shares[3], CALLS * 1.0 / 4, CALLS);
+	lb_set_health(w.words, 2, LB_DOWN);
+	lb_set_admin(w.words, 3, LB_DRAIN);
+	pick_all(&w, to, shares);
+	assert_int_equal(shares[4], CALLS);
+	lb_set_health(w.words, 4, LB_DOWN);
+	assert_null(pick(w.words, w.lane, w.snap, 0, calls[0], w.now, true));
+	assert_int_equal(lb_pick_ideal(w.snap, 0, calls[0]),
+			 to[0] < 2 ? to[0] : lb_pick_ideal(w.snap, 0, calls[0]));
+	world_free(&w);
+	free(to);
+}
+
+/* Another order in the config, other slots and another pool index change nothing for a Call-ID. */
+static void order_of_the_config_is_nothing(void **state)
+{
+	static const uint16_t weights[5] = { 3, 1, 4, 1, 5 };
+	struct world a, b;
+
+	start(&a, weights, 5);
+	start(&b, weights, 5);
+	for (unsigned i = 0; i < 5; i++) {
+		b.gateway[i] = a.gateway[4 - i];
+		b.gateway[i].slot = 40 + 4 - i;
+		b.gateway[i].pool = 1;
+	}
+	world_build(&b);
+	for (uint32_t i = 0; i < 100000; i++)
+		assert_int_equal(lb_pick_ideal(a.snap, 0, calls[i]) + 40, lb_pick_ideal(b.snap, 1, calls[i]));
+	world_free(&a);
+	world_free(&b);
+}
+
+/* A gateway taken out of the config moves its share and little else. */
+static void removal_moves_little(void **state)
+{
+	static const uint16_t weights[10] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	uint32_t moved = 0;
+	struct world a, b;
+
+	start(&a, weights, 10);
+	start(&b, weights, 9);
+	for (uint32_t i = 0; i < CALLS; i++) {
+		uint16_t was = lb_pick_ideal(a.snap, 0, calls[i]);
+
+		moved += was != 9 && was != lb_pick_ideal(b.snap, 0, calls[i]);
+	}
+	assert_true(moved < CALLS / 50);
+	world_free(&a);
+	world_free(&b);
+}
+
+static void nobody(void **state)
+{
+	static const uint16_t weights[2] = { 0, 0 };
+	struct world w;
+
+	start(&w, weights, 2);
+	assert_null(pick(w.words, w.lane, w.snap, 0, 1, w.now, true));
+	assert_null(pick(w.words, w.lane, w.snap, 1, 1, w.now, true));
+	assert_int_equal(lb_pick_ideal(w.snap, 0, 1), LB_NONE);
+	assert_int_equal(lb_pick_ideal(w.snap, 9, 1), LB_NONE);
+	world_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slots_are_the_weights),
+		cmocka_unit_test(survivors_gain_by_weight),
+		cmocka_unit_test(full_is_passed_by),
+		cmocka_unit_test(tiers_in_order),
+		cmocka_unit_test(order_of_the_config_is_nothing),
+		cmocka_unit_test(removal_moves_little),
+		cmocka_unit_test(nobody),
+	};
+
+	return cmocka_run_group_tests(tests, make_calls, free_calls);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A small world for tests and benches of the policy room: gateways at 198.51.100.x:5060, one peer
+ * (192.0.2.0/24) and one route to pool 0, one worker. Tests change `spec` arrays and build again.
+ */
+#ifndef WEIR_TESTS_LB_WORLD_H
+#define WEIR_TESTS_LB_WORLD_H
+
+#include "lb/lb.h"
+
+#define SECOND 1000000000u
+
+struct world {
+	struct lb_spec spec;
+	struct lb_gateway_spec gateway[64];
+	struct lb_pool_spec pool[4];
+	struct lb_peer_spec peer[4];
+	struct lb_prefix prefix[16];
+	struct lb_route_spec route[16];
+	char name[64][8];
+	struct lb_words *words;
+	struct st_lane *lane;
+	struct lb_worker *worker;
+	struct lb_snapshot *snap;
+	struct lb_act act[LIMIT_ACTS];
+	uint64_t now;
+};
+
+/* Starts a world without gateways; world_build() is still to be called. */
+void world_init(struct world *w);
+
+/* Adds gateway "gwN" with slot N, N = how many there were; returns N. */
+uint16_t world_gateway(struct world *w, uint16_t pool, uint16_t weight, uint8_t tier);
+
+/* Adds a route at the end that matches everything; the caller narrows it. */
+struct lb_route_spec *world_route(struct world *w, uint16_t pool);
+
+/* Makes the snapshot of w->spec, in place of the one before. */
+void world_build(struct world *w);
+
+void world_free(struct world *w);
+
+struct addr world_ip4(const char *ip, uint16_t port);
+
+/* A request without To tag from the peer: call number n, transaction t of it. */
+struct lb_query world_request(const struct world *w, enum method method, uint32_t n, uint32_t t);
+
+/* The response to a request that was just forwarded (w->act[0]). */
+struct lb_query world_response(const struct world *w, const struct lb_query *request, uint16_t status);
+
+/* lb_input(), which must give one action; returns it. */
+const struct lb_act *world_input(struct world *w, const struct lb_query *q);
+
+static inline struct str text_of(const char *p, unsigned n)
+{
+	return (struct str){ p, n };
+}
+
+#endif
