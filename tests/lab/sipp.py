@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""sipp as a caller or a gateway: starting it, its counts, and what it said when a call failed."""
+import csv
+import pathlib
+import signal
+import subprocess
+
+
+class Sipp:
+    """
+    One sipp process. A caller has a `target` (where Weir listens) and a number of `calls`; a gateway has neither and
+    runs until stop(). `keys` become [name] in the scenario.
+    """
+
+    def __init__(self, ns, scenario, ip, port, work, target=None, calls=0, rate=10, keys=None, args=(), limit=60):
+        self.name = f"{scenario.stem}-{ip.replace(':', '_')}-{port}"
+        self.base = pathlib.Path(work) / self.name
+        self.limit = limit
+        argv = ["sipp", "-sf", str(scenario), "-i", f"[{ip}]" if ":" in ip else ip, "-p", str(port), "-nostdin",
+                "-trace_stat", "-stf", f"{self.base}.csv", "-fd", "1", "-trace_err", "-error_file", f"{self.base}.err",
+                "-trace_counts"]
+        for name, value in (keys or {}).items():
+            argv += ["-key", name, str(value)]
+        if target:
+            argv += ["-m", str(calls), "-r", str(rate), "-l", str(max(calls, 1)), "-timeout", f"{limit}s",
+                     "-timeout_error", "-recv_timeout", "20000", target]
+        if calls and calls <= 200:
+            argv += ["-trace_msg", "-message_file", f"{self.base}.msg"]
+        self.out = open(f"{self.base}.out", "w")
+        self.proc = ns.popen(*argv, *map(str, args), stdout=self.out, stderr=subprocess.STDOUT, cwd=work,
+                             env={"TERM": "dumb", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+
+    def wait(self):
+        """Wait until sipp ends by itself and give its exit code (0: every call went as the scenario says)."""
+        code = self.proc.wait(self.limit + 10)
+        self.out.close()
+        return code
+
+    def stop(self):
+        """End a gateway and give its counts."""
+        if self.proc.poll() is None:
+            self.proc.send_signal(signal.SIGUSR1)
+            try:
+                self.proc.wait(3)
+            except subprocess.TimeoutExpired:
+                self.proc.send_signal(signal.SIGUSR1)
+                try:
+                    self.proc.wait(2)
+                except subprocess.TimeoutExpired:
+                    self.proc.kill()
+        self.proc.wait()
+        self.out.close()
+        return self.counts()
+
+    def kill(self):
+        self.proc.kill()
+        self.proc.wait()
+
+    def counts(self):
+        """Figures of the last line that sipp wrote: column name -> number where it is one."""
+        try:
+            with open(f"{self.base}.csv", newline="") as f:
+                rows = [row for row in csv.DictReader(f, delimiter=";") if row.get("CurrentCall")]
+        except FileNotFoundError:
+            return {}
+        return {k: int(v) for k, v in rows[-1].items() if k and v and v.isdigit()} if rows else {}
+
+    @property
+    def successful(self):
+        return self.counts().get("SuccessfulCall(C)", 0)
+
+    @property
+    def failed(self):
+        return self.counts().get("FailedCall(C)", 0)
+
+    @property
+    def incoming(self):
+        return self.counts().get("IncomingCall(C)", 0)
+
+    def trouble(self):
+        """What a person wants to read when this sipp failed."""
+        err = pathlib.Path(f"{self.base}.err")
+        text = err.read_text(errors="replace") if err.exists() else ""
+        return f"{self.name}: exit {self.proc.poll()}, {self.successful} ok, {self.failed} failed\n{text[:3000]}"
