@@ -12,10 +12,10 @@ class Sipp:
     runs until stop(). `keys` become [name] in the scenario.
     """
 
-    def __init__(self, ns, scenario, ip, port, work, target=None, calls=0, rate=10, keys=None, args=(), limit=60):
+    def __init__(self, ns, scenario, ip, port, work, target=None, calls=0, rate=10, keys=None, args=(), limit=60, trace=True):
         self.name = f"{scenario.stem}-{ip.replace(':', '_')}-{port}"
         self.base = pathlib.Path(work) / self.name
-        self.limit = limit
+        self.limit, self.port = limit, port
         argv = ["sipp", "-sf", str(scenario), "-i", f"[{ip}]" if ":" in ip else ip, "-p", str(port), "-nostdin",
                 "-trace_stat", "-stf", f"{self.base}.csv", "-fd", "1", "-trace_err", "-error_file", f"{self.base}.err",
                 "-trace_counts"]
@@ -24,11 +24,18 @@ class Sipp:
         if target:
             argv += ["-m", str(calls), "-r", str(rate), "-l", str(max(calls, 1)), "-timeout", f"{limit}s",
                      "-timeout_error", "-recv_timeout", "20000", target]
-        if calls and calls <= 200:
+        if trace:
             argv += ["-trace_msg", "-message_file", f"{self.base}.msg"]
         self.out = open(f"{self.base}.out", "w")
         self.proc = ns.popen(*argv, *map(str, args), stdout=self.out, stderr=subprocess.STDOUT, cwd=work,
                              env={"TERM": "dumb", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+
+    def listens(self):
+        """True once its socket is bound."""
+        if self.proc.poll() is not None:
+            raise RuntimeError(self.trouble())
+        tables = (pathlib.Path(f"/proc/{self.proc.pid}/net/{name}").read_text() for name in ("udp", "udp6"))
+        return any(f":{self.port:04X} " in table for table in tables)
 
     def wait(self):
         """Wait until sipp ends by itself and give its exit code (0: every call went as the scenario says)."""

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+A SIP end point of bytes, for messages that sipp would never send: write any text, read what comes, ask its parts.
+"""
+import itertools
+import re
+import select
+import socket
+import time
+
+_serial = itertools.count(1)
+COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "k": "supported",
+           "c": "content-type", "s": "subject", "o": "event", "u": "allow-events", "r": "refer-to", "x": "session-expires"}
+
+
+class Message:
+    """A received message, its parts by name."""
+
+    def __init__(self, data, source=None):
+        self.data, self.source = data, source
+        head, _, self.body = data.partition(b"\r\n\r\n")
+        self.start, *lines = head.decode("utf-8", "replace").split("\r\n")
+        self.headers = []
+        for line in lines:
+            name, _, value = line.partition(":")
+            name = name.strip().lower()
+            self.headers.append((COMPACT.get(name, name), value.strip()))
+
+    @property
+    def status(self):
+        return int(self.start.split()[1]) if self.start.startswith("SIP/2.0 ") else 0
+
+    @property
+    def reason(self):
+        return self.start.split(" ", 2)[2] if self.status else ""
+
+    @property
+    def method(self):
+        return "" if self.status else self.start.split()[0]
+
+    @property
+    def uri(self):
+        return self.start.split()[1]
+
+    def get(self, name):
+        """First value of a header as it stands, or None."""
+        return next((value for n, value in self.headers if n == name.lower()), None)
+
+    def all(self, name):
+        """Every value of a header, comma lists taken apart (commas in <> and quotes are no separators)."""
+        values = []
+        for n, value in self.headers:
+            if n == name.lower():
+                values += [v.strip() for v in re.findall(r'(?:[^,<"]|<[^>]*>|"(?:[^"\\]|\\.)*")+', value)]
+        return values
+
+    def tag(self, name):
+        match = re.search(r";\s*tag=([^;\s]+)", self.get(name) or "")
+        return match.group(1) if match else None
+
+    def via_param(self, name, index=0):
+        match = re.search(rf";\s*{name}(?:=([^;,\s]*))?(?=[;,\s]|$)", self.all("via")[index])
+        return (match.group(1) or "") if match else None
+
+    def __repr__(self):
+        return self.data.decode("utf-8", "replace")
+
+
+class Peer:
+    """A UDP socket in a namespace that speaks SIP as the test says. `weir` is where it sends by default."""
+
+    def __init__(self, ns, ip, port=0, weir=None):
+        self.sock = ns.udp(ip, port)
+        self.ip, self.port = self.sock.getsockname()[:2]
+        self.weir = weir
+        self.host = f"[{ip}]" if ":" in ip else ip
+
+    @property
+    def hostport(self):
+        return f"{self.host}:{self.port}"
+
+    def close(self):
+        self.sock.close()
+
+    def send(self, message, to=None):
+        """Text (line ends become CRLF) or bytes."""
+        if isinstance(message, str):
+            message = message.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+        self.sock.sendto(message, to or self.weir)
+
+    def receive(self, seconds=3.0, where=None):
+        """The next message for which `where` holds; others are put aside. TimeoutError if none comes."""
+        end = time.monotonic() + seconds
+        aside = []
+        while True:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+                raise TimeoutError(f"{self.hostport}: nothing that fits; came: {aside}")
+            data, source = self.sock.recvfrom(65535)
+            message = Message(data, source[:2])
+            if message.start and (where is None or where(message)):
+                return message
+            aside.append(message)
+
+    def request(self, method, seconds=3.0):
+        return self.receive(seconds, lambda m: m.method == method)
+
+    def response(self, status=None, seconds=3.0):
+        """The next response, or the next with this status (100 is passed over unless asked for)."""
+        return self.receive(seconds, lambda m: m.status and (m.status == status if status else m.status > 100))
+
+    def pending(self):
+        """Every message that is already here."""
+        messages = []
+        while select.select([self.sock], [], [], 0)[0]:
+            data, source = self.sock.recvfrom(65535)
+            messages.append(Message(data, source[:2]))
+        return messages
+
+    def make(self, method, uri, headers="", body="", **parts):
+        """
+        A request of this peer; every part can be replaced: via, frm, to, call_id, cseq, contact, forwards ("" leaves
+        the header out). `headers` are whole lines.
+        """
+        serial = next(_serial)
+        lines = [f"{method} {uri} SIP/2.0"]
+        default = {"via": f"SIP/2.0/UDP {self.hostport};branch=z9hG4bK-wire-{serial}-{time.monotonic_ns()};rport",
+                   "frm": f"<sip:wire@{self.host}>;tag=w{serial}", "to": f"<{uri}>",
+                   "call_id": f"wire-{serial}-{time.monotonic_ns()}@{self.host}", "cseq": f"1 {method}",
+                   "contact": f"<sip:wire@{self.hostport}>", "forwards": "70"}
+        names = {"via": "Via", "frm": "From", "to": "To", "call_id": "Call-ID", "cseq": "CSeq", "contact": "Contact",
+                 "forwards": "Max-Forwards"}
+        for part, name in names.items():
+            value = parts.get(part, default[part])
+            if value != "":
+                lines.append(f"{name}: {value}")
+        lines += [line for line in headers.strip().splitlines() if line]
+        lines.append(f"Content-Length: {len(body)}")
+        return "\n".join(lines) + "\n\n" + body
+
+    def answer(self, request, status, reason="Because", headers="", body="", tag=None, to=None):
+        """Answer a request the way RFC 3261 8.2.6 says, to where it came from."""
+        lines = [f"SIP/2.0 {status} {reason}"]
+        for name, value in request.headers:
+            if name in ("via", "from", "call-id", "cseq", "record-route"):
+                lines.append(f"{name.title()}: {value}")
+            elif name == "to":
+                lines.append(f"To: {value}" + (f";tag={tag}" if tag and "tag=" not in value else ""))
+        lines += [f"Contact: <sip:{self.hostport}>"]
+        lines += [line for line in headers.strip().splitlines() if line]
+        lines.append(f"Content-Length: {len(body)}")
+        self.send("\n".join(lines) + "\n\n" + body, to or request.source)
