@@ -23,24 +23,26 @@ from lab.wire import Peer  # noqa: E402
 DEVICE = os.environ.get("WEIR_E2E_DEVICE", "tap")
 BASE = (HERE / "configs" / "base.yaml").read_text()
 
-CALLER, CALLER6 = "192.0.2.11", "2001:db8:1::11"
-ACCESS, ACCESS6 = ("192.0.2.10", 5060), ("2001:db8:1::10", 5060)
-CORE, CORE6 = ("198.51.100.10", 5060), ("2001:db8:2::10", 5060)
+NETS = {"callers": ("192.0.2.", "2001:db8:1::"), "gateways": ("198.51.100.", "2001:db8:2::")}
 
 
-def gateway_ip(number, v6=False):
-    return f"2001:db8:2::{number}" if v6 else f"198.51.100.{number}"
+def ip_of(side, host, v6=False):
+    """Address of a host on a side; Weir's own is host 10."""
+    return NETS[side][v6] + str(host)
+
+
+WEIR = {(side, v6): (ip_of(side, 10, v6), 5060) for side in NETS for v6 in (False, True)}
 
 
 def hostport(ip, port):
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
 
-def pool(name, port, hosts=(21, 22), v6=False, gateway="", **sections):
+def pool(name, port, hosts=(21, 22), v6=False, gateway="", side="gateways", **sections):
     """YAML of a pool whose gateways are `hosts` on `port`; `gateway` is added to each of them."""
     lines = [f"  {name}:", "    gateways:"]
     for host in hosts:
-        address = hostport(gateway_ip(host, v6), port)
+        address = hostport(ip_of(side, host, v6), port)
         lines.append(f'      {name}-{host}: {{ address: "{address}"{gateway and ", " + gateway} }}')
     sections = {"health": "{ method: off }"} | sections
     return "\n".join(lines + [f"    {key}: {value}" for key, value in sections.items()])
@@ -67,10 +69,9 @@ class Family:
     def start(self):
         """Start the daemon and wait until both sides reach it."""
         self.weir.start()
-        for side, addresses in ((self.callers, (ACCESS, ACCESS6)), (self.gateways, (CORE, CORE6))):
-            for address, _ in addresses:
-                until(lambda: " 0% packet loss" in side.ns.run("ping", "-c1", "-W1", address, check=False), 10,
-                      f"no ping to {address}")
+        for (side, _), (address, _) in WEIR.items():
+            ping = ("ping", "-c1", "-W1", address)
+            until(lambda: " 0% packet loss" in getattr(self, side).ns.run(*ping, check=False), 10, f"no ping to {address}")
 
     def close(self):
         code = self.weir.stop() if hasattr(self, "weir") else 0
@@ -79,36 +80,35 @@ class Family:
 
     # ---- end points
 
-    def caller(self, ip=CALLER, port=0):
-        return Peer(self.callers.ns, ip, port, ACCESS6 if ":" in ip else ACCESS)
-
-    def gateway(self, number, port, v6=False):
-        return Peer(self.gateways.ns, gateway_ip(number, v6), port, CORE6 if v6 else CORE)
+    def peer(self, side, host, port=0, v6=False):
+        """A raw end point on that side."""
+        return Peer(getattr(self, side).ns, ip_of(side, host, v6), port, WEIR[side, v6])
 
     def sipp(self, side, scenario, ip, port, **kw):
-        file = self.work / f"{scenario[0]}.{port}.xml"
-        file.write_text(scenario[1])
-        sipp = Sipp(side.ns, file, ip, port, self.work, **kw)
+        """Start sipp on a side; `scenario` is a file or (name, XML). A gateway (no target) listens on return."""
+        if isinstance(scenario, tuple):
+            file = self.work / f"{scenario[0]}.xml"
+            file.write_text(scenario[1])
+            scenario = file
+        sipp = Sipp(side.ns, scenario, ip, port, self.work, **kw)
         if "target" not in kw:
             until(sipp.listens, 5, sipp.trouble)
         return sipp
 
-    def play(self, name, ladder, number, port, hosts=(21, 22), v6=False, gw6=None, calls=10, rate=100, reverse=False,
-             **kw):
+    def play(self, name, ladder, number, port, hosts=(21, 22), v6=False, b6=None, calls=10, rate=100,
+             sides=("callers", "gateways"), host=None, **kw):
         """
-        Play a ladder: A is a caller (with `reverse` a gateway) that asks for `number`, B stands at every host of the
-        pool on `port`. Every call must succeed on both sides and be seen by B exactly once.
+        Play a ladder: A asks for `number`, B stands at every one of `hosts` on `port`. `sides` says where A and B are,
+        `v6` and `b6` (default: as v6) what they speak. Every call must succeed at both ends and be seen by B once.
         """
         ladder = Ladder(ladder)
-        gw6 = v6 if gw6 is None else gw6
-        far = [self.sipp(self.callers if reverse else self.gateways, (f"{name}.B", ladder.scenario("B")),
-                         self._far_ip(host, gw6, reverse), port) for host in hosts]
-        near_side = self.gateways if reverse else self.callers
-        ip = kw.pop("ip", gateway_ip(39, v6) if reverse else (CALLER6 if v6 else CALLER))
-        target = {(0, 0): ACCESS, (0, 1): ACCESS6, (1, 0): CORE, (1, 1): CORE6}[bool(reverse), bool(v6)]
+        near_side, far_side = (getattr(self, side) for side in sides)
+        far = [self.sipp(far_side, (f"{name}.B", ladder.scenario("B")), ip_of(sides[1], h, v6 if b6 is None else b6), port)
+               for h in hosts]
         keys = {"uri": f"sip:{number}@pstn.test", "from_uri": "sip:+15550100@callers.test"} | kw.pop("keys", {})
-        near = self.sipp(near_side, (f"{name}.A", ladder.scenario("A")), ip, kw.pop("source_port", port + 1000),
-                         target=hostport(*target), calls=calls, rate=rate, keys=keys, **kw)
+        near = self.sipp(near_side, (f"{name}.A", ladder.scenario("A")),
+                         ip_of(sides[0], host or {"callers": 11, "gateways": 39}[sides[0]], v6), port + 1000,
+                         target=hostport(*WEIR[sides[0], v6]), calls=calls, rate=rate, keys=keys, **kw)
         code = near.wait()
         for gateway in far:
             gateway.stop()
@@ -117,12 +117,6 @@ class Family:
         assert sum(gateway.failed for gateway in far) == 0, said
         assert sum(gateway.incoming for gateway in far) == calls, said
         return near, far
-
-    @staticmethod
-    def _far_ip(host, v6, reverse):
-        if reverse:
-            return f"2001:db8:1::{host}" if v6 else f"192.0.2.{host}"
-        return gateway_ip(host, v6)
 
     # ---- what must hold
 

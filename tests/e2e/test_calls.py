@@ -80,7 +80,7 @@ def test_flow(family, name):
 @pytest.mark.parametrize("name", MIXED)
 def test_other_family(family, name):
     number, port, gw6, ladder = MIXED[name]
-    family.play(name, ladder, number + "55", port, v6=not gw6, gw6=gw6)
+    family.play(name, ladder, number + "55", port, v6=not gw6, b6=gw6)
 
 
 def test_a1_register(family):

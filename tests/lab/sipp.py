@@ -5,6 +5,8 @@ import pathlib
 import signal
 import subprocess
 
+SCENARIOS = pathlib.Path(__file__).resolve().parent / "scenarios"
+
 
 class Sipp:
     """
