@@ -44,7 +44,7 @@ class Weir:
         for side in self.lab.sides.values():
             self._until(side.born, seconds, f"no device {side.near_dev}")
             side.connect()
-        self._until(lambda: self.health() == 0, seconds, "not healthy")
+        self._until(self.serving, seconds, "not serving")
         return self
 
     def _until(self, condition, seconds, what):
@@ -81,8 +81,9 @@ class Weir:
                               timeout=15)
         return done.returncode, done.stdout, done.stderr
 
-    def health(self):
-        return self.weirctl("health")[0]
+    def serving(self):
+        code, out, _ = self.weirctl("--json", "show", "status")
+        return code == 0 and json.loads(out)["serving"]
 
     def ask(self, *words):
         """The JSON answer of a weirctl command that succeeds."""

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+Many calls (G1): how they spread over gateways by weight and over workers by Call-ID. Exact shares are the policy
+test's; here, with a real call mix over two workers, within 15 %.
+"""
+import pytest
+
+from conftest import WEIR, ip_of
+from lab.sipp import SCENARIOS
+
+WEIGHTS = {21: 2, 22: 3, 23: 4}
+PORT, CALLS, RATE = 5601, 2700, 450
+
+CONFIG = """
+peers:
+  trunk: { from: [192.0.2.11] }
+pools:
+  weighted:
+    health: { method: off }
+    gateways:
+""" + "\n".join(f"      gw-{host}: {{ address: 198.51.100.{host}:{PORT}, weight: {weight} }}"
+                for host, weight in WEIGHTS.items()) + """
+routes:
+  - { match: { from: trunk }, pool: weighted }
+"""
+
+
+@pytest.fixture(scope="module")
+def played(family):
+    """All calls from one address and port: one peer, as a carrier's trunk is."""
+    gateways = {host: family.sipp(family.gateways, SCENARIOS / "gateway.xml", ip_of("gateways", host), PORT, trace=False)
+                for host in WEIGHTS}
+    caller = family.sipp(family.callers, SCENARIOS / "caller.xml", ip_of("callers", 11), PORT, trace=False, calls=CALLS,
+                         rate=RATE, target="%s:%d" % WEIR["callers", False], args=["-d", "200"],
+                         keys={"uri": "sip:+15551234@pstn.test", "from_uri": "sip:a@callers.test"})
+    code = caller.wait()
+    counts = {host: gateway.stop() for host, gateway in gateways.items()}
+    assert code == 0 and caller.counts()["answered(C)"] == CALLS, caller.trouble()
+    return counts
+
+
+def test_calls_split_by_weight(played):
+    for host, weight in WEIGHTS.items():
+        fair = CALLS * weight / sum(WEIGHTS.values())
+        assert 0.85 * fair <= played[host]["calls(C)"] <= 1.15 * fair
+
+
+def test_every_call_stays_on_its_gateway(family, played):
+    """A call whose ACK or BYE went elsewhere would not have ended well there; and Weir counted what they saw."""
+    for host in WEIGHTS:
+        counts = played[host]
+        assert counts["SuccessfulCall(C)"] == counts["calls(C)"] and not counts.get("FailedCall(C)")
+        assert family.weir.metric("weir_gateway_new_calls_total", gateway=f"gw-{host}") == counts["calls(C)"]
+        # INVITE, ACK, BYE of each call, and whatever sipp repeated on its way
+        assert family.weir.metric("weir_gateway_requests_total", gateway=f"gw-{host}", direction="out") \
+            >= 3 * counts["calls(C)"]
+
+
+def test_one_peer_loads_both_workers_alike(family, played):
+    workers = [worker["messages"] for worker in family.weir.ask("show", "workers")["workers"]]
+    assert len(workers) == 2 and max(workers) <= 1.15 * min(workers)
+
+
+def test_nothing_was_lost(family, played):
+    """Every drop counter is at zero after thousands of calls."""
+    drops = {end["reason"]: end["count"] for end in family.weir.ask("show", "drops")["ends"]
+             if end["outcome"] == "drop" and end["count"]}
+    assert not drops
