@@ -60,7 +60,8 @@ class Family:
                                          + [f"2001:db8:1::{n}/64" for n in range(11, 19)])
             self.gateways = self.lab.side("gateways", "core", [f"198.51.100.{n}/24" for n in range(21, 41)]
                                           + [f"2001:db8:2::{n}/64" for n in range(21, 41)])
-            self.weir = Weir(self.lab, BASE + config, work)
+            self.base = BASE
+            self.weir = Weir(self.lab, self.base + config, work)
             self.start()
         except BaseException:
             self.close()

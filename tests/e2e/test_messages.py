@@ -6,6 +6,7 @@ import pytest
 
 from conftest import WEIR, pool
 from lab.net import until
+from lab.wire import SDP, Call
 
 CONFIG = """
 peers:
@@ -21,7 +22,6 @@ routes:
   - { match: { number: "+404" }, answer: 480 }
 """
 URI = "sip:+82105551234@pstn.test"
-SDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.11\r\ns=-\r\nc=IN IP4 192.0.2.11\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0\r\n"
 
 
 @pytest.fixture
@@ -37,36 +37,6 @@ def gateway(family):
     yield peer
     assert not peer.pending(), "the gateway saw more than the test accounts for"
     peer.close()
-
-
-class Call:
-    """An answered call between raw end points, both following RFC 3261 section 12."""
-
-    def __init__(self, caller, gateway, uri=URI, **parts):
-        self.caller, self.gateway = caller, gateway
-        self.text = caller.make("INVITE", uri, body=SDP, **parts)
-        caller.send(self.text)
-        self.invite = gateway.request("INVITE")
-        gateway.answer(self.invite, 200, "OK", tag="gw1")
-        self.ok = caller.response(200)
-        self.call_id = self.ok.get("call-id")
-        self.a, self.b = self.ok.get("from"), self.ok.get("to")
-        self.a_routes = list(reversed(self.ok.all("record-route")))
-        self.b_routes = self.invite.all("record-route")
-        self.a_contact = re.search("<(.*)>", self.invite.get("contact")).group(1)
-        self.b_contact = f"sip:{gateway.hostport}"
-        caller.send(self.from_caller("ACK", cseq="1 ACK"))
-        gateway.request("ACK")
-
-    def from_caller(self, method, routes=None, **parts):
-        parts = {"frm": self.a, "to": self.b, "call_id": self.call_id, "cseq": f"2 {method}"} | parts
-        routes = self.a_routes if routes is None else routes
-        return self.caller.make(method, parts.pop("uri", self.b_contact), "".join(f"Route: {r}\n" for r in routes), **parts)
-
-    def from_gateway(self, method, routes=None, **parts):
-        parts = {"frm": self.b, "to": self.a, "call_id": self.call_id, "cseq": f"7 {method}"} | parts
-        routes = self.b_routes if routes is None else routes
-        return self.gateway.make(method, parts.pop("uri", self.a_contact), "".join(f"Route: {r}\n" for r in routes), **parts)
 
 
 def counted(family, reason, by=1):
@@ -195,7 +165,7 @@ def test_spoofed_received_is_replaced(family, caller, gateway):
 
 
 def test_request_to_a_caller_behind_nat_uses_its_flow(family, caller, gateway):
-    call = Call(caller, gateway, via="SIP/2.0/UDP 10.1.2.3:5060;branch=z9hG4bKnat2;rport")
+    call = Call(caller, gateway, URI, via="SIP/2.0/UDP 10.1.2.3:5060;branch=z9hG4bKnat2;rport")
     gateway.send(call.from_gateway("BYE", uri="sip:phone@10.1.2.3:5060"))
     assert caller.request("BYE").uri == "sip:phone@10.1.2.3:5060"
 
@@ -209,7 +179,7 @@ def test_keepalive_is_ignored(family, caller, data):
 # ---- requests in a dialog
 
 def test_dialog_from_both_sides(family, caller, gateway):
-    call = Call(caller, gateway)
+    call = Call(caller, gateway, URI)
     caller.send(call.from_caller("INFO"))
     info = gateway.request("INFO")
     assert not info.all("route"), "both of our Route values are popped"
@@ -225,7 +195,7 @@ def test_dialog_from_both_sides(family, caller, gateway):
 
 def test_further_route_is_kept(family, caller, gateway):
     """Only what is ours is popped; the gateway of the token is the next hop in any case."""
-    call = Call(caller, gateway)
+    call = Call(caller, gateway, URI)
     beyond = f"<sip:{gateway.hostport};lr>"
     caller.send(call.from_caller("INFO", call.a_routes + [beyond]))
     assert gateway.request("INFO").all("route") == [beyond]
@@ -233,7 +203,7 @@ def test_further_route_is_kept(family, caller, gateway):
 
 def test_strict_router_before_us(family, caller, gateway):
     """RFC 3261 16.4: our own URI in the Request-URI, the real target as the last Route."""
-    call = Call(caller, gateway)
+    call = Call(caller, gateway, URI)
     own = [re.search("<(.*)>", route).group(1) for route in call.a_routes]
     caller.send(call.from_caller("INFO", call.a_routes[1:] + [f"<{call.b_contact}>"], uri=own[0]))
     info = gateway.request("INFO")
@@ -247,7 +217,7 @@ def changed(token):
 
 
 def test_guessed_token_is_worth_nothing(family, caller, gateway):
-    call = Call(caller, gateway)
+    call = Call(caller, gateway, URI)
     token = next(re.search("sip:([^@]*)@", r).group(1) for r in call.a_routes if "@" in r)
     before = family.weir.metric("weir_tokens_bad_total")
     routes = [route.replace(token, changed(token)) for route in call.a_routes]
@@ -258,7 +228,7 @@ def test_guessed_token_is_worth_nothing(family, caller, gateway):
 
 def test_replayed_token_is_worth_nothing(family, caller, gateway):
     """The MAC covers the Call-ID: a true token in another call counts as none."""
-    call = Call(caller, gateway)
+    call = Call(caller, gateway, URI)
     before = family.weir.metric("weir_tokens_bad_total")
     caller.send(call.from_caller("INFO", call_id="replayed@callers.test"))
     assert caller.response().status == 481
@@ -267,7 +237,7 @@ def test_replayed_token_is_worth_nothing(family, caller, gateway):
 
 def test_token_does_not_open_a_new_call(family, caller, gateway):
     """Without a To tag a token exempts from nothing: the routes decide, and here they say 480."""
-    call = Call(caller, gateway)
+    call = Call(caller, gateway, URI)
     uri = "sip:+404@pstn.test"
     caller.send(call.from_caller("INVITE", uri=uri, to=f"<{uri}>", frm="<sip:x@callers.test>;tag=new", cseq="1 INVITE"))
     assert caller.response().status == 480
@@ -275,7 +245,7 @@ def test_token_does_not_open_a_new_call(family, caller, gateway):
 
 def test_caller_cannot_be_sent_to_anywhere(family, caller, gateway):
     """No open relay: a Route or Request-URI of the gateway's choosing does not lead away from the caller's flow."""
-    call = Call(caller, gateway)
+    call = Call(caller, gateway, URI)
     stranger = family.peer("callers", 17)
     gateway.send(call.from_gateway("INFO", uri=f"sip:x@{stranger.hostport}"))
     info = caller.request("INFO")
@@ -421,7 +391,7 @@ def test_options_to_weir(family, v6):
 def test_via_and_record_route_speak_each_side_s_family(family, caller):
     """A8: an IPv4 caller, an IPv6 gateway."""
     gateway = family.peer("gateways", 23, 5303, v6=True)
-    call = Call(caller, gateway, uri="sip:+86105551234@pstn.test")
+    call = Call(caller, gateway, "sip:+86105551234@pstn.test")
     assert call.invite.all("via")[0].startswith("SIP/2.0/UDP [2001:db8:2::10]")
     routes = call.invite.all("record-route")
     assert "[2001:db8:2::10]" in routes[0] and "192.0.2.10" in routes[1]

@@ -86,6 +86,11 @@ class Sipp:
     def incoming(self):
         return self.counts().get("IncomingCall(C)", 0)
 
+    def messages(self):
+        """Every message that it sent and received, as it logged them (with `trace`)."""
+        log = pathlib.Path(f"{self.base}.msg")
+        return log.read_bytes().decode("utf-8", "replace") if log.exists() else ""
+
     def trouble(self):
         """What a person wants to read when this sipp failed."""
         err = pathlib.Path(f"{self.base}.err")

@@ -8,6 +8,7 @@ import select
 import socket
 import time
 
+SDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.11\r\ns=-\r\nc=IN IP4 192.0.2.11\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0\r\n"
 _serial = itertools.count(1)
 COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "k": "supported",
            "c": "content-type", "s": "subject", "o": "event", "u": "allow-events", "r": "refer-to", "x": "session-expires"}
@@ -150,3 +151,33 @@ class Peer:
         lines += [line for line in headers.strip().splitlines() if line]
         lines.append(f"Content-Length: {len(body)}")
         self.send("\n".join(lines) + "\n\n" + body, to or request.source)
+
+
+class Call:
+    """An answered call between two raw peers that follow RFC 3261 section 12."""
+
+    def __init__(self, caller, gateway, uri, **parts):
+        self.caller, self.gateway = caller, gateway
+        self.text = caller.make("INVITE", uri, body=SDP, **parts)
+        caller.send(self.text)
+        self.invite = gateway.request("INVITE")
+        gateway.answer(self.invite, 200, "OK", tag="gw1")
+        self.ok = caller.response(200)
+        self.call_id = self.ok.get("call-id")
+        self.a, self.b = self.ok.get("from"), self.ok.get("to")
+        self.a_routes = list(reversed(self.ok.all("record-route")))
+        self.b_routes = self.invite.all("record-route")
+        self.a_contact = re.search("<(.*)>", self.invite.get("contact")).group(1)
+        self.b_contact = f"sip:{gateway.hostport}"
+        caller.send(self.from_caller("ACK", cseq="1 ACK"))
+        gateway.request("ACK")
+
+    def from_caller(self, method, routes=None, **parts):
+        parts = {"frm": self.a, "to": self.b, "call_id": self.call_id, "cseq": f"2 {method}"} | parts
+        routes = self.a_routes if routes is None else routes
+        return self.caller.make(method, parts.pop("uri", self.b_contact), "".join(f"Route: {r}\n" for r in routes), **parts)
+
+    def from_gateway(self, method, routes=None, **parts):
+        parts = {"frm": self.b, "to": self.a, "call_id": self.call_id, "cseq": f"7 {method}"} | parts
+        routes = self.b_routes if routes is None else routes
+        return self.gateway.make(method, parts.pop("uri", self.a_contact), "".join(f"Route: {r}\n" for r in routes), **parts)
