@@ -45,19 +45,16 @@ class Sipp:
         self.out.close()
         return code
 
-    def stop(self):
-        """End a gateway and give its counts."""
-        if self.proc.poll() is None:
-            self.proc.send_signal(signal.SIGUSR1)
-            try:
-                self.proc.wait(3)
-            except subprocess.TimeoutExpired:
+    def stop(self, patience=3):
+        """End it once its calls have ended, after `patience` seconds in any case, and give its counts."""
+        for seconds in (patience, 2):
+            if self.proc.poll() is None:
                 self.proc.send_signal(signal.SIGUSR1)
                 try:
-                    self.proc.wait(2)
+                    self.proc.wait(seconds)
                 except subprocess.TimeoutExpired:
-                    self.proc.kill()
-        self.proc.wait()
+                    continue
+        self.kill()
         self.out.close()
         return self.counts()
 
