@@ -73,6 +73,8 @@ class Family:
         for (side, _), (address, _) in WEIR.items():
             ping = ("ping", "-c1", "-W1", address)
             until(lambda: " 0% packet loss" in getattr(self, side).ns.run(*ping, check=False), 10, f"no ping to {address}")
+        for side in self.lab.sides.values():
+            side.resolve()
 
     def close(self):
         code = self.weir.stop() if hasattr(self, "weir") else 0

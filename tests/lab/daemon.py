@@ -41,10 +41,9 @@ class Weir:
     def start(self, seconds=20):
         with open(self.log, "ab") as log:
             self.proc = self.lab.weir.popen(str(WEIR), "-c", str(self.file), stdout=log, stderr=log, cwd=self.work)
-        for side in self.lab.sides.values():
-            self._until(side.born, seconds, f"no device {side.near_dev}")
-            side.connect()
         self._until(self.serving, seconds, "not serving")
+        for side in self.lab.sides.values():
+            side.connect()
         return self
 
     def _until(self, condition, seconds, what):

@@ -31,7 +31,10 @@ a=rtpmap:0 PCMU/8000
 a={mode}"""
 
 LINE = re.compile(r"^([ABW])>([ABW])\s+(\S+)(.*)$")
-BLOCK = "{0}:[ -~]*([[:cntrl:]]+{0}:[ -~]*)*"  # all lines of one header, which stand together
+LINE_OF = "{}:[ -~]*[[:cntrl:]]+"
+RECORD_ROUTES = f"({LINE_OF.format('Record-Route')})+"
+# The topmost Via and, after lines of other headers perhaps, all others. Subexpressions 1 and 4.
+VIAS = f"({LINE_OF.format('Via')})(([^V[:cntrl:]][ -~]*[[:cntrl:]]+)*)(({LINE_OF.format('Via')})*)"
 
 
 class Transaction:
@@ -125,13 +128,14 @@ class Ladder:
         n = t.number if method == t.method else f"{t.number}{method}"
         actions = self._checks(dst, checks)
         if method != "ACK":
-            for name, regexp, where in (("via", BLOCK.format("Via"), 'search_in="msg"'),
-                                        ("rr", BLOCK.format("Record-Route") + "[[:cntrl:]]+", 'search_in="msg"'),
-                                        ("from", ".*", 'search_in="hdr" header="From:"'),
-                                        ("to", ".*", 'search_in="hdr" header="To:"'),
-                                        ("cseq", ".*", 'search_in="hdr" header="CSeq:"')):
-                self.variables[dst].append(f"{name}{n}")
-                actions.append(f'<ereg regexp={quoteattr(regexp)} {where} assign_to="{name}{n}"/>')
+            for names, regexp, where in ((("all", "top", "between", "line", "vias"), VIAS, 'search_in="msg"'),
+                                         (("rr",), RECORD_ROUTES, 'search_in="msg"'),
+                                         (("from",), ".*", 'search_in="hdr" header="From:"'),
+                                         (("to",), ".*", 'search_in="hdr" header="To:"'),
+                                         (("cseq",), ".*", 'search_in="hdr" header="CSeq:"')):
+                variables = [f"{name}{n}" for name in names]
+                self.variables[dst] += variables
+                actions.append(f'<ereg regexp={quoteattr(regexp)} {where} assign_to="{",".join(variables)}"/>')
         return self._recv(attrs, actions)
 
     # ---- responses
@@ -150,8 +154,8 @@ class Ladder:
             again = ' retrans="500"' if t.method == "INVITE" and code >= 200 and not cancel else ""
             n = f"{t.number}CANCEL" if cancel else t.number
             tag = f";tag={src.lower()}[pid]-[call_number]" if not t.in_dialog and code > 100 else ""
-            lines = [f"SIP/2.0 {code} {REASONS.get(code, 'Because')}", f"[$via{n}]",
-                     f"[$rr{n}]From:[$from{n}]", f"To:[$to{n}]{tag}", "Call-ID: [call_id]", f"CSeq:[$cseq{n}]",
+            lines = [f"SIP/2.0 {code} {REASONS.get(code, 'Because')}",
+                     f"[$top{n}][$vias{n}][$rr{n}]From:[$from{n}]", f"To:[$to{n}]{tag}", "Call-ID: [call_id]", f"CSeq:[$cseq{n}]",
                      "Contact: <sip:[local_ip]:[local_port]>"]
             self.steps[src].append(f"<send{again}><![CDATA[\n{self._finish(lines, src, words, headers)}\n]]></send>")
         if dst in self.steps and code != 100:  # every INVITE is followed by an optional 100, whoever makes it

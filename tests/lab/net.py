@@ -77,10 +77,6 @@ class Netns:
         sock.bind((ip, port))
         return sock
 
-    def has(self, device):
-        return os.path.exists(f"/run/netns/{self.name}") and \
-            subprocess.run(["ip", "-n", self.name, "link", "show", device], capture_output=True).returncode == 0
-
     def plug(self, device, addresses):
         """Bring a device up with these addresses; checksums are completed here, not left to hardware."""
         for address in addresses:
@@ -132,17 +128,29 @@ class Side:
 
     def connect(self):
         """
-        After each start of Weir: a tap exists only as long as its process. Its kernel end goes to the far side, with
-        a MAC of its own (the port has the one it was born with).
+        Once Weir serves (its driver opens the tap by name until then): a tap lives as long as its process, its kernel
+        end goes to the far side.
         """
         if self.kind == "tap":
             self.weir.ip("link", "set", self.near_dev, "netns", self.ns.name, "name", self.far_dev)
-            self.ns.ip("link", "set", self.far_dev, "address", "02:00:00:00:fa:%02x" % (hash(self.port) & 0xff))
             self.ns.plug(self.far_dev, self.far)
 
-    def born(self):
-        """True once Weir's end of the device exists."""
-        return self.kind != "tap" or self.weir.has(self.near_dev)
+
+    def resolve(self, seconds=10):
+        """
+        Make Weir's kernel know every address of the far end, so that no first message waits for ARP or ND (sipp takes
+        a repeated INVITE for an error once it has answered twice).
+        """
+        unknown = {address.split("/")[0] for address in self.far}
+
+        def known():
+            for address in unknown:
+                with self.weir.udp("::" if ":" in address else "0.0.0.0") as sock:
+                    sock.sendto(b"", (address, 9))
+            table = (line.split() for line in self.weir.ip("neigh").splitlines())
+            unknown.difference_update(row[0] for row in table if "lladdr" in row)
+            return not unknown
+        until(known, seconds, lambda: f"not resolved: {unknown}", step=0.1)
 
 
 class Lab:

@@ -25,7 +25,7 @@ class Sipp:
             argv += ["-key", name, str(value)]
         if target:
             argv += ["-m", str(calls), "-r", str(rate), "-l", str(max(calls, 1)), "-timeout", f"{limit}s",
-                     "-timeout_error", "-recv_timeout", "20000", target]
+                     "-timeout_error", "-recv_timeout", "8000", target]
         if trace:
             argv += ["-trace_msg", "-message_file", f"{self.base}.msg"]
         self.out = open(f"{self.base}.out", "w")
@@ -92,4 +92,4 @@ class Sipp:
         """What a person wants to read when this sipp failed."""
         err = pathlib.Path(f"{self.base}.err")
         text = err.read_text(errors="replace") if err.exists() else ""
-        return f"{self.name}: exit {self.proc.poll()}, {self.successful} ok, {self.failed} failed\n{text[:3000]}"
+        return f"{self.name}: exit {self.proc.poll()}, {self.successful} ok, {self.failed} failed\n{text[:1200]}"
