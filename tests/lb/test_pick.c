@@ -83,7 +83,7 @@ static void slots_are_the_weights(void **state)
 		for (uint32_t i = 0; i < LIMIT_MAGLEV; i++)
 			slots[w.snap->gateways[w.snap->tiers[0].maglev[i]].slot]++;
 		for (unsigned i = 0; i < n; i++)
-			assert_true(fabs(slots[i] - LIMIT_MAGLEV * cases[c][i] / sum) <= 3.0);
+			assert_true(fabs(slots[i] - (double)LIMIT_MAGLEV * cases[c][i] / sum) <= 1.5);
 		world_free(&w);
 	}
 }
