@@ -86,6 +86,9 @@ double ctl_rates_busy(const struct ctl_rates *rates, uint32_t worker);
 /* True if nothing came to the workers for a second or more: their counters stand still and are exact. */
 bool ctl_rates_quiet(const struct ctl_rates *rates);
 
+/* Number of the DPDK version that is linked: "22.11.11". (sight.c) */
+const char *ctl_dpdk_version(void);
+
 /* ---- Node ------------------------------------------------------------------------------------------- */
 
 struct ctl_node {

@@ -13,8 +13,6 @@
 #include <event2/event.h>
 #include <event2/http.h>
 
-#include <rte_version.h>
-
 #include "conf/conf.h"
 #include "control/control.h"
 #include "control/log.h"
@@ -67,7 +65,7 @@ static bool gauge_up(const struct scrape *s, uint32_t i, struct st_gauge *g)
 static bool gauge_build_info(const struct scrape *s, uint32_t i, struct st_gauge *g)
 {
 	st_label(g, "version", WEIR_VERSION);
-	st_label(g, "dpdk", rte_version());
+	st_label(g, "dpdk", ctl_dpdk_version());
 	g->value = 1;
 	return i == 0;
 }

@@ -5,12 +5,20 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_version.h>
 
 #include "conf/conf.h"
 #include "control/api.h"
 #include "control/control.h"
+
+const char *ctl_dpdk_version(void)
+{
+	const char *text = rte_version(), *number = strchr(text, ' '); /* "DPDK 22.11.11" */
+
+	return number ? number + 1 : text;
+}
 
 static json_t *address(const struct addr *addr)
 {
@@ -321,7 +329,7 @@ json_t *ctl_show_status(const struct ctl_call *call)
 	st_sum(call->app->stats, sums);
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&n.started_at, &tm));
 	o = json_pack("{s:s, s:s, s:s, s:i, s:s, s:f, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i}", "node", n.name,
-		      "version", n.version, "dpdk", rte_version(), "pid", n.pid, "started", started, "uptime_s",
+		      "version", n.version, "dpdk", ctl_dpdk_version(), "pid", n.pid, "started", started, "uptime_s",
 		      seconds(n.uptime_ns), "config", n.file, "serving", n.serving, "workers", n.workers, "ports",
 		      n.ports, "pools", n.pools, "gateways", n.gateways, "gateways_up", n.gateways_up,
 		      "gateways_ready", n.gateways_ready);

@@ -28,6 +28,7 @@ struct cli {
 	double watch_s;    /* repeat the command this often; 0: once */
 	bool json;
 	bool color;
+	bool all;           /* also what is zero */
 	bool help, version; /* asked for */
 	bool prompt;        /* the line was typed at weirctl's own prompt */
 	FILE *out, *err;

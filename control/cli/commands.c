@@ -37,6 +37,12 @@ static bool set_json(struct cli *cli, const char *value)
 	return true;
 }
 
+static bool set_all(struct cli *cli, const char *value)
+{
+	cli->all = true;
+	return true;
+}
+
 static bool set_no_color(struct cli *cli, const char *value)
 {
 	cli->color = false;
@@ -58,6 +64,7 @@ static bool set_version(struct cli *cli, const char *value)
 const struct cli_option cli_options[] = {
 	{ 's', "socket", "PATH", "control socket of the daemon; default " CLI_SOCKET " or $WEIR_SOCKET", set_socket },
 	{ 'j', "json", NULL, "print JSON: raw numbers, units in the keys, errors too", set_json },
+	{ 'a', "all", NULL, "show drops: also what never happened", set_all },
 	{ 'w', "watch", "SECONDS", "repeat a show command or health this often", set_watch },
 	{ 0, "timeout", "SECONDS", "how long to wait for the daemon; default 5", set_timeout },
 	{ 0, "no-color", NULL, "no colours; they are off, too, with $NO_COLOR or when stdout is no terminal", set_no_color },

@@ -84,7 +84,7 @@ int cli_run_check(struct cli *cli, const char *file)
 	} else {
 		conf_report_print(&report, cli->out);
 		if (!rc)
-			fprintf(cli->out, "%s: valid, %u pools, %u warnings\n", file, conf->n_pools, report.n_warnings);
+			fprintf(cli->out, "%s: good\n", file);
 	}
 	conf_report_free(&report);
 	conf_free(conf);

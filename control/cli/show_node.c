@@ -18,13 +18,12 @@ int cli_show_status(struct cli *cli, const json_t *s)
 	fprintf(cli->out, "node       %s, ", text_of(s, "node"));
 	tinted(cli->out, cli->color, serving ? TINT_GOOD : TINT_BAD, serving ? "serving" : "not serving");
 	fprintf(cli->out, ", up %s since %s\n", figure_age(age, number_of(s, "uptime_s")), text_of(s, "started"));
-	fprintf(cli->out, "version    %s with %s, pid %.0f\n", text_of(s, "version"), text_of(s, "dpdk"),
+	fprintf(cli->out, "version    %s with DPDK %s, pid %.0f\n", text_of(s, "version"), text_of(s, "dpdk"),
 		number_of(s, "pid"));
 	fprintf(cli->out, "config     %s\n", text_of(s, "config"));
-	fprintf(cli->out, "gateways   %.0f of %.0f up, %.0f take new calls, in %.0f pools\n",
-		number_of(s, "gateways_up"), number_of(s, "gateways"), number_of(s, "gateways_ready"),
-		number_of(s, "pools"));
-	fprintf(cli->out, "workers    %.0f on %.0f ports\n", number_of(s, "workers"), number_of(s, "ports"));
+	fprintf(cli->out, "gateways   %.0f of %.0f up, %.0f for new calls; pools: %.0f\n", number_of(s, "gateways_up"),
+		number_of(s, "gateways"), number_of(s, "gateways_ready"), number_of(s, "pools"));
+	fprintf(cli->out, "workers    %.0f; ports: %.0f\n", number_of(s, "workers"), number_of(s, "ports"));
 	json_array_foreach(json_object_get(s, "listeners"), i, l) {
 		fprintf(cli->out, "listener   %s %s on port %s", text_of(l, "name"), text_of(l, "address"),
 			text_of(l, "port"));
@@ -32,10 +31,18 @@ int cli_show_status(struct cli *cli, const json_t *s)
 			fprintf(cli->out, ", known as %s", text_of(l, "advertise"));
 		fputc('\n', cli->out);
 	}
-	fprintf(cli->out, "messages   %.0f received; %.0f forwarded, %.0f answered, %.0f absorbed, %.0f lost\n",
+	fprintf(cli->out, "messages   %.0f received; %.0f forwarded, %.0f answered, %.0f absorbed, %.0f dropped\n",
 		number_of(s, "sip_datagrams"), number_of(ends, "forward"), number_of(ends, "reply"),
 		number_of(ends, "absorb"), number_of(ends, "drop"));
 	return CLI_DONE;
+}
+
+/* Time that forwarded messages spent in Weir, if there were any. */
+static void show_held(struct table *t, double us)
+{
+	char text[FIGURE];
+
+	table_cell(t, TINT_NONE, "%s", us > 0 ? figure_ms(text, us / 1000) : "-");
 }
 
 int cli_show_workers(struct cli *cli, const json_t *result)
@@ -65,8 +72,8 @@ int cli_show_workers(struct cli *cli, const json_t *result)
 		show_integer(t, w, "handed_in");
 		show_integer(t, w, "inbox");
 		show_integer(t, w, "buffers_free");
-		table_cell(t, TINT_NONE, "%s", figure_ms(text, number_of(w, "forward_p50_us") / 1000));
-		table_cell(t, TINT_NONE, "%s", figure_ms(text, number_of(w, "forward_p99_us") / 1000));
+		show_held(t, number_of(w, "forward_p50_us"));
+		show_held(t, number_of(w, "forward_p99_us"));
 	}
 	table_print(t, cli->out, cli->color);
 	table_free(t);
@@ -105,24 +112,10 @@ int cli_show_ports(struct cli *cli, const json_t *result)
 	return CLI_DONE;
 }
 
-int cli_show_drops(struct cli *cli, const json_t *result)
+static void show_conserved(struct cli *cli, const json_t *verdict)
 {
-	static const struct column columns[] = { { "OUTCOME" }, { "REASON" }, { "COUNT", true }, { "WHAT" }, { 0 } };
-	const json_t *verdict = json_object_get(result, "conserved"), *holds = json_object_get(verdict, "holds"), *end;
-	struct table *t = table_new(columns);
-	size_t i;
+	const json_t *holds = json_object_get(verdict, "holds");
 
-	json_array_foreach(json_object_get(result, "ends"), i, end) {
-		bool lost = !strcmp(text_of(end, "outcome"), "drop") && number_of(end, "count") > 0;
-
-		table_cell(t, TINT_NONE, "%s", text_of(end, "outcome"));
-		table_cell(t, TINT_NONE, "%s", text_of(end, "reason"));
-		table_cell(t, lost ? TINT_WARN : TINT_NONE, "%" JSON_INTEGER_FORMAT,
-			   json_integer_value(json_object_get(end, "count")));
-		table_cell(t, TINT_NONE, "%s", text_of(end, "help"));
-	}
-	table_print(t, cli->out, cli->color);
-	table_free(t);
 	if (json_is_true(holds))
 		tinted(cli->out, cli->color, TINT_GOOD, "conserved: every message and frame has its one end");
 	else if (json_is_false(holds))
@@ -130,6 +123,33 @@ int cli_show_drops(struct cli *cli, const json_t *result)
 	else
 		tinted(cli->out, cli->color, TINT_NONE, "not judged while traffic flows: ");
 	fprintf(cli->out, "%s\n", text_of(verdict, "text"));
+}
+
+int cli_show_drops(struct cli *cli, const json_t *result)
+{
+	static const struct column columns[] = { { "OUTCOME" }, { "REASON" }, { "COUNT", true }, { "WHAT" }, { 0 } };
+	struct table *t = table_new(columns);
+	size_t i, hidden = 0;
+	const json_t *end;
+
+	json_array_foreach(json_object_get(result, "ends"), i, end) {
+		double count = number_of(end, "count");
+
+		if (count == 0 && !cli->all) {
+			hidden++;
+			continue;
+		}
+		table_cell(t, TINT_NONE, "%s", text_of(end, "outcome"));
+		table_cell(t, TINT_NONE, "%s", text_of(end, "reason"));
+		table_cell(t, count > 0 && !strcmp(text_of(end, "outcome"), "drop") ? TINT_WARN : TINT_NONE, "%.0f",
+			   count);
+		table_cell(t, TINT_NONE, "%s", text_of(end, "help"));
+	}
+	table_print(t, cli->out, cli->color);
+	table_free(t);
+	if (hidden)
+		fprintf(cli->out, "%zu more that never happened; --all shows them\n", hidden);
+	show_conserved(cli, json_object_get(result, "conserved"));
 	return CLI_DONE;
 }
 
