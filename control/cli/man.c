@@ -14,6 +14,14 @@ static void plain(FILE *out, const char *text)
 	}
 }
 
+/* A help text as a sentence: capital letter, full stop. */
+static void sentence(FILE *out, const char *text)
+{
+	fputc(text[0] >= 'a' && text[0] <= 'z' ? text[0] - 'a' + 'A' : text[0], out);
+	plain(out, text + 1);
+	fputc('.', out);
+}
+
 static void man_commands(FILE *out)
 {
 	fputs("# COMMANDS\n\n", out);
@@ -22,10 +30,7 @@ static void man_commands(FILE *out)
 		if (c->arg_name)
 			fprintf(out, c->optional ? " [_%s_]" : " _%s_", c->arg_name);
 		fputs("\n\t", out);
-		/* Sentences begin with a capital letter on the page. */
-		fputc(c->help[0] >= 'a' && c->help[0] <= 'z' ? c->help[0] - 'a' + 'A' : c->help[0], out);
-		plain(out, c->help + 1);
-		fputs(".", out);
+		sentence(out, c->help);
 		if (c->more) {
 			fputs("\n\n\t", out);
 			plain(out, c->more);
@@ -44,16 +49,16 @@ static void man_options(FILE *out)
 		if (o->arg)
 			fprintf(out, " _%s_", o->arg);
 		fputs("\n\t", out);
-		plain(out, o->help);
-		fputs(".\n\n", out);
+		sentence(out, o->help);
+		fputs("\n\n", out);
 	}
 }
 
 void cli_man(FILE *out)
 {
-	fputs("; SPDX-License-Identifier: BSD-3-Clause\n"
-	      "; Written by weirctl --dump-man; change the tables in control/cli/commands.c instead.\n"
-	      "weirctl(1)\n\n"
+	fputs("weirctl(1)\n\n"
+	      "; SPDX-License-Identifier: BSD-3-Clause\n"
+	      "; Generated from control/cli/commands.c by `ninja -C build docs`. Do not edit.\n\n"
 	      "# NAME\n\nweirctl - ask and steer a running Weir\n\n"
 	      "# SYNOPSIS\n\n*weirctl* [_OPTION_]... [_COMMAND_]\n\n"
 	      "# DESCRIPTION\n\n"
@@ -74,7 +79,7 @@ void cli_man(FILE *out)
 	      "*health* has the codes of a monitoring check instead: 0 ok, 1 warning, 2 critical, 3 unknown.\n\n"
 	      "# ENVIRONMENT\n\n"
 	      "*WEIR\\_SOCKET*\n\tControl socket, unless *--socket* is given.\n\n"
-	      "*NO\\_COLOR*\n\tNo colours, whatever its value.\n\n"
+	      "*NO\\_COLOR*\n\tNo colours, if it is set and not empty.\n\n"
 	      "# COMPLETION\n\n"
 	      "bash asks *weirctl --bash-complete*; the file is installed with the program. Names of gateways and\n"
 	      "pools come from the daemon.\n\n"
