@@ -224,6 +224,18 @@ bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_c
 /* The listener that host and port (0: none written) name, as address or as advertised; -1 none. */
 int dp_listener_named(const struct dp *dp, struct str host, uint16_t port);
 
+/* ---- write.c: each writes at most cap bytes to out and returns their number; 0: does not fit or cannot be ---- */
+
+/* The request of c as act sends it on. */
+uint32_t dp_write_request(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act, char *out,
+			  uint32_t cap);
+
+/* The response of c as it is sent on. */
+uint32_t dp_write_response(const struct dp_ctx *c, char *out, uint32_t cap);
+
+/* The reply to the request of c that act asks for. */
+uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *out, uint32_t cap);
+
 /* ---- act.c ---- */
 
 /* Carries out one action for c; takes over c->m with the message's own action. */

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The text of what leaves: a request or response as it is forwarded, a reply.
+ * Changes Via, Record-Route, Route, Max-Forwards, Max-Breadth, received and rport, for a strict router the
+ * Request-URI, and nothing else; the body never (RFC 3261 16.6). Pure. Runs on the worker that owns the message.
+ * Must stay true: the same request gives the same bytes every time (RFC 3261 16.11).
+ */
+#include "dataplane/worker.h"
+
+#define MAX_BREADTH  60 /* RFC 5393 5.3.3.1 */
+#define STRICT_URI   512 /* bytes of a Request-URI that is moved for a strict router; a longer one stays */
+#define MAX_FORWARDS 70 /* RFC 3261 16.6, step 3 */
+
+/* All that one request gets on top: Via, two Record-Routes, two numbers. */
+#define TOP_TEXT (3 * (DP_SHOW + LIMIT_BRANCH + 32) + 48)
+
+/* Text that grows at the end; the caller has made room for the worst case. */
+struct text {
+	char *p;
+	uint32_t n;
+};
+
+static inline void put(struct text *t, const char *p, uint32_t n)
+{
+	memcpy(t->p + t->n, p, n);
+	t->n += n;
+}
+
+#define PUT(t, literal) put((t), (literal), sizeof(literal) - 1)
+
+static void put_record_route(struct text *t, const struct dp_listener *l, const char *token, uint32_t token_n)
+{
+	PUT(t, "Record-Route: <sip:");
+	if (token_n) {
+		put(t, token, token_n);
+		PUT(t, "@");
+	}
+	put(t, l->show, l->show_n);
+	PUT(t, ";lr>\r\n");
+}
+
+/*
+ * RFC 3261 16.6, steps 3, 4 and 8, and RFC 5393 5.3.3.1: what is put above the first header row. Of two
+ * Record-Route values (RFC 5658) the one on the side that the request leaves by is on top.
+ */
+static void add_top_rows(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act, struct text *t)
+{
+	const struct dp_listener *out = &dp->listeners[act->listener];
+	const struct dp_listener *in = &dp->listeners[c->q.listener];
+
+	PUT(t, "Via: SIP/2.0/UDP ");
+	put(t, out->show, out->show_n);
+	PUT(t, ";branch=");
+	put(t, act->branch, act->branch_n);
+	PUT(t, "\r\n");
+	if (act->token_n) {
+		put_record_route(t, out, act->token, act->token_n);
+		if (in != out)
+			put_record_route(t, in, NULL, 0);
+	}
+	if (!c->f.max_forwards.present)
+		PUT(t, "Max-Forwards: 70\r\n");
+	if (!c->f.max_breadth.present && c->q.method != METHOD_ACK && c->q.method != METHOD_CANCEL)
+		PUT(t, "Max-Breadth: 60\r\n");
+}
+
+/* Texts that the edits of one request point to until they are applied. */
+struct request_texts {
+	char top[TOP_TEXT];
+	char received[SIP_RECEIVED_TEXT];
+	char hops[10];
+	char breadth[10];
+	char route[STRICT_URI + 16];
+};
+
+static void edit_numbers(const struct dp_ctx *c, struct request_texts *texts, struct sip_edits *edits)
+{
+	const struct sip_number *hops = &c->f.max_forwards;
+	const struct sip_number *breadth = &c->f.max_breadth;
+
+	if (hops->present) {
+		uint32_t left = hops->value > 255 ? MAX_FORWARDS : hops->value - 1;
+
+		sip_edits_add(edits, hops->text.off, hops->text.len,
+			      (struct str){ texts->hops, sip_number_text(left, texts->hops) });
+	}
+	if (breadth->present && breadth->value > MAX_BREADTH)
+		sip_edits_add(edits, breadth->text.off, breadth->text.len,
+			      (struct str){ texts->breadth, sip_number_text(MAX_BREADTH, texts->breadth) });
+}
+
+/*
+ * Pops our Route values (RFC 3261 16.4), gives a Request-URI back that a strict router displaced, and hands
+ * the next strict router its own URI (16.6, step 6).
+ */
+static void edit_routes(const struct dp_ctx *c, struct request_texts *texts, struct sip_edits *edits)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	struct text row = { .p = texts->route };
+
+	if (c->strict) {
+		sip_edits_add(edits, m->uri.off, m->uri.len, sip_str(m, c->last));
+		sip_edits_pop_last(m, SIP_HDR_ROUTE, edits);
+	} else if (c->route.off && !c->route_lr && m->uri.len <= STRICT_URI) {
+		sip_edits_add(edits, m->uri.off, m->uri.len, sip_str(m, c->route));
+		sip_edits_pop(m, SIP_HDR_ROUTE, c->pop + 1u, edits);
+		PUT(&row, "Route: <");
+		put(&row, m->base + m->uri.off, m->uri.len);
+		PUT(&row, ">\r\n");
+		sip_edits_add(edits, m->row[m->last[SIP_HDR_ROUTE]].end + 2u, 0, (struct str){ row.p, row.n });
+	} else if (c->pop) {
+		sip_edits_pop(m, SIP_HDR_ROUTE, c->pop, edits);
+	}
+}
+
+uint32_t dp_write_request(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act, char *out,
+			      uint32_t cap)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	struct sip_edits edits;
+	struct request_texts texts;
+	struct text top = { .p = texts.top };
+
+	edits.n = edits.failed = 0;
+	edit_routes(c, &texts, &edits);
+	add_top_rows(dp, c, act, &top);
+	sip_edits_add(&edits, m->headers, 0, (struct str){ top.p, top.n });
+	sip_edits_received(m, &c->f.via, &c->q.src, texts.received, &edits);
+	edit_numbers(c, &texts, &edits);
+	return sip_apply(m, &edits, out, cap);
+}
+
+/* RFC 3261 16.7, step 3: our Via goes, nothing else changes. */
+uint32_t dp_write_response(const struct dp_ctx *c, char *out, uint32_t cap)
+{
+	struct sip_edits edits;
+
+	edits.n = edits.failed = 0;
+	if (sip_edits_pop(&c->msg->sip, SIP_HDR_VIA, 1, &edits) != 1)
+		return 0;
+	return sip_apply(&c->msg->sip, &edits, out, cap);
+}
+
+uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *out, uint32_t cap)
+{
+	char extra[512];
+	struct text t = { .p = extra };
+	struct sip_reply reply = {
+		.status = act->status,
+		.reason = { act->reason, (uint32_t)strlen(act->reason) },
+		.to_tag = { act->to_tag, act->to_tag_n },
+		.src = c->q.src,
+	};
+
+	if (act->retry_after_s) {
+		PUT(&t, "Retry-After: ");
+		t.n += sip_number_text(act->retry_after_s, t.p + t.n);
+		PUT(&t, "\r\n");
+	}
+	if (c->fault == SIP_FAULT_EXTENSION)
+		t.n += sip_unsupported(&c->msg->sip, t.p + t.n, sizeof(extra) - t.n);
+	if (act->end == ST_REPLY_OPTIONS)
+		PUT(&t, "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, "
+			"SUBSCRIBE, NOTIFY, PUBLISH, REFER\r\nSupported: \r\nAccept: \r\n");
+	reply.extra = (struct str){ extra, t.n };
+	return sip_reply_write(&c->msg->sip, &reply, out, cap);
+}
