@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Following the kernel's routes and neighbours of the twins: see rtnl.h. A change of a neighbour is taken from
- * its notification; a change of a route makes all routes be read again, since one notification may stand for
- * several (RFC 3549 leaves replacing and multipath to the reader). Control thread.
+ * Following the kernel's routes and neighbours of the twins: see rtnl.h. A change of a neighbour is taken
+ * from its notification; a change of a route makes all routes be read again, since one notification may stand
+ * for several (RFC 3549 leaves replacing and multipath to the reader). Control thread.
  */
 #include "control/rtnl.h"
 
@@ -17,8 +17,8 @@
 
 #include <libmnl/libmnl.h>
 
-#define NUD_USABLE (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
-#define DUMP_TRIES 8
+#define NUD_USABLE   (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
+#define DUMP_TRIES   8
 #define EVENT_BUFFER (1 << 20) /* bytes the kernel may queue for us before it drops notifications */
 
 struct ctl_rtnl {
@@ -29,11 +29,11 @@ struct ctl_rtnl {
 	uint32_t n_routes, room_routes;
 	struct net_neigh *neighs;
 	uint32_t n_neighs, room_neighs;
-	bool routes_dirty;  /* must be read again */
+	bool routes_dirty; /* must be read again */
 	bool neighs_dirty;
-	bool dumping;       /* neighbours come from a dump: each is new */
-	bool changed;       /* since ctl_rtnl_read() was called */
-	char buf[32768];    /* one datagram of notifications */
+	bool dumping;    /* neighbours come from a dump: each is new */
+	bool changed;    /* since ctl_rtnl_read() was called */
+	char buf[32768]; /* one datagram of notifications */
 };
 
 /* Port of a kernel interface, or -1. */
@@ -130,7 +130,8 @@ static int take_neigh(struct ctl_rtnl *r, const struct nlmsghdr *h)
 	struct attrs t = { 0 };
 	struct addr ip;
 
-	if (port < 0 || (nd->ndm_family != AF_INET && nd->ndm_family != AF_INET6) || (nd->ndm_flags & NTF_PROXY))
+	if (port < 0 || (nd->ndm_family != AF_INET && nd->ndm_family != AF_INET6) ||
+	    (nd->ndm_flags & NTF_PROXY))
 		return 0;
 	mnl_attr_parse(h, sizeof(*nd), keep_attr, &t);
 	if (t.at[NDA_DST] == NULL || mnl_attr_get_payload_len(t.at[NDA_DST]) != addr_bytes(nd->ndm_family))
@@ -145,7 +146,8 @@ static int take_neigh(struct ctl_rtnl *r, const struct nlmsghdr *h)
 /* ---- Routes ---- */
 
 /* One way of a route: gateway and interface from its attributes. */
-static int add_way(struct ctl_rtnl *r, const struct net_route *route, int ifindex, const struct attrs *t, int family)
+static int add_way(struct ctl_rtnl *r, const struct net_route *route, int ifindex, const struct attrs *t,
+		   int family)
 {
 	int port = port_of(r, ifindex), rc;
 	struct net_route *x;
@@ -169,7 +171,8 @@ static int add_way(struct ctl_rtnl *r, const struct net_route *route, int ifinde
 	return 0;
 }
 
-static int add_multipath(struct ctl_rtnl *r, const struct net_route *route, const struct nlattr *multipath, int family)
+static int add_multipath(struct ctl_rtnl *r, const struct net_route *route, const struct nlattr *multipath,
+			 int family)
 {
 	const struct rtnexthop *nh = mnl_attr_get_payload(multipath);
 	size_t left = mnl_attr_get_payload_len(multipath);
@@ -343,7 +346,7 @@ void ctl_rtnl_plan(const struct ctl_rtnl *r, struct net_hops_plan *plan)
 
 static struct mnl_socket *open_events(void)
 {
-	static const int groups[] = { RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
+	static int groups[] = { RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
 	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	int bytes = EVENT_BUFFER;
 
@@ -352,7 +355,7 @@ static struct mnl_socket *open_events(void)
 	if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0)
 		goto fail;
 	for (unsigned i = 0; i < MNL_ARRAY_SIZE(groups); i++)
-		if (mnl_socket_setsockopt(s, NETLINK_ADD_MEMBERSHIP, (void *)&groups[i], sizeof(groups[i])) < 0)
+		if (mnl_socket_setsockopt(s, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
 			goto fail;
 	setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	return s;

@@ -39,8 +39,8 @@ int ctl_rtnl_read(struct ctl_rtnl *rtnl);
 void ctl_rtnl_plan(const struct ctl_rtnl *rtnl, struct net_hops_plan *plan);
 
 /*
- * Ask the kernel to resolve `ip` on the twin of a port and to keep it fresh by itself (NTF_EXT_MANAGED; kernels
- * before 5.16 are asked to resolve once). Asking again does no harm. Returns 0 or -errno.
+ * Ask the kernel to resolve `ip` on the twin of a port and to keep it fresh by itself (NTF_EXT_MANAGED;
+ * kernels before 5.16 are asked to resolve once). Asking again does no harm. Returns 0 or -errno.
  */
 int ctl_rtnl_keep_neigh(struct ctl_rtnl *rtnl, uint8_t port, const struct addr *ip);
 

@@ -21,8 +21,8 @@
 
 #include "control/rtnl.h"
 
-#define SECOND 1000000000u
-#define VLAN_LEN 4
+#define SECOND     1000000000u
+#define VLAN_LEN   4
 #define RAW_BUFFER (8 << 20) /* bytes */
 
 int ctl_twin_open(struct ctl_twin *twin, const char *name, const uint8_t mac[NET_MAC], uint16_t mtu)
@@ -81,8 +81,8 @@ int ctl_twin_read(struct ctl_twin *twin, void *frame, size_t room)
 }
 
 /*
- * A raw socket. IPPROTO_RAW: the packet brings its own header, in both families; nothing is ever received. Packets
- * that wait for a dead neighbour are charged to the socket, so its buffer holds those of many.
+ * A raw socket. IPPROTO_RAW: the packet brings its own header, in both families; nothing is ever received.
+ * Packets that wait for a dead neighbour are charged to the socket, so its buffer holds those of many.
  */
 static int open_raw(int family)
 {
@@ -200,7 +200,8 @@ static const uint8_t *ip_packet(const uint8_t *frame, size_t n, size_t *len)
 	return *len <= n - at && *len >= sizeof(struct iphdr) ? frame + at : NULL;
 }
 
-int ctl_raw_send(struct ctl_raw *raw, int ifindex, const struct addr *via, const void *frame, size_t n, uint64_t now)
+int ctl_raw_send(struct ctl_raw *raw, int ifindex, const struct addr *via, const void *frame, size_t n,
+		 uint64_t now)
 {
 	struct raw_msg m;
 	struct iovec iov;

@@ -16,11 +16,11 @@
 #define CTL_FRAME_MAX 9216 /* bytes of the longest frame that goes through a twin */
 
 struct ctl_twin {
-	int fd;          /* the tap: readable when the kernel sent a frame; -1 closed */
-	int ifindex;     /* kernel's index of the interface */
-	char name[16];   /* kernel's name of the interface */
+	int fd;                          /* the tap: readable when the kernel sent a frame; -1 closed */
+	int ifindex;                     /* kernel's index of the interface */
+	char name[16];                   /* kernel's name of the interface */
 	uint64_t to_kernel, from_kernel; /* frames */
-	uint64_t dropped; /* frames the kernel did not take */
+	uint64_t dropped;                /* frames the kernel did not take */
 };
 
 /*
@@ -29,7 +29,7 @@ struct ctl_twin {
  */
 int ctl_twin_open(struct ctl_twin *twin, const char *name, const uint8_t mac[NET_MAC], uint16_t mtu);
 
-/* Close; the interface, its addresses and routes go with it. A closed or zeroed-with-fd -1 twin is allowed. */
+/* Close; the interface, its addresses and routes go with it. fd -1 is allowed. */
 void ctl_twin_close(struct ctl_twin *twin);
 
 /* Give the kernel a frame (untagged Ethernet) that arrived on the port. Counted in to_kernel or dropped. */
@@ -44,9 +44,9 @@ int ctl_twin_read(struct ctl_twin *twin, void *frame, size_t room);
 /* Raw sockets for packets with an unresolved next hop, and their budget. */
 struct ctl_raw {
 	int fd4, fd6;
-	uint32_t per_second; /* packets */
-	uint64_t tokens;     /* packets x 10^9 */
-	uint64_t last;       /* ns of dp_now(): when tokens were last filled up */
+	uint32_t per_second;           /* packets */
+	uint64_t tokens;               /* packets x 10^9 */
+	uint64_t last;                 /* ns of dp_now(): when tokens were last filled up */
 	uint64_t sent, capped, failed; /* packets */
 };
 
@@ -56,12 +56,13 @@ int ctl_raw_open(struct ctl_raw *raw, uint32_t per_second, uint64_t now);
 void ctl_raw_close(struct ctl_raw *raw);
 
 /*
- * Send the IP packet inside an Ethernet frame (one VLAN tag allowed) to the next hop `via` (net_hop_via()), which
- * the kernel resolves; the packet keeps its own destination. So a router that only Weir knows works as well as
- * one of the kernel's routes. ifindex: of the twin it must leave by, so that no other interface of the host ever
- * sees it. now: ns of dp_now(). Returns 0, -EBUSY over the budget, -EINVAL for a frame without a whole IP packet
- * of via's family, or the kernel's -errno. Counted in `sent`, `capped` or `failed`.
+ * Send the IP packet inside an Ethernet frame (one VLAN tag allowed) to the next hop `via` (net_hop_via()),
+ * which the kernel resolves; the packet keeps its own destination. So a router that only Weir knows works as
+ * well as one of the kernel's routes. ifindex: of the twin it must leave by, so that no other interface of
+ * the host ever sees it. now: ns of dp_now(). Returns 0, -EBUSY over the budget, -EINVAL for a frame without
+ * a whole IP packet of via's family, or the kernel's -errno. Counted in `sent`, `capped` or `failed`.
  */
-int ctl_raw_send(struct ctl_raw *raw, int ifindex, const struct addr *via, const void *frame, size_t n, uint64_t now);
+int ctl_raw_send(struct ctl_raw *raw, int ifindex, const struct addr *via, const void *frame, size_t n,
+		 uint64_t now);
 
 #endif

@@ -33,6 +33,11 @@ __attribute__((format(printf, 2, 3))) static void add(struct net_eal_args *a, co
 	a->used += (uint32_t)n + 1;
 }
 
+static bool fits(char shape, char c)
+{
+	return shape == 'x' ? isxdigit((unsigned char)c) != 0 : c == shape;
+}
+
 /* "[dddd:]bb:dd.f" of n bytes. Sets *full when the domain is there. */
 static bool is_pci(const char *s, size_t n, bool *full)
 {
@@ -43,7 +48,7 @@ static bool is_pci(const char *s, size_t n, bool *full)
 
 		if (n != strlen(shapes[k]))
 			continue;
-		while (i < n && (shapes[k][i] == 'x' ? isxdigit((unsigned char)s[i]) != 0 : s[i] == shapes[k][i]))
+		while (i < n && fits(shapes[k][i], s[i]))
 			i++;
 		*full = k == 1;
 		return i == n;
@@ -131,21 +136,22 @@ static int add_devices(const struct net_eal_plan *plan, struct net_eal_args *out
 		add(out, "%s%s%s", name, dev->text + driver_of(dev->text).n, quiet ? ",busy_budget=0" : "");
 	}
 	if (n_pci == 0) {
+		/* no device needs physical addresses, so pools can lie without gaps: see pool.c */
 		add(out, "--no-pci");
-		add(out, "--iova-mode"); /* no device needs physical addresses: pools without gaps, see pool.c */
+		add(out, "--iova-mode");
 		add(out, "va");
 	}
 	return 0;
 }
 
-/* EAL refuses '%' and makes a file name of the prefix. */
+/* EAL refuses '%' and makes a file name of the prefix. conf lets nothing stranger into a name. */
 static void add_prefix(const struct net_eal_plan *plan, struct net_eal_args *out)
 {
 	char node[LIMIT_NAME + 1];
 	size_t n = strnlen(plan->node, LIMIT_NAME);
 
 	for (size_t i = 0; i < n; i++)
-		node[i] = isalnum((unsigned char)plan->node[i]) || strchr("._-", plan->node[i]) ? plan->node[i] : '_';
+		node[i] = strchr("/% ", plan->node[i]) ? '_' : plan->node[i];
 	node[n] = 0;
 	add(out, "weir-%s-%u", node, plan->pid);
 }

@@ -12,13 +12,13 @@
 
 #include "dataplane/net/csum.h"
 
-#define ETH_LEN 14
-#define VLAN_LEN 4
-#define IP4_LEN 20
-#define IP6_LEN 40
-#define UDP_LEN 8
+#define ETH_LEN     14
+#define VLAN_LEN    4
+#define IP4_LEN     20
+#define IP6_LEN     40
+#define UDP_LEN     8
 #define IP6_MAX_EXT 8 /* extension headers that are walked; more have no use before UDP */
-#define TTL 64
+#define TTL         64
 
 static inline uint16_t get16(const uint8_t *p)
 {
@@ -236,7 +236,7 @@ enum net_class net_parse(const struct net_port *port, const uint8_t *frame, uint
 		class = parse_ip6(frame, len, l4 != NET_GOOD, out);
 	else
 		class = NET_OTHER;
-	out->class = (uint8_t)class;
+	out->class = class;
 	return class;
 }
 
@@ -251,7 +251,8 @@ static void write_ip4(uint8_t *ip, const struct addr *src, const struct addr *ds
 {
 	uint32_t s = addr_ip4_be(src), d = addr_ip4_be(dst);
 	uint16_t total = (uint16_t)(IP4_LEN + udp_len);
-	uint64_t sum = (uint64_t)s + d + htons(total) + htons(0x4500) + htons(0x4000) + htons(TTL << 8 | IPPROTO_UDP);
+	uint64_t sum = (uint64_t)s + d + htons(total) + htons(0x4500) + htons(0x4000) +
+		       htons(TTL << 8 | IPPROTO_UDP);
 
 	memcpy(ip, (const uint8_t[12]){ 0x45, [6] = 0x40, [8] = TTL, [9] = IPPROTO_UDP }, 12);
 	put16(ip + 2, total);

@@ -52,10 +52,10 @@ struct length {
 struct net_hops {
 	struct length lengths[2][129]; /* by v6: longest first */
 	uint16_t n_lengths[2];
-	uint32_t prefix_mask;   /* slots of the hashes minus one */
+	uint32_t prefix_mask; /* slots of the hashes minus one */
 	uint32_t neigh_mask;
 	uint32_t n_gateways;
-	uint32_t n_vias;        /* grows while the table is built */
+	uint32_t n_vias; /* grows while the table is built */
 	struct net_hop none;
 	struct via *vias;
 	struct prefix *prefixes;
@@ -295,7 +295,8 @@ static void insert_prefix(struct net_hops *h, const struct draft *d, uint32_t vi
 }
 
 /* Turn sorted drafts into prefixes, each with the ways of its lowest metric. */
-static void fill_routes(struct net_hops *h, const struct net_hops_plan *plan, const struct draft *d, uint32_t n)
+static void fill_routes(struct net_hops *h, const struct net_hops_plan *plan, const struct draft *d,
+			uint32_t n)
 {
 	for (uint32_t i = 0, next; i < n; i = next) {
 		uint32_t first = h->n_vias;

@@ -18,12 +18,12 @@
 struct rte_mbuf;
 struct rte_mempool;
 
-#define NET_MAC 6           /* bytes of an Ethernet address */
-#define NET_DEVICE 192      /* bytes of a device text, NUL included */
-#define NET_HEADERS 66      /* bytes net_encode() puts before a payload at most: Ethernet, VLAN, IPv6, UDP */
-#define NET_EAL_EXTRA 32    /* words of `eal: extra:` */
-#define NET_EAL_ARGV (32 + 2 * LIMIT_PORTS + NET_EAL_EXTRA)
-#define NET_EAL_TEXT 16384  /* bytes of all arguments together */
+#define NET_MAC       6   /* bytes of an Ethernet address */
+#define NET_DEVICE    192 /* bytes of a device text, NUL included */
+#define NET_HEADERS   66  /* bytes net_encode() puts before a payload at most: Ethernet, VLAN, IPv6, UDP */
+#define NET_EAL_EXTRA 32  /* words of `eal: extra:` */
+#define NET_EAL_ARGV  (32 + 2 * LIMIT_PORTS + NET_EAL_EXTRA)
+#define NET_EAL_TEXT  16384 /* bytes of all arguments together */
 
 /* ---- EAL ------------------------------------------------------------------------------------------- */
 
@@ -35,30 +35,30 @@ enum net_huge {
 
 /* One port as the operator wrote it. Filled by control, facts about the interface by net_eal_detect(). */
 struct net_device {
-	const char *text; /* "net_tap,iface=dt0", "net_af_xdp,iface=veth0", "net_ring", "0000:3b:00.0[,args]" */
+	const char *text; /* "net_tap,iface=dt0", "net_af_xdp,iface=veth0", "0000:3b:00.0[,args]" */
 	bool veth;        /* AF_XDP on a software interface: busy polling is turned off */
 };
 
 /* What EAL is started with. Texts belong to the caller and must outlive the call. */
 struct net_eal_plan {
-	const char *program;           /* argv[0] */
-	const char *node;              /* node name, part of the file prefix */
-	uint32_t pid;                  /* process id, the other part */
-	uint16_t main_cpu;             /* core of lcore 0, the control thread */
-	uint16_t n_workers;            /* workers are lcores 1..n_workers */
-	const uint16_t *worker_cpus;   /* [n_workers]; the same core may come more than once (poll: adaptive) */
+	const char *program;         /* argv[0] */
+	const char *node;            /* node name, part of the file prefix */
+	uint32_t pid;                /* process id, the other part */
+	uint16_t main_cpu;           /* core of lcore 0, the control thread */
+	uint16_t n_workers;          /* workers are lcores 1..n_workers */
+	const uint16_t *worker_cpus; /* [n_workers]; the same core may come more than once (poll: adaptive) */
 	enum net_huge huge;
-	uint32_t memory_mb;            /* used as -m when there are no huge pages; at least 64 */
-	uint32_t n_devices;            /* at most LIMIT_PORTS */
-	struct net_device *devices;    /* [n_devices]; the index is the port index of the config */
-	uint32_t n_extra;              /* at most NET_EAL_EXTRA */
-	const char *const *extra;      /* words appended as they are */
+	uint32_t memory_mb;         /* used as -m when there are no huge pages; at least 64 */
+	uint32_t n_devices;         /* at most LIMIT_PORTS */
+	struct net_device *devices; /* [n_devices]; the index is the port index of the config */
+	uint32_t n_extra;           /* at most NET_EAL_EXTRA */
+	const char *const *extra;   /* words appended as they are */
 };
 
 /* An argument vector with its own storage. argv[argc] is NULL. EAL may reorder argv. */
 struct net_eal_args {
 	int argc;
-	uint32_t used;                 /* bytes of text taken */
+	uint32_t used; /* bytes of text taken */
 	char *argv[NET_EAL_ARGV + 1];
 	char text[NET_EAL_TEXT];
 };
@@ -72,8 +72,9 @@ void net_eal_detect(struct net_eal_plan *plan);
 
 /*
  * Write the EAL arguments of a plan (huge AUTO counts as OFF). Pure.
- * Returns 0, -EINVAL for a device text that is neither "net_..." nor a PCI address, -ENOTSUP for net_af_packet
- * (it cuts long datagrams and shows every frame to the kernel too), -ENOSPC when the texts do not fit.
+ * Returns 0, -EINVAL for a device text that is neither "net_..." nor a PCI address, -ENOTSUP for
+ * net_af_packet (it cuts long datagrams and shows every frame to the kernel too), -ENOSPC when the texts do
+ * not fit.
  */
 int net_eal_args(const struct net_eal_plan *plan, struct net_eal_args *out);
 
@@ -123,31 +124,31 @@ enum net_rx_csum {
 
 /* What a port shall be. Written by control. */
 struct net_port_plan {
-	const char *device;             /* text as in net_device */
-	uint32_t index;                 /* port index of the config, as in net_eal_plan.devices */
-	uint16_t queues;                /* wanted queue pairs: one per worker; vdevs get one whatever is asked */
-	uint16_t rx_desc, tx_desc;      /* descriptors per queue, 0 for the default */
-	uint16_t mtu;                   /* bytes of an IP packet */
-	uint16_t vlan;                  /* tag of all frames, 0 for none */
+	const char *device;        /* text as in net_device */
+	uint32_t index;            /* port index of the config, as in net_eal_plan.devices */
+	uint16_t queues;           /* wanted queue pairs: one per worker; vdevs get one whatever is asked */
+	uint16_t rx_desc, tx_desc; /* descriptors per queue, 0 for the default */
+	uint16_t mtu;              /* bytes of an IP packet */
+	uint16_t vlan;             /* tag of all frames, 0 for none */
 	enum net_rx_csum rx_csum;
 	struct rte_mempool *const *pools; /* [queues]; queue q receives into pools[q] */
 };
 
 /* An open port. Written by net_port_open(), read-only for workers. */
 struct net_port {
-	uint16_t id;             /* DPDK's port id, for rte_eth_rx_burst() and rte_eth_tx_burst() */
-	uint8_t index;           /* port index of the config */
-	uint8_t queues;          /* queue pairs that exist; 1 for every vdev */
-	uint16_t mtu;            /* bytes of an IP packet */
-	uint16_t vlan;           /* 0: untagged */
-	uint8_t mac[NET_MAC];    /* Weir's own; the twin carries the same */
-	bool trust;              /* do not look at received checksums */
-	bool hw_rx_csum;         /* the NIC judges received checksums in ol_flags */
-	bool hw_tx_csum;         /* the NIC fills IPv4 header and UDP checksums */
+	uint16_t id;          /* DPDK's port id, for rte_eth_rx_burst() and rte_eth_tx_burst() */
+	uint8_t index;        /* port index of the config */
+	uint8_t queues;       /* queue pairs that exist; 1 for every vdev */
+	uint16_t mtu;         /* bytes of an IP packet */
+	uint16_t vlan;        /* 0: untagged */
+	uint8_t mac[NET_MAC]; /* Weir's own; the twin carries the same */
+	bool trust;           /* do not look at received checksums */
+	bool hw_rx_csum;      /* the NIC judges received checksums in ol_flags */
+	bool hw_tx_csum;      /* the NIC fills IPv4 header and UDP checksums */
 	bool pci;
-	int node;                /* NUMA node of the device, -1 unknown */
-	char name[NET_DEVICE];   /* DPDK's device name */
-	char iface[16];          /* kernel interface of a tap or AF_XDP port, "" otherwise */
+	int node;              /* NUMA node of the device, -1 unknown */
+	char name[NET_DEVICE]; /* DPDK's device name */
+	char iface[16];        /* kernel interface of a tap or AF_XDP port, "" otherwise */
 };
 
 /* What a port is and what went through it, as the driver counts, for `show ports`. */
@@ -158,12 +159,12 @@ struct net_port_info {
 	uint8_t queues;
 	bool hw_rx_csum, hw_tx_csum;
 	bool link_up;
-	uint32_t link_mbps;      /* 0 unknown */
-	uint16_t mtu;            /* bytes of an IP packet */
+	uint32_t link_mbps; /* 0 unknown */
+	uint16_t mtu;       /* bytes of an IP packet */
 	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
-	uint64_t rx_missed;      /* no free descriptor: workers too slow */
+	uint64_t rx_missed; /* no free descriptor: workers too slow */
 	uint64_t rx_errors, tx_errors;
-	uint64_t rx_nombuf;      /* pool empty */
+	uint64_t rx_nombuf; /* pool empty */
 };
 
 /*
@@ -191,20 +192,20 @@ enum net_class {
 	NET_FRAGMENT,  /* IP fragment of a UDP datagram; src and dst without ports */
 	NET_BAD_CSUM,  /* IPv4 header or UDP checksum wrong, or IPv6 UDP without one (RFC 8200 8.1) */
 	NET_MALFORMED, /* lengths contradict each other, or more extension headers than NET walks */
-	NET_MARTIAN,   /* source that no host may have, or IPv4-mapped IPv6 on the wire (RFC 6890, RFC 1122 3.2.1.3) */
+	NET_MARTIAN,   /* no host may have this source, or IPv4-mapped IPv6 (RFC 6890, RFC 4291 2.5.5.2) */
 	NET_FOREIGN,   /* another host's MAC, or not the port's VLAN */
 	NET_CLASSES
 };
 
 /* One received frame. Offsets are bytes from the frame's first byte. Written by net_decode*(). */
 struct net_pkt {
-	struct addr src, dst;  /* with ports for NET_UDP; valid for NET_UDP and NET_FRAGMENT */
-	uint16_t payload;      /* offset of the UDP payload */
-	uint16_t payload_len;  /* bytes, Ethernet padding not included */
-	uint16_t l3, l4;       /* offset of the IP header and of the UDP header (or fragment data) */
-	uint8_t port;          /* net_port.index */
-	uint8_t class;         /* enum net_class */
-	uint8_t tagged;        /* 1: the frame carries a VLAN tag, see net_vlan_pop() */
+	struct addr src, dst; /* with ports for NET_UDP; valid for NET_UDP and NET_FRAGMENT */
+	uint16_t payload;     /* offset of the UDP payload */
+	uint16_t payload_len; /* bytes, Ethernet padding not included */
+	uint16_t l3, l4;      /* offset of the IP header and of the UDP header (or fragment data) */
+	uint8_t port;         /* net_port.index */
+	uint8_t class;        /* enum net_class */
+	uint8_t tagged;       /* 1: the frame carries a VLAN tag, see net_vlan_pop() */
 	uint8_t pad[5];
 };
 _Static_assert(sizeof(struct net_pkt) == 64, "one cache line a packet");
@@ -263,17 +264,18 @@ struct net_route {
 };
 
 struct net_neigh {
-	struct addr ip;       /* port 0 */
+	struct addr ip; /* port 0 */
 	uint8_t mac[NET_MAC];
-	uint8_t port;         /* net_port.index */
+	uint8_t port; /* net_port.index */
 	uint8_t pad;
 };
 
 /* A port's own share in the table. */
 struct net_hops_port {
 	uint8_t mac[NET_MAC];
-	struct addr gateway4, gateway6; /* `gateway:` of the config, used where no route matches; zero: none */
-	uint32_t n_prefixes;            /* own addresses; their networks are on link even without the kernel */
+	struct addr gateway4; /* `gateway:` of the config, used where no route matches; zero: none */
+	struct addr gateway6;
+	uint32_t n_prefixes; /* own addresses; their networks are on link even without the kernel */
 	struct {
 		struct addr addr;
 		uint8_t len;
@@ -282,14 +284,14 @@ struct net_hops_port {
 
 /* Everything a table is built from; all arrays belong to the caller and are not kept. */
 struct net_hops_plan {
-	uint32_t n_ports;                  /* indexed by net_port.index */
+	uint32_t n_ports; /* indexed by net_port.index */
 	const struct net_hops_port *ports;
 	uint32_t n_routes;
 	const struct net_route *routes;
 	uint32_t n_neighs;
 	const struct net_neigh *neighs;
-	uint32_t n_gateways;               /* gateway slots */
-	const struct addr *gateways;       /* [n_gateways] by slot; an all-zero address is an empty slot */
+	uint32_t n_gateways;         /* gateway slots */
+	const struct addr *gateways; /* [n_gateways] by slot; an all-zero address is an empty slot */
 };
 
 struct net_hops; /* immutable once built */

@@ -13,7 +13,7 @@
 #include <rte_udp.h>
 
 #define VLAN_LEN 4
-#define AHEAD 4 /* frames whose headers are fetched in advance */
+#define AHEAD    4 /* frames whose headers are fetched in advance */
 
 static enum net_verdict ip_verdict(uint64_t flags)
 {
@@ -68,7 +68,8 @@ int net_vlan_push(const struct net_port *port, struct rte_mbuf *m)
 	if (p == NULL)
 		return -ENOBUFS;
 	memmove(p, p + VLAN_LEN, 2 * NET_MAC);
-	memcpy(p + 2 * NET_MAC, (uint8_t[4]){ 0x81, 0x00, (uint8_t)(port->vlan >> 8), (uint8_t)port->vlan }, 4);
+	memcpy(p + 2 * NET_MAC, (uint8_t[4]){ 0x81, 0x00, (uint8_t)(port->vlan >> 8), (uint8_t)port->vlan },
+	       4);
 	return 0;
 }
 
@@ -86,8 +87,9 @@ enum net_tx net_encode(const struct net_port *port, const struct net_hop *hop, c
 	written = net_write_headers(port, hop, src, dst, hw, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
 	rte_pktmbuf_prepend(m, (uint16_t)written);
 	if (hw) {
-		m->ol_flags |= dst->v6 ? RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM :
-					 RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM;
+		m->ol_flags |=
+			dst->v6 ? RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM
+				: RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM;
 		m->l2_len = written - ip_len - sizeof(struct rte_udp_hdr);
 		m->l3_len = ip_len;
 		m->l4_len = sizeof(struct rte_udp_hdr);

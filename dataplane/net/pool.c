@@ -26,7 +26,8 @@ _Static_assert(OBJECT / RTE_CACHE_LINE_SIZE % 2 == 1, "spread over cache sets");
 
 uint16_t net_pool_room(uint16_t priv_size)
 {
-	uint32_t taken = RTE_CACHE_LINE_ROUNDUP(sizeof(struct rte_mempool_objhdr)) + sizeof(struct rte_mbuf) + priv_size;
+	uint32_t taken = RTE_CACHE_LINE_ROUNDUP(sizeof(struct rte_mempool_objhdr)) + sizeof(struct rte_mbuf) +
+			 priv_size;
 
 	return taken < OBJECT ? (uint16_t)(OBJECT - taken) : 0;
 }

@@ -14,13 +14,14 @@
 #include <rte_ethdev.h>
 
 #define L2_EXTRA (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN) /* bytes of a frame around its IP packet */
-#define DESC 512 /* descriptors per queue unless the plan says otherwise; the driver may ask for less */
+#define DESC     512 /* descriptors per queue unless the plan says otherwise; the driver may ask for less */
 
 #define RX_CSUM (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define TX_CSUM (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
 
 /* Fill everything of *port that the plan and the device's capabilities decide. */
-static int describe(const struct net_port_plan *plan, const struct rte_eth_dev_info *info, struct net_port *port)
+static int describe(const struct net_port_plan *plan, const struct rte_eth_dev_info *info,
+		    struct net_port *port)
 {
 	port->pci = strncmp(port->name, "net_", 4) != 0;
 	port->index = (uint8_t)plan->index;
@@ -52,7 +53,8 @@ static int configure(struct net_port *port, const struct rte_eth_dev_info *info)
 		conf.txmode.offloads = TX_CSUM;
 	if (port->queues > 1) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf = (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			(RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
 	}
 	return rte_eth_dev_configure(port->id, port->queues, port->queues, &conf);
 }

@@ -80,7 +80,8 @@ static void whole_datagrams(void **state)
 		p.ip.version_ihl = 0x45;
 		p.ip.next_proto_id = 17;
 		p.ip.total_length = rte_cpu_to_be_16((uint16_t)(20 + n));
-		sum = net_sum(&p.ip.src_addr, 8) + rte_cpu_to_be_16(n) + rte_cpu_to_be_16(17) + net_sum(p.l4, n);
+		sum = net_sum(&p.ip.src_addr, 8) + rte_cpu_to_be_16(n) + rte_cpu_to_be_16(17) +
+		      net_sum(p.l4, n);
 		assert_int_equal(canon((uint16_t)~net_fold(sum)), canon(rte_ipv4_udptcp_cksum(&p.ip, p.l4)));
 	}
 }

@@ -26,10 +26,18 @@ static void assert_args(const struct net_eal_args *a, const char *want)
 static void no_huge_pages(void **state)
 {
 	static const uint16_t cpus[] = { 1, 1 };
-	struct net_device devs[] = { { .text = "net_tap,iface=dt0" }, { .text = "net_af_xdp0,iface=veth-core", .veth = true } };
-	struct net_eal_plan plan = { .program = "weir", .node = "lb/1", .pid = 42, .main_cpu = 0, .n_workers = 2,
-				     .worker_cpus = cpus, .huge = NET_HUGE_OFF, .memory_mb = 256,
-				     .n_devices = 2, .devices = devs };
+	struct net_device devs[] = { { .text = "net_tap,iface=dt0" },
+				     { .text = "net_af_xdp0,iface=veth-core", .veth = true } };
+	struct net_eal_plan plan = { .program = "weir",
+				     .node = "lb/1",
+				     .pid = 42,
+				     .main_cpu = 0,
+				     .n_workers = 2,
+				     .worker_cpus = cpus,
+				     .huge = NET_HUGE_OFF,
+				     .memory_mb = 256,
+				     .n_devices = 2,
+				     .devices = devs };
 	struct net_eal_args *a = malloc(sizeof(*a));
 
 	assert_int_equal(net_eal_args(&plan, a), 0);
@@ -44,22 +52,33 @@ static void huge_pages_and_pci(void **state)
 	static const uint16_t cpus[] = { 3 };
 	static const char *const extra[] = { "-n", "4" };
 	struct net_device devs[] = { { .text = "3b:00.0,txq_inline_max=0" }, { .text = "0000:3b:00.1" } };
-	struct net_eal_plan plan = { .program = "weir", .node = "lb1", .pid = 7, .main_cpu = 2, .n_workers = 1,
-				     .worker_cpus = cpus, .huge = NET_HUGE_ON, .n_devices = 2, .devices = devs,
-				     .n_extra = 2, .extra = extra };
+	struct net_eal_plan plan = { .program = "weir",
+				     .node = "lb1",
+				     .pid = 7,
+				     .main_cpu = 2,
+				     .n_workers = 1,
+				     .worker_cpus = cpus,
+				     .huge = NET_HUGE_ON,
+				     .n_devices = 2,
+				     .devices = devs,
+				     .n_extra = 2,
+				     .extra = extra };
 	struct net_eal_args *a = malloc(sizeof(*a));
 
 	assert_int_equal(net_eal_args(&plan, a), 0);
-	assert_args(a, "weir --lcores 0@2,1@3 --main-lcore 0 --file-prefix weir-lb1-7 --no-telemetry "
-		       "--log-level warning --in-memory -a 0000:3b:00.0,txq_inline_max=0 -a 0000:3b:00.1 -n 4");
+	assert_args(a,
+		    "weir --lcores 0@2,1@3 --main-lcore 0 --file-prefix weir-lb1-7 --no-telemetry "
+		    "--log-level warning --in-memory -a 0000:3b:00.0,txq_inline_max=0 -a 0000:3b:00.1 -n 4");
 	free(a);
 }
 
 static void what_does_not_fit_is_refused(void **state)
 {
 	static char text[600];
-	struct net_device devs[LIMIT_PORTS];
-	struct net_eal_plan plan = { .program = "weir", .node = "n", .n_devices = LIMIT_PORTS, .devices = devs };
+	struct net_device devs[LIMIT_PORTS] = { 0 };
+	struct net_eal_plan plan = {
+		.program = "weir", .node = "n", .n_devices = LIMIT_PORTS, .devices = devs
+	};
 	struct net_eal_args *a = malloc(sizeof(*a));
 
 	memset(text, 'x', sizeof(text) - 1);
@@ -78,9 +97,14 @@ static void every_port_and_worker_fits(void **state)
 {
 	static uint16_t cpus[LIMIT_WORKERS];
 	static const char *const extra[NET_EAL_EXTRA] = { "a", [1 ... NET_EAL_EXTRA - 1] = "b" };
-	struct net_device devs[LIMIT_PORTS];
-	struct net_eal_plan plan = { .program = "weir", .node = "n", .n_workers = LIMIT_WORKERS, .worker_cpus = cpus,
-				     .n_devices = LIMIT_PORTS, .devices = devs, .n_extra = NET_EAL_EXTRA,
+	struct net_device devs[LIMIT_PORTS] = { 0 };
+	struct net_eal_plan plan = { .program = "weir",
+				     .node = "n",
+				     .n_workers = LIMIT_WORKERS,
+				     .worker_cpus = cpus,
+				     .n_devices = LIMIT_PORTS,
+				     .devices = devs,
+				     .n_extra = NET_EAL_EXTRA,
 				     .extra = extra };
 	struct net_eal_args *a = malloc(sizeof(*a));
 
@@ -104,6 +128,7 @@ static void device_names(void **state)
 		{ "0000:3b:00.0", "0000:3b:00.0", 0 },
 		{ "3b:00.1,x=y", "0000:3b:00.1", 0 },
 		{ "3b:0.1", NULL, -EINVAL },
+		{ "xx:xx.x", NULL, -EINVAL },
 		{ "net_", NULL, -EINVAL },
 		{ "net_9", NULL, -EINVAL },
 		{ "net_tap x", NULL, -EINVAL },

@@ -19,7 +19,9 @@
 #include "dataplane/net/net.h"
 
 static struct net_port port = { .index = 3, .mtu = 1500, .mac = { 2, 0, 0, 0, 0, 1 } };
-static const struct net_hop to_us = { .dmac = { 2, 0, 0, 0, 0, 1 }, .smac = { 2, 0, 0, 0, 0, 2 }, .state = NET_HOP_READY };
+static const struct net_hop to_us = { .dmac = { 2, 0, 0, 0, 0, 1 },
+				      .smac = { 2, 0, 0, 0, 0, 2 },
+				      .state = NET_HOP_READY };
 
 static struct addr ip(const char *text, uint16_t udp_port)
 {
@@ -100,14 +102,16 @@ static void fix_ip4(struct frame *f)
 
 static void round_trip(void **state)
 {
-	static const char *const ends[2][2] = { { "192.0.2.1", "198.51.100.7" }, { "2001:db8::1", "2001:db8:1::9" } };
+	static const char *const ends[2][2] = { { "192.0.2.1", "198.51.100.7" },
+						{ "2001:db8::1", "2001:db8:1::9" } };
 	struct frame f = new_frame();
 	struct net_pkt pkt;
 
 	for (unsigned v6 = 0; v6 < 2; v6++)
 		for (unsigned vlan = 0; vlan < 2; vlan++)
 			for (uint16_t n = 0; n < 1500; n++) {
-				struct addr src = ip(ends[v6][0], (uint16_t)(1024 + n)), dst = ip(ends[v6][1], 5060);
+				struct addr src = ip(ends[v6][0], (uint16_t)(1024 + n)),
+					    dst = ip(ends[v6][1], 5060);
 
 				port.vlan = vlan ? 77 : 0;
 				build(&f, &src, &dst, n);
@@ -130,7 +134,8 @@ static void flipped_bits(void **state)
 	struct net_pkt pkt;
 
 	for (unsigned v6 = 0; v6 < 2; v6++) {
-		struct addr src = ip(v6 ? "2001:db8::1" : "192.0.2.1", 5060), dst = ip(v6 ? "2001:db8::2" : "192.0.2.2", 5060);
+		struct addr src = ip(v6 ? "2001:db8::1" : "192.0.2.1", 5060),
+			    dst = ip(v6 ? "2001:db8::2" : "192.0.2.2", 5060);
 
 		build(&f, &src, &dst, 301);
 		for (uint32_t bit = (v6 ? 22 : 26) * 8; bit < f.n * 8; bit++) {
@@ -174,7 +179,8 @@ static void cut_anywhere(void **state)
 	struct net_pkt pkt;
 
 	for (unsigned v6 = 0; v6 < 2; v6++) {
-		struct addr src = ip(v6 ? "2001:db8::1" : "192.0.2.1", 5060), dst = ip(v6 ? "2001:db8::2" : "192.0.2.2", 5060);
+		struct addr src = ip(v6 ? "2001:db8::1" : "192.0.2.1", 5060),
+			    dst = ip(v6 ? "2001:db8::2" : "192.0.2.2", 5060);
 		uint8_t whole[400];
 
 		build(&f, &src, &dst, 200);
@@ -231,8 +237,8 @@ static void ip4_variants(void **state)
 
 static void martians(void **state)
 {
-	static const char *const sources[] = { "0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1",
-					       "ff02::1", "::ffff:192.0.2.1" };
+	static const char *const sources[] = { "0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255",
+					       "::",      "::1",       "ff02::1",   "::ffff:192.0.2.1" };
 	struct frame f = new_frame();
 	struct net_pkt pkt;
 
@@ -265,18 +271,18 @@ static void ip6_variants(void **state)
 		uint32_t n;
 		enum net_class class;
 	} rows[] = {
-		{ 0, { 60, 0, 1, 4, [8] = 17, 0, 1, 4 }, 16, NET_UDP },              /* hop-by-hop, destination */
-		{ 43, { 17, 0, 4, 0 }, 8, NET_UDP },                                 /* routing, nothing left */
-		{ 43, { 17, 0, 4, 1 }, 8, NET_OTHER },                               /* one segment left */
-		{ 51, { 17, 4 }, 24, NET_UDP },                                      /* authentication */
-		{ 44, { 17, 0, 0, 0, 1 }, 8, NET_UDP },                              /* atomic fragment */
-		{ 44, { 17, 0, 0, 1, 1 }, 8, NET_FRAGMENT },                         /* first of several */
-		{ 44, { 6, 0, 0, 1, 1 }, 8, NET_OTHER },                             /* of TCP */
-		{ 44, { 17, 0, 1, 0, 1 }, 8, NET_FRAGMENT },                         /* a later one */
-		{ 59, { 0 }, 8, NET_OTHER },                                         /* no next header */
-		{ 50, { 0 }, 8, NET_OTHER },                                         /* ESP */
-		{ 60, { 17, 200 }, 8, NET_MALFORMED },                               /* longer than the packet */
-		{ 58, { 128, 0 }, 8, NET_OTHER },                                    /* ICMPv6 */
+		{ 0, { 60, 0, 1, 4, [8] = 17, 0, 1, 4 }, 16, NET_UDP }, /* hop-by-hop, destination */
+		{ 43, { 17, 0, 4, 0 }, 8, NET_UDP },                    /* routing, nothing left */
+		{ 43, { 17, 0, 4, 1 }, 8, NET_OTHER },                  /* one segment left */
+		{ 51, { 17, 4 }, 24, NET_UDP },                         /* authentication */
+		{ 44, { 17, 0, 0, 0, 1 }, 8, NET_UDP },                 /* atomic fragment */
+		{ 44, { 17, 0, 0, 1, 1 }, 8, NET_FRAGMENT },            /* first of several */
+		{ 44, { 6, 0, 0, 1, 1 }, 8, NET_OTHER },                /* of TCP */
+		{ 44, { 17, 0, 1, 0, 1 }, 8, NET_FRAGMENT },            /* a later one */
+		{ 59, { 0 }, 8, NET_OTHER },                            /* no next header */
+		{ 50, { 0 }, 8, NET_OTHER },                            /* ESP */
+		{ 60, { 17, 200 }, 8, NET_MALFORMED },                  /* longer than the packet */
+		{ 58, { 128, 0 }, 8, NET_OTHER },                       /* ICMPv6 */
 	};
 	uint8_t many[72] = { 0 };
 	struct addr src = ip("2001:db8::1", 5060), dst = ip("2001:db8::2", 5060);
@@ -344,7 +350,8 @@ static void random_bytes(void **state)
 		f.p = f.end - f.n;
 		for (uint32_t k = 0; k < f.n; k++)
 			f.p[k] = (uint8_t)(rand() % 3 ? rand() % 64 : rand());
-		memcpy(f.p, i % 2 ? "\2\0\0\0\0\1\2\0\0\0\0\2\x86\xdd" : "\2\0\0\0\0\1\2\0\0\0\0\2\x08\x00", 14);
+		memcpy(f.p, i % 2 ? "\2\0\0\0\0\1\2\0\0\0\0\2\x86\xdd" : "\2\0\0\0\0\1\2\0\0\0\0\2\x08\x00",
+		       14);
 		if (f.n > 18) {
 			f.p[14] = (uint8_t)(i % 2 ? 0x60 : 0x45 + rand() % 3);
 			f.p[i % 2 ? 18 : 16] = 0;
@@ -362,7 +369,8 @@ static void hardware_checksums(void **state)
 	struct frame f = new_frame();
 
 	for (unsigned v6 = 0; v6 < 2; v6++) {
-		struct addr src = ip(v6 ? "2001:db8::1" : "192.0.2.1", 5060), dst = ip(v6 ? "2001:db8::2" : "192.0.2.2", 5060);
+		struct addr src = ip(v6 ? "2001:db8::1" : "192.0.2.1", 5060),
+			    dst = ip(v6 ? "2001:db8::2" : "192.0.2.2", 5060);
 		uint8_t want[400];
 		uint16_t sum;
 		uint8_t *udp;
@@ -404,7 +412,9 @@ static void zero_sum(void **state)
 static void speed(void **state)
 {
 	struct addr src = ip("192.0.2.1", 5060), dst = ip("192.0.2.2", 5060);
-	enum { ROUNDS = 1000000 };
+	enum {
+		ROUNDS = 1000000
+	};
 	static uint8_t room[2048]; /* not at a page's end: masked loads across it are slow */
 	struct frame f = { .end = room + 1900 };
 	struct timespec t[3];
@@ -423,16 +433,19 @@ static void speed(void **state)
 	for (unsigned i = 0; i < 2; i++)
 		print_message("%s, 1275 bytes, checksums in software: %.1f ns\n", i ? "headers" : "parse",
 			      ((double)(t[i + 1].tv_sec - t[i].tv_sec) * 1e9 +
-			       (double)(t[i + 1].tv_nsec - t[i].tv_nsec)) / ROUNDS);
+			       (double)(t[i + 1].tv_nsec - t[i].tv_nsec)) /
+				      ROUNDS);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),    cmocka_unit_test(flipped_bits), cmocka_unit_test(absent_checksum),
-		cmocka_unit_test(cut_anywhere),  cmocka_unit_test(ip4_variants), cmocka_unit_test(martians),
-		cmocka_unit_test(ip6_variants),  cmocka_unit_test(not_ours),     cmocka_unit_test(random_bytes),
-		cmocka_unit_test(hardware_checksums), cmocka_unit_test(zero_sum), cmocka_unit_test(speed),
+		cmocka_unit_test(round_trip),      cmocka_unit_test(flipped_bits),
+		cmocka_unit_test(absent_checksum), cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(ip4_variants),    cmocka_unit_test(martians),
+		cmocka_unit_test(ip6_variants),    cmocka_unit_test(not_ours),
+		cmocka_unit_test(random_bytes),    cmocka_unit_test(hardware_checksums),
+		cmocka_unit_test(zero_sum),        cmocka_unit_test(speed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

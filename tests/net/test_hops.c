@@ -25,7 +25,8 @@ static struct addr ip(const char *text)
 	return addr_v6(raw, 0);
 }
 
-static struct net_route route(const char *prefix, uint8_t len, uint8_t port, const char *gateway, uint32_t metric)
+static struct net_route route(const char *prefix, uint8_t len, uint8_t port, const char *gateway,
+			      uint32_t metric)
 {
 	struct net_route r = { .prefix = ip(prefix), .len = len, .port = port, .metric = metric };
 
@@ -39,7 +40,8 @@ static struct net_neigh neigh(const char *addr, uint8_t port, uint8_t last)
 	return (struct net_neigh){ .ip = ip(addr), .port = port, .mac = { 2, 0, 0, 0, 0, last } };
 }
 
-static void assert_hop(const struct net_hops *h, const char *dst, enum net_hop_state state, uint8_t port, uint8_t last)
+static void assert_hop(const struct net_hops *h, const char *dst, enum net_hop_state state, uint8_t port,
+		       uint8_t last)
 {
 	struct addr d = ip(dst);
 	struct net_hop hop;
@@ -53,22 +55,24 @@ static void assert_hop(const struct net_hops *h, const char *dst, enum net_hop_s
 	assert_int_equal(hop.dmac[5], last);
 }
 
-static struct net_hops_port ports[3] = {
-	{ .mac = { 2, 0, 0, 0, 0, 0xa0 } }, { .mac = { 2, 0, 0, 0, 0, 0xa1 } }, { .mac = { 2, 0, 0, 0, 0, 0xa2 } }
-};
+static struct net_hops_port ports[3] = { { .mac = { 2, 0, 0, 0, 0, 0xa0 } },
+					 { .mac = { 2, 0, 0, 0, 0, 0xa1 } },
+					 { .mac = { 2, 0, 0, 0, 0, 0xa2 } } };
 
 static void longest_prefix_wins(void **state)
 {
 	struct net_route routes[] = {
-		route("0.0.0.0", 0, 0, "10.0.0.1", 100),      route("10.0.0.0", 24, 0, NULL, 0),
-		route("10.1.0.0", 16, 1, "10.2.0.9", 0),      route("10.1.7.0", 25, 0, "10.0.0.7", 0),
-		route("10.2.0.0", 24, 1, NULL, 0),            route("2001:db8::", 32, 1, "fe80::1", 1024),
-		route("2001:db8:1::", 64, 0, NULL, 256),      route("10.1.7.9", 32, 1, NULL, 0),
+		route("0.0.0.0", 0, 0, "10.0.0.1", 100), route("10.0.0.0", 24, 0, NULL, 0),
+		route("10.1.0.0", 16, 1, "10.2.0.9", 0), route("10.1.7.0", 25, 0, "10.0.0.7", 0),
+		route("10.2.0.0", 24, 1, NULL, 0),       route("2001:db8::", 32, 1, "fe80::1", 1024),
+		route("2001:db8:1::", 64, 0, NULL, 256), route("10.1.7.9", 32, 1, NULL, 0),
 	};
-	struct net_neigh neighs[] = { neigh("10.0.0.1", 0, 1), neigh("10.0.0.7", 0, 7), neigh("10.2.0.9", 1, 9),
-				      neigh("fe80::1", 1, 11), neigh("2001:db8:1::5", 0, 5), neigh("10.0.0.1", 1, 99) };
-	struct net_hops_plan plan = { .n_ports = 2, .ports = ports, .n_routes = 8, .routes = routes, .n_neighs = 6,
-				      .neighs = neighs };
+	struct net_neigh neighs[] = { neigh("10.0.0.1", 0, 1),      neigh("10.0.0.7", 0, 7),
+				      neigh("10.2.0.9", 1, 9),      neigh("fe80::1", 1, 11),
+				      neigh("2001:db8:1::5", 0, 5), neigh("10.0.0.1", 1, 99) };
+	struct net_hops_plan plan = {
+		.n_ports = 2, .ports = ports, .n_routes = 8, .routes = routes, .n_neighs = 6, .neighs = neighs
+	};
 	struct net_hops *h = net_hops_build(&plan);
 
 	assert_hop(h, "8.8.8.8", NET_HOP_READY, 0, 1);
@@ -97,11 +101,14 @@ static void an_ipv6_default_is_not_ipv4s(void **state)
 
 static void metric_decides_then_ways_share(void **state)
 {
-	struct net_route routes[] = { route("0.0.0.0", 0, 0, "10.0.0.1", 200), route("0.0.0.0", 0, 0, "10.0.0.2", 100),
+	struct net_route routes[] = { route("0.0.0.0", 0, 0, "10.0.0.1", 200),
+				      route("0.0.0.0", 0, 0, "10.0.0.2", 100),
 				      route("0.0.0.0", 0, 1, "10.0.0.3", 100) };
-	struct net_neigh neighs[] = { neigh("10.0.0.1", 0, 1), neigh("10.0.0.2", 0, 2), neigh("10.0.0.3", 1, 3) };
-	struct net_hops_plan plan = { .n_ports = 2, .ports = ports, .n_routes = 3, .routes = routes, .n_neighs = 3,
-				      .neighs = neighs };
+	struct net_neigh neighs[] = { neigh("10.0.0.1", 0, 1), neigh("10.0.0.2", 0, 2),
+				      neigh("10.0.0.3", 1, 3) };
+	struct net_hops_plan plan = {
+		.n_ports = 2, .ports = ports, .n_routes = 3, .routes = routes, .n_neighs = 3, .neighs = neighs
+	};
 	struct net_hops *h = net_hops_build(&plan);
 	unsigned share[4] = { 0 };
 
@@ -121,10 +128,12 @@ static void metric_decides_then_ways_share(void **state)
 static void ports_own_gateway_is_the_last_resort(void **state)
 {
 	struct net_hops_port own[2] = { ports[0], ports[1] };
-	struct net_neigh neighs[] = { neigh("10.0.0.1", 0, 1), neigh("10.1.0.1", 1, 2), neigh("10.1.0.5", 1, 5) };
+	struct net_neigh neighs[] = { neigh("10.0.0.1", 0, 1), neigh("10.1.0.1", 1, 2),
+				      neigh("10.1.0.5", 1, 5) };
 	struct net_route r = route("10.7.0.0", 16, 1, "10.1.0.1", 0);
-	struct net_hops_plan plan = { .n_ports = 2, .ports = own, .n_routes = 1, .routes = &r, .n_neighs = 3,
-				      .neighs = neighs };
+	struct net_hops_plan plan = {
+		.n_ports = 2, .ports = own, .n_routes = 1, .routes = &r, .n_neighs = 3, .neighs = neighs
+	};
 	struct addr dst = ip("8.8.8.8"), via;
 	struct net_hops *h;
 	uint8_t port;
@@ -157,8 +166,14 @@ static void gateways_are_resolved_by_slot(void **state)
 	struct net_route r = route("10.0.0.0", 24, 2, NULL, 0);
 	struct net_neigh n = neigh("10.0.0.9", 2, 9);
 	struct addr gws[3] = { [1] = ip("10.0.0.9"), [2] = ip("10.0.0.10") };
-	struct net_hops_plan plan = { .n_ports = 3, .ports = ports, .n_routes = 1, .routes = &r, .n_neighs = 1,
-				      .neighs = &n, .n_gateways = 3, .gateways = gws };
+	struct net_hops_plan plan = { .n_ports = 3,
+				      .ports = ports,
+				      .n_routes = 1,
+				      .routes = &r,
+				      .n_neighs = 1,
+				      .neighs = &n,
+				      .n_gateways = 3,
+				      .gateways = gws };
 	struct net_hops *h;
 
 	gws[1].port = gws[2].port = 5060;
@@ -195,10 +210,16 @@ static void nonsense_is_refused(void **state)
 /* 10000 neighbours and 300 routes: every answer right, and the time of one. */
 static void thousands(void **state)
 {
-	enum { N = 10000, R = 300, LOOKUPS = 2000000 };
+	enum {
+		N = 10000,
+		R = 300,
+		LOOKUPS = 2000000
+	};
 	struct net_neigh *neighs = calloc(N, sizeof(*neighs));
 	struct net_route *routes = calloc(R + 2, sizeof(*routes));
-	struct net_hops_plan plan = { .n_ports = 1, .ports = ports, .n_neighs = N, .neighs = neighs, .routes = routes };
+	struct net_hops_plan plan = {
+		.n_ports = 1, .ports = ports, .n_neighs = N, .neighs = neighs, .routes = routes
+	};
 	struct timespec a, b;
 	uint64_t seen = 0;
 	struct net_hops *h;
@@ -213,7 +234,8 @@ static void thousands(void **state)
 	for (uint32_t i = 0; i < R; i++) {
 		struct net_route *r = &routes[plan.n_routes++];
 
-		*r = (struct net_route){ .prefix = addr_v4(htonl(0xac000000 + (i << 12)), 0), .len = (uint8_t)(20 + i % 9) };
+		*r = (struct net_route){ .prefix = addr_v4(htonl(0xac000000 + (i << 12)), 0),
+					 .len = (uint8_t)(20 + i % 9) };
 		r->gateway = neighs[i].ip;
 	}
 	h = net_hops_build(&plan);

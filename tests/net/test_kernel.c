@@ -210,7 +210,9 @@ static void the_twin_is_set_up(void **state)
 
 static void the_kernel_answers_ping(void **state)
 {
-	uint8_t f[98] = { [12] = 8, 0, 0x45, 0, 0, 84, [22] = 64, 1, [26] = 10, 9, 0, 2, 10, 9, 0, 1, [34] = 8 };
+	uint8_t f[98] = {
+		[12] = 8, 0, 0x45, 0, 0, 84, [22] = 64, 1, [26] = 10, 9, 0, 2, 10, 9, 0, 1, [34] = 8
+	};
 	uint8_t got[CTL_FRAME_MAX];
 
 	memcpy(f, our_mac, 6);
@@ -302,7 +304,8 @@ static void a_flood_is_survived(void **state)
 
 	assert_non_null(f);
 	for (unsigned i = 0; i < 30000; i++)
-		fprintf(f, "neigh replace 10.9.0.60 lladdr 02:00:00:00:%02x:%02x dev weir-t0 nud permanent\n", i >> 8, i & 255);
+		fprintf(f, "neigh replace 10.9.0.60 lladdr 02:00:00:00:%02x:%02x dev weir-t0 nud permanent\n",
+			i >> 8, i & 255);
 	fprintf(f, "neigh replace 10.9.0.61 lladdr 02:00:00:00:00:61 dev weir-t0 nud permanent\n");
 	assert_int_equal(pclose(f), 0);
 	await("10.9.0.61", NET_HOP_READY);
@@ -334,8 +337,8 @@ static void the_budget_holds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_twin_is_set_up),  cmocka_unit_test(the_kernel_answers_ping),
-		cmocka_unit_test(unresolved_resolves), cmocka_unit_test(gateways_are_kept),
+		cmocka_unit_test(the_twin_is_set_up),   cmocka_unit_test(the_kernel_answers_ping),
+		cmocka_unit_test(unresolved_resolves),  cmocka_unit_test(gateways_are_kept),
 		cmocka_unit_test(changes_are_followed), cmocka_unit_test(a_flood_is_survived),
 		cmocka_unit_test(the_budget_holds),
 	};

@@ -21,7 +21,7 @@
 #include "dataplane/net/net.h"
 
 #define FRAMES 100 /* in the pcap file */
-#define PRIV 1024
+#define PRIV   1024
 
 static struct rte_mempool *pool;
 static struct net_port ring, pcap;
@@ -77,7 +77,11 @@ static void write_pcap(void)
 
 static int open_port(const char *device, uint32_t index, uint16_t vlan, struct net_port *port)
 {
-	struct net_port_plan plan = { .device = device, .index = index, .queues = 2, .mtu = 1500, .vlan = vlan,
+	struct net_port_plan plan = { .device = device,
+				      .index = index,
+				      .queues = 2,
+				      .mtu = 1500,
+				      .vlan = vlan,
 				      .pools = (struct rte_mempool *[]){ pool, pool } };
 
 	return net_port_open(&plan, port);
@@ -89,9 +93,15 @@ static int set_up(void **state)
 	static char pcap_device[160];
 	static const uint16_t cpus[] = { 0, 0 };
 	struct net_device devs[2] = { { .text = "net_ring" }, { .text = pcap_device } };
-	struct net_eal_plan plan = { .program = "test_mbuf", .node = "test", .pid = (uint32_t)getpid(), .n_workers = 2,
-				     .worker_cpus = cpus, .huge = NET_HUGE_OFF, .memory_mb = 128,
-				     .n_devices = 2, .devices = devs };
+	struct net_eal_plan plan = { .program = "test_mbuf",
+				     .node = "test",
+				     .pid = (uint32_t)getpid(),
+				     .n_workers = 2,
+				     .worker_cpus = cpus,
+				     .huge = NET_HUGE_OFF,
+				     .memory_mb = 128,
+				     .n_devices = 2,
+				     .devices = devs };
 
 	assert_non_null(mkdtemp(dir));
 	snprintf(in_file, sizeof(in_file), "%s/in.pcap", dir);
@@ -306,9 +316,9 @@ static void workers_share_a_core(void **state)
 	unsigned before = rte_mempool_avail_count(pool), lcore;
 
 	assert_int_equal(rte_lcore_count(), 3);
-	RTE_LCORE_FOREACH_WORKER(lcore)
+	for (lcore = 1; lcore <= 2; lcore++)
 		assert_int_equal(rte_eal_remote_launch(churn, NULL, lcore), 0);
-	RTE_LCORE_FOREACH_WORKER(lcore)
+	for (lcore = 1; lcore <= 2; lcore++)
 		assert_int_equal(rte_eal_wait_lcore(lcore), 0);
 	assert_int_equal(rte_mempool_avail_count(pool), before);
 }
@@ -316,11 +326,11 @@ static void workers_share_a_core(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_pool_is_as_asked), cmocka_unit_test(wishes_that_cannot_be),
-		cmocka_unit_test(a_burst_goes_around),  cmocka_unit_test(what_cannot_be_sent),
+		cmocka_unit_test(the_pool_is_as_asked),      cmocka_unit_test(wishes_that_cannot_be),
+		cmocka_unit_test(a_burst_goes_around),       cmocka_unit_test(what_cannot_be_sent),
 		cmocka_unit_test(checksum_work_for_the_nic), cmocka_unit_test(tags_come_off_and_on),
-		cmocka_unit_test(pieces_become_one),    cmocka_unit_test(a_capture_is_played),
-		cmocka_unit_test(extended_counters),    cmocka_unit_test(workers_share_a_core),
+		cmocka_unit_test(pieces_become_one),         cmocka_unit_test(a_capture_is_played),
+		cmocka_unit_test(extended_counters),         cmocka_unit_test(workers_share_a_core),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A real device, without huge pages, for many more packets than its pool holds: the far end, a plain socket in
- * a network namespace of its own, sends datagrams of many sizes and gets each one back through net_decode()
- * and net_encode(). Kinds: tap (kernel side moved to the far namespace) and af_xdp (veth). Both namespaces
- * are nameless and die with the two processes. Exit 77 (skipped) without the right to make them.
+ * A real device, without huge pages, for many more packets than its pool holds: the far end, a plain socket
+ * in a network namespace of its own, sends datagrams of many sizes and gets each one back through
+ * net_decode() and net_encode(). Kinds: tap (kernel side moved to the far namespace) and af_xdp (veth). Both
+ * namespaces are nameless and die with the two processes. Exit 77 (skipped) without the right to make them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,12 +22,12 @@
 
 #include "dataplane/net/net.h"
 
-#define POOL 4095      /* mbufs; AF_XDP keeps 2048 of them in its fill ring */
-#define ROUNDS 40000   /* datagrams per address family, about ten pools */
-#define WINDOW 16      /* datagrams in flight */
-#define SECONDS 60     /* before the test gives up */
-#define SKIP 77
-#define PORT 5060
+#define POOL        4095  /* mbufs; AF_XDP keeps 2048 of them in its fill ring */
+#define ROUNDS      40000 /* datagrams per address family, about ten pools */
+#define WINDOW      16    /* datagrams in flight */
+#define SECONDS     60    /* before the test gives up */
+#define SKIP        77
+#define PORT        5060
 #define MAX_PAYLOAD 1452
 
 static int run(const char *fmt, ...)
@@ -129,10 +129,13 @@ static int far_end(int from_near)
 	if (sscanf(line, "%15s %17s", iface, mac) != 2)
 		return 1;
 	run("ethtool -K %s tx off >/dev/null 2>&1", iface);
-	if (run("ip link set lo up && ip addr add 10.9.0.2/24 dev %s && ip -6 addr add fd09::2/64 dev %s nodad && "
-		"ip link set %s up", iface, iface, iface) != 0 ||
+	if (run("ip link set lo up && ip addr add 10.9.0.2/24 dev %s && ip -6 addr add fd09::2/64 dev %s "
+		"nodad && "
+		"ip link set %s up",
+		iface, iface, iface) != 0 ||
 	    run("ip neigh replace 10.9.0.1 lladdr %s dev %s nud permanent && "
-		"ip -6 neigh replace fd09::1 lladdr %s dev %s nud permanent", mac, iface, mac, iface) != 0)
+		"ip -6 neigh replace fd09::1 lladdr %s dev %s nud permanent",
+		mac, iface, mac, iface) != 0)
 		return 1;
 	return talk(AF_INET) == 0 && talk(AF_INET6) == 0 ? 0 : 1;
 }
@@ -151,7 +154,8 @@ static uint32_t echo(const struct net_port *port, struct rte_mempool *pool, uint
 		struct rte_mbuf *m;
 
 		classes[pkts[i].class]++;
-		if (pkts[i].class == NET_UDP && pkts[i].dst.port == PORT && (m = rte_pktmbuf_alloc(pool)) != NULL) {
+		if (pkts[i].class == NET_UDP && pkts[i].dst.port == PORT &&
+		    (m = rte_pktmbuf_alloc(pool)) != NULL) {
 			memcpy(hop.dmac, frame + 6, NET_MAC);
 			memcpy(hop.smac, port->mac, NET_MAC);
 			memcpy(rte_pktmbuf_append(m, pkts[i].payload_len), frame + pkts[i].payload,
@@ -175,9 +179,15 @@ static int start_eal(const char *device)
 	static struct net_eal_args args;
 	struct net_device dev = { .text = device };
 	uint16_t cpu = 0;
-	struct net_eal_plan plan = { .program = "test_vdev", .node = "test", .pid = (uint32_t)getpid(),
-				     .n_workers = 0, .worker_cpus = &cpu, .huge = NET_HUGE_OFF,
-				     .memory_mb = 128, .n_devices = 1, .devices = &dev };
+	struct net_eal_plan plan = { .program = "test_vdev",
+				     .node = "test",
+				     .pid = (uint32_t)getpid(),
+				     .n_workers = 0,
+				     .worker_cpus = &cpu,
+				     .huge = NET_HUGE_OFF,
+				     .memory_mb = 128,
+				     .n_devices = 1,
+				     .devices = &dev };
 	int rc;
 
 	net_eal_detect(&plan);
@@ -198,7 +208,8 @@ static int near_end(bool tap, pid_t far, int to_far, const struct net_port *port
 
 	if (tap && run("ip link set dt0 netns %d", far) != 0)
 		return 1;
-	dprintf(to_far, "%s %02x:%02x:%02x:%02x:%02x:%02x", tap ? "dt0" : "far0", m[0], m[1], m[2], m[3], m[4], m[5]);
+	dprintf(to_far, "%s %02x:%02x:%02x:%02x:%02x:%02x", tap ? "dt0" : "far0", m[0], m[1], m[2], m[3],
+		m[4], m[5]);
 	while (now_ms() - start < SECONDS * 1000) {
 		for (unsigned i = 0; i < 1000; i++)
 			n += echo(port, pool, classes);
@@ -217,14 +228,17 @@ static int near_end(bool tap, pid_t far, int to_far, const struct net_port *port
 static int test(bool tap, pid_t far, int to_far)
 {
 	struct net_port_plan plan = { .device = tap ? "net_tap,iface=dt0" : "net_af_xdp,iface=near0",
-				      .queues = 1, .mtu = 1500, .rx_csum = NET_CSUM_VERIFY };
+				      .queues = 1,
+				      .mtu = 1500,
+				      .rx_csum = NET_CSUM_VERIFY };
 	struct rte_mempool *pool = NULL;
 	struct net_port_info info;
 	struct net_port port;
 	int rc;
 
 	if (!tap && run("ip link add near0 type veth peer name far0 && ip link set near0 up && "
-			"ip link set far0 netns %d", far) != 0)
+			"ip link set far0 netns %d",
+			far) != 0)
 		return SKIP;
 	if (start_eal(plan.device) != 0)
 		return 1;
@@ -238,9 +252,9 @@ static int test(bool tap, pid_t far, int to_far)
 	}
 	rc = near_end(tap, far, to_far, &port, pool);
 	if (net_port_info(&port, &info) == 0)
-		printf("%s %s: rx %lu tx %lu missed %lu rx errors %lu tx errors %lu nombuf %lu\n", info.device,
-		       info.driver, info.rx_packets, info.tx_packets, info.rx_missed, info.rx_errors, info.tx_errors,
-		       info.rx_nombuf);
+		printf("%s %s: rx %lu tx %lu missed %lu rx errors %lu tx errors %lu nombuf %lu\n",
+		       info.device, info.driver, info.rx_packets, info.tx_packets, info.rx_missed,
+		       info.rx_errors, info.tx_errors, info.rx_nombuf);
 	net_port_close(&port);
 	net_pool_free(pool);
 	net_eal_stop();
