@@ -2,7 +2,8 @@
 /*
  * Config and topology to struct dp_plan. Workers take the cores of the config, else the available ones with
  * those on the ports' NUMA node first; the control thread takes an available core that no worker has. Only
- * adaptive workers may share a core: a busy one would starve its neighbour.
+ * adaptive workers may share a core: a busy one would starve its neighbour. Isolated cores (isolcpus) are
+ * taken only where the config names them.
  */
 #include "control/plan.h"
 
@@ -52,23 +53,37 @@ static int ports_node(const struct conf *conf, const struct ctl_topology *topo)
 	return -1;
 }
 
+/* Adds the cores that need not be named, of node `near` or of the others. */
+static uint32_t add_cores(const struct ctl_topology *topo, int near, bool others, uint32_t skip,
+			  uint16_t *cores, uint32_t n)
+{
+	for (uint32_t i = 0; i < topo->n; i++) {
+		if (topo->isolated[i])
+			continue;
+		if (skip > 0)
+			skip--;
+		else if ((near >= 0 && topo->node[i] != near) == others)
+			cores[n++] = topo->cpu[i];
+	}
+	return n;
+}
+
 /* The cores workers may have: those of the config, or all but one left to control where there are enough. */
 static uint32_t choose_cores(const struct conf *conf, const struct ctl_topology *topo, uint16_t *cores)
 {
-	uint32_t n = 0, skip = topo->n > conf->workers.count;
+	uint32_t usual = 0, skip, n;
 	int near = ports_node(conf, topo);
 
 	if (conf->workers.cores.n) {
-		memcpy(cores, conf->workers.cores.cpu, conf->workers.cores.n * sizeof(*cores));
-		return conf->workers.cores.n;
+		n = conf->workers.cores.n < PLAN_CPUS ? conf->workers.cores.n : PLAN_CPUS;
+		memcpy(cores, conf->workers.cores.cpu, n * sizeof(*cores));
+		return n;
 	}
-	for (uint32_t i = skip; i < topo->n; i++)
-		if (near < 0 || topo->node[i] == near)
-			cores[n++] = topo->cpu[i];
-	for (uint32_t i = skip; i < topo->n; i++)
-		if (near >= 0 && topo->node[i] != near)
-			cores[n++] = topo->cpu[i];
-	return n;
+	for (uint32_t i = 0; i < topo->n; i++)
+		usual += !topo->isolated[i];
+	skip = usual > conf->workers.count;
+	n = add_cores(topo, near, false, skip, cores, 0);
+	return add_cores(topo, near, true, skip, cores, n);
 }
 
 static int place_workers(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan,
@@ -97,27 +112,31 @@ static int place_workers(const struct conf *conf, const struct ctl_topology *top
 		plan->dp.workers[i] = (struct dp_worker_plan){ .core = plan->cpus[i],
 							       .numa = node_of(topo, plan->cpus[i]) };
 	}
-	plan->shared_cores = have < count;
 	return 0;
 }
 
+static bool has_worker(const struct ctl_plan *plan, uint16_t cpu)
+{
+	for (uint32_t i = 0; i < plan->dp.n_workers; i++)
+		if (plan->cpus[i] == cpu)
+			return true;
+	return false;
+}
+
+/* Never on an isolated core: those are for polling, and the kernel moves nothing off them. */
 static void place_control(const struct ctl_topology *topo, struct ctl_plan *plan)
 {
-	bool taken[PLAN_CPUS] = { false };
+	uint16_t *core = &plan->dp.eal.main_cpu;
+	bool found = false;
 
-	for (uint32_t i = 0; i < plan->dp.n_workers; i++)
-		taken[plan->cpus[i] % PLAN_CPUS] = true;
-	plan->dp.eal.main_cpu = topo->cpu[0];
-	for (uint32_t i = 0; i < topo->n; i++) {
-		if (!taken[topo->cpu[i] % PLAN_CPUS]) {
-			plan->dp.eal.main_cpu = topo->cpu[i];
-			return;
-		}
+	for (uint32_t i = 0; i < topo->n && !(found && !has_worker(plan, *core)); i++) {
+		if (topo->isolated[i] || (found && has_worker(plan, topo->cpu[i])))
+			continue;
+		*core = topo->cpu[i];
+		found = true;
 	}
-	plan->shared_cores = true;
-	if (!plan->dp.adaptive)
-		plan_warn(plan, "workers: the control thread shares core %u with a busy worker",
-			  topo->cpu[0]);
+	if (has_worker(plan, *core) && !plan->dp.adaptive)
+		plan_warn(plan, "workers: the control thread shares core %u with a busy worker", *core);
 }
 
 static void note_nodes(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan)

@@ -18,9 +18,10 @@
 
 /* The machine as this process may use it. Tests fill it by hand. */
 struct ctl_topology {
-	uint32_t n;                     /* available CPUs */
-	uint16_t cpu[PLAN_CPUS];        /* their numbers, ascending */
-	int16_t node[PLAN_CPUS];        /* NUMA node of cpu[i]; -1: not known or only one */
+	uint32_t n;               /* CPUs that a thread of ours can be bound to */
+	uint16_t cpu[PLAN_CPUS];  /* their numbers, ascending */
+	int16_t node[PLAN_CPUS];  /* NUMA node of cpu[i]; -1: not known or only one */
+	bool isolated[PLAN_CPUS]; /* cpu[i] is outside the mask we were started with: only by its name */
 	int16_t port_node[LIMIT_PORTS]; /* of each port's device; -1: none (vdev) */
 };
 
@@ -30,7 +31,6 @@ struct ctl_plan {
 	struct net_device devices[LIMIT_PORTS]; /* for dp.eal.devices */
 	int nodes[LIMIT_WORKERS];               /* distinct nodes of the workers */
 	uint32_t n_nodes;
-	bool shared_cores;   /* fewer cores than loops */
 	uint32_t n_warnings; /* found, perhaps more than kept */
 	char warning[PLAN_WARNINGS][PLAN_WARNING];
 };

@@ -42,18 +42,37 @@ static int device_node(const char *device)
 	return read_node(path);
 }
 
+/*
+ * The CPUs that threads of ours can be bound to. The mask we were started with leaves out isolated ones
+ * (isolcpus), so the kernel is asked for all there are and says which it grants.
+ */
+static int bindable(const cpu_set_t *mine, cpu_set_t *granted)
+{
+	memset(granted, 0xff, sizeof(*granted));
+	if (sched_setaffinity(0, sizeof(*granted), granted) < 0 ||
+	    sched_getaffinity(0, sizeof(*granted), granted) < 0 ||
+	    sched_setaffinity(0, sizeof(*mine), mine) < 0)
+		return -errno;
+	return 0;
+}
+
 int plan_topology(const struct conf *conf, struct ctl_topology *topo)
 {
 	bool numa = numa_available() >= 0 && numa_max_node() > 0;
-	cpu_set_t set;
+	cpu_set_t mine, all;
+	int rc;
 
 	*topo = (struct ctl_topology){ 0 };
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+	if (sched_getaffinity(0, sizeof(mine), &mine) < 0)
 		return -errno;
+	rc = bindable(&mine, &all);
+	if (rc)
+		return rc;
 	for (uint16_t cpu = 0; cpu < PLAN_CPUS; cpu++) {
-		if (!CPU_ISSET(cpu, &set))
+		if (!CPU_ISSET(cpu, &all))
 			continue;
 		topo->cpu[topo->n] = cpu;
+		topo->isolated[topo->n] = !CPU_ISSET(cpu, &mine);
 		topo->node[topo->n++] = (int16_t)(numa ? numa_node_of_cpu(cpu) : -1);
 	}
 	for (uint32_t i = 0; i < conf->n_ports; i++)
@@ -65,8 +84,8 @@ void plan_detect(struct ctl_plan *plan, size_t snapshot)
 {
 	uint32_t need = plan->dp.n_workers * WORKER_MB + COMMON_MB;
 
-	need += (uint32_t)(2 * plan->n_nodes * snapshot >>
-			   20); /* an old one may still be read beside the new */
+	/* The old snapshot may still be read beside the new one. */
+	need += (uint32_t)(2 * plan->n_nodes * snapshot >> 20);
 	net_eal_detect(&plan->dp.eal);
 	if (plan->dp.eal.huge != NET_HUGE_ON && plan->dp.eal.memory_mb < need)
 		plan_warn(plan, "eal: memory: %u workers without huge pages want about %u MB, not %u",

@@ -65,7 +65,6 @@ static void default_leaves_the_first_core_to_control(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(f->plan.dp.workers[i].core, i + 1);
 	assert_int_equal(f->plan.n_warnings, 0);
-	assert_false(f->plan.shared_cores);
 	assert_int_equal(f->plan.n_nodes, 1);
 	assert_int_equal(f->plan.nodes[0], -1);
 	assert_int_equal(f->plan.dp.ringing_ns, 212000000000);
@@ -118,7 +117,6 @@ static void adaptive_workers_share_cores(void **state)
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(f->plan.dp.workers[i].core, 4 + i % 2);
 	assert_int_equal(f->plan.dp.eal.main_cpu, 4);
-	assert_true(f->plan.shared_cores);
 	assert_int_equal(f->plan.n_warnings, 0);
 	free(f);
 }
@@ -165,6 +163,28 @@ static void a_worker_on_the_wrong_node_warns(void **state)
 	free(f);
 }
 
+static void isolated_cores_are_taken_only_by_name(void **state)
+{
+	uint16_t cores[] = { 2, 3 };
+	struct fixture *f = make(2, CONF_POLL_BUSY);
+
+	add_cpus(f, 0, 4, -1);
+	f->topo.isolated[0] = f->topo.isolated[2] = f->topo.isolated[3] = true;
+	f->conf.workers.cores = (struct conf_cores){ .n = 2, .cpu = cores };
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->plan.dp.workers[1].core, 3);
+	assert_int_equal(f->plan.dp.eal.main_cpu, 1);
+	assert_int_equal(f->plan.n_warnings, 0);
+	f->conf.workers.cores.n = 0;
+	assert_int_equal(run(f), -EINVAL); /* one usual core is not enough for two */
+	f->conf.workers.count = 1;
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->plan.dp.workers[0].core, 1);
+	assert_int_equal(f->plan.dp.eal.main_cpu, 1);
+	assert_int_equal(f->plan.n_warnings, 1);
+	free(f);
+}
+
 static void the_plan_says_what_eal_is_told(void **state)
 {
 	struct fixture *f = make(2, CONF_POLL_ADAPTIVE);
@@ -195,6 +215,7 @@ int main(void)
 		cmocka_unit_test(control_beside_a_busy_worker_warns),
 		cmocka_unit_test(workers_go_to_the_node_of_the_port),
 		cmocka_unit_test(a_worker_on_the_wrong_node_warns),
+		cmocka_unit_test(isolated_cores_are_taken_only_by_name),
 		cmocka_unit_test(the_plan_says_what_eal_is_told),
 	};
 
