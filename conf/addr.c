@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Texts of addresses and prefixes. Strict: no names, no zones, no leading zeros, no IPv4 inside IPv6
- * (that form is how struct addr keeps IPv4). Pure, any thread.
+ * Texts of addresses and prefixes, and the kinds of scalars made of them. Strict: no names, no zones, no
+ * leading zeros, no IPv4 inside IPv6 (that form is how struct addr keeps IPv4). Pure, any thread.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -140,4 +140,63 @@ bool conf_addr_unicast(const struct addr *addr)
 	if (addr->v6)
 		return addr->ip[0] != 0xff && memcmp(addr->ip, none, 16) != 0;
 	return addr->ip[12] != 0 && addr->ip[12] < 224;
+}
+
+int conf_read_endpoint(const struct field *f, const char *text, void *out, struct arena *arena)
+{
+	struct addr addr;
+
+	if (conf_addr_parse(text, &addr) != 0 || addr.port == 0 || !conf_addr_unicast(&addr))
+		return -EINVAL;
+	*(struct addr *)out = addr;
+	return 0;
+}
+
+int conf_read_ip(const struct field *f, const char *text, void *out, struct arena *arena)
+{
+	struct addr addr;
+
+	if (conf_addr_parse(text, &addr) != 0 || addr.port != 0 || !conf_addr_unicast(&addr))
+		return -EINVAL;
+	*(struct addr *)out = addr;
+	return 0;
+}
+
+int conf_read_ifaddr(const struct field *f, const char *text, void *out, struct arena *arena)
+{
+	struct conf_prefix p;
+
+	if (strchr(text, '/') == NULL || conf_prefix_parse(text, &p) != 0 || !conf_addr_unicast(&p.addr))
+		return -EINVAL;
+	if (conf_prefix_is_net(&p) && p.bits < (p.addr.v6 ? 127 : 31))
+		return -EINVAL;
+	*(struct conf_prefix *)out = p;
+	return 0;
+}
+
+int conf_read_prefix(const struct field *f, const char *text, void *out, struct arena *arena)
+{
+	struct conf_prefix p;
+
+	if (conf_prefix_parse(text, &p) != 0 || !conf_prefix_is_net(&p))
+		return -EINVAL;
+	*(struct conf_prefix *)out = p;
+	return 0;
+}
+
+void conf_print_addr(const struct field *f, const void *in, char *text, size_t n)
+{
+	char addr[CONF_ADDR_TEXT];
+
+	conf_addr_text(in, addr);
+	snprintf(text, n, "%s", addr);
+}
+
+void conf_print_prefix(const struct field *f, const void *in, char *text, size_t n)
+{
+	const struct conf_prefix *p = in;
+	char addr[CONF_ADDR_TEXT];
+
+	conf_addr_text(&p->addr, addr);
+	snprintf(text, n, "%s/%u", addr, p->bits);
 }

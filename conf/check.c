@@ -8,8 +8,6 @@
 
 #include "conf/check.h"
 
-#define NS_MS 1000000ull
-
 static int compare_claims(const void *a, const void *b)
 {
 	const struct claim *x = a, *y = b;
@@ -35,7 +33,8 @@ void conf_check_claims(struct loader *l, const char *what, struct claim *claims,
 		conf_addr_text(&c->addr, text);
 		if (c->bits > 0)
 			snprintf(bits, sizeof(bits), "/%u", c->bits);
-		conf_fail_at(l, c->member, "%s \"%s\": found %s%s, which \"%s\" has already, expected another", what,
+		conf_fail_at(l, c->member,
+			     "%s \"%s\": found %s%s, which \"%s\" has already, expected another", what,
 			     c->owner, text, bits, claims[first].owner);
 	}
 }
@@ -45,15 +44,19 @@ static void check_workers(struct loader *l)
 	const struct conf_workers *w = &l->conf->workers;
 
 	if (w->count > LIMIT_WORKERS)
-		conf_fail_at(l, &w->cores, "workers.cores: found %u cores, expected at most %u", w->cores.n, LIMIT_WORKERS);
+		conf_fail_at(l, &w->cores, "workers.cores: found %u cores, expected at most %u", w->cores.n,
+			     LIMIT_WORKERS);
 	if (w->poll == CONF_POLL_BUSY && w->cores.n > 0 && w->count > w->cores.n)
-		conf_fail_at(l, &w->count, "workers.count: found %u on %u cores, expected a core for each with poll: busy",
+		conf_fail_at(l, &w->count,
+			     "workers.count: found %u on %u cores, expected a core for each with poll: busy",
 			     w->count, w->cores.n);
 	if (w->cores.n > w->count)
-		conf_warn_at(l, &w->cores, "workers.cores: %u cores for %u workers, the last ones stay unused", w->cores.n,
+		conf_warn_at(l, &w->cores,
+			     "workers.cores: %u cores for %u workers, the last ones stay unused", w->cores.n,
 			     w->count);
 	if (l->conf->eal.memory % (1 << 20) != 0)
-		conf_fail_at(l, &l->conf->eal.memory, "eal.memory: found a part of a mebibyte, expected whole ones");
+		conf_fail_at(l, &l->conf->eal.memory,
+			     "eal.memory: found a part of a mebibyte, expected whole ones");
 }
 
 static void check_timers(struct loader *l)
@@ -61,14 +64,16 @@ static void check_timers(struct loader *l)
 	const struct conf_timers *t = &l->conf->timers;
 
 	if (t->t2_ns < t->t1_ns)
-		conf_fail_at(l, conf_given(l, &t->t2_ns, &t->t1_ns), "timers.t2: found less than t1, expected at least t1");
+		conf_fail_at(l, conf_given(l, &t->t2_ns, &t->t1_ns),
+			     "timers.t2: found less than t1, expected at least t1");
 	if (t->t1_ns < 500 * NS_MS)
 		conf_warn_at(l, &t->t1_ns, "timers.t1: below the 500ms of RFC 3261");
 	if (t->t2_ns < 4000 * NS_MS)
 		conf_warn_at(l, &t->t2_ns, "timers.t2: below the 4s of RFC 3261");
 	if (t->pin_ns < 64 * t->t1_ns)
-		conf_warn_at(l, conf_given(l, &t->pin_ns, &t->t1_ns),
-			     "timers.pin: below 64 x t1, late repeats of a request may go to another gateway");
+		conf_warn_at(
+			l, conf_given(l, &t->pin_ns, &t->t1_ns),
+			"timers.pin: below 64 x t1, late repeats of a request may go to another gateway");
 }
 
 static void add_names(struct loader *l, struct check_names *names)

@@ -4,8 +4,6 @@
 
 #include "conf/check.h"
 
-#define NS_S 1000000000ull
-
 static void check_peers(struct loader *l, const struct check_names *names)
 {
 	struct conf *c = l->conf;
@@ -16,11 +14,15 @@ static void check_peers(struct loader *l, const struct check_names *names)
 	for (uint32_t i = 0; i < c->n_peers; i++) {
 		total += c->peers[i].n_from;
 		if (c->peers[i].name != NULL && conf_names_find(&names->pools, c->peers[i].name) != NULL)
-			conf_fail_item(l, &c->peers[i], "peer \"%s\": found a pool of the same name, expected another, because "
-				       "a route's \"from\" means either", c->peers[i].name);
+			conf_fail_item(
+				l, &c->peers[i],
+				"peer \"%s\": found a pool of the same name, expected another, because "
+				"a route's \"from\" means either",
+				c->peers[i].name);
 	}
 	if (total > LIMIT_PREFIXES)
-		conf_fail_item(l, &c->peers[0], "peers: found %zu prefixes, expected at most %u in all", total, LIMIT_PREFIXES);
+		conf_fail_item(l, &c->peers[0], "peers: found %zu prefixes, expected at most %u in all",
+			       total, LIMIT_PREFIXES);
 	claims = calloc(total + 1, sizeof(*claims));
 	if (claims == NULL) {
 		l->no_memory = true;
@@ -55,15 +57,20 @@ static void check_gateway(struct loader *l, const struct conf_pool *pool, const 
 	conf_addr_text(&gw->address, text);
 	for (uint32_t i = 0; i < c->n_listeners; i++)
 		if (addr_eq(&c->listeners[i].address, &gw->address))
-			conf_fail_at(l, &gw->address, "gateway \"%s\": found %s, which is Weir's own listener \"%s\", "
-				     "expected the address of another host", gw->name, text, c->listeners[i].name);
+			conf_fail_at(l, &gw->address,
+				     "gateway \"%s\": found %s, which is Weir's own listener \"%s\", "
+				     "expected the address of another host",
+				     gw->name, text, c->listeners[i].name);
 	if (l->bad[KIND_ENDPOINT] > 0 || l->bad[KIND_REF] > 0 || can_reach(c, pool, gw))
 		return;
 	if (pool->via.index != CONF_NONE)
-		conf_fail_at(l, &pool->via, "pools.%s.via: found \"%s\", expected a listener of the same address family as "
-			     "gateway \"%s\" (%s)", pool->name, pool->via.name, gw->name, text);
+		conf_fail_at(l, &pool->via,
+			     "pools.%s.via: found \"%s\", expected a listener of the same address family as "
+			     "gateway \"%s\" (%s)",
+			     pool->name, pool->via.name, gw->name, text);
 	else
-		conf_fail_at(l, &gw->address, "gateway \"%s\": found %s but no IPv%d listener, expected one to reach it by",
+		conf_fail_at(l, &gw->address,
+			     "gateway \"%s\": found %s but no IPv%d listener, expected one to reach it by",
 			     gw->name, text, gw->address.v6 ? 6 : 4);
 }
 
@@ -76,48 +83,86 @@ static void check_pool(struct loader *l, const struct conf_pool *pool)
 		check_gateway(l, pool, &pool->gateways[i]);
 	}
 	if (pool->n_gateways > 0 && weight == 0)
-		conf_fail_item(l, pool, "pool \"%s\": found no gateway with a weight, expected at least one above 0",
+		conf_fail_item(l, pool,
+			       "pool \"%s\": found no gateway with a weight, expected at least one above 0",
 			       pool->name);
 	if (pool->health.timeout_ns > pool->health.interval_ns)
-		conf_fail_at(l, conf_given(l, &pool->health.timeout_ns, &pool->health.interval_ns), "pools.%s.health.timeout: found more than the interval, expected "
-			     "at most that", pool->name);
+		conf_fail_at(l, conf_given(l, &pool->health.timeout_ns, &pool->health.interval_ns),
+			     "pools.%s.health.timeout: found more than the interval, expected "
+			     "at most that",
+			     pool->name);
 	if (pool->retry_after_ns % NS_S != 0)
-		conf_fail_at(l, &pool->retry_after_ns, "pools.%s.retry-after: found a part of a second, expected whole seconds",
+		conf_fail_at(l, &pool->retry_after_ns,
+			     "pools.%s.retry-after: found a part of a second, expected whole seconds",
 			     pool->name);
 }
 
-/* Gateways over all pools: number, names, addresses. */
+/* Two gateways of one pool: a name that both have was reported as a repeated key. */
+static bool same_pool(const struct conf *c, const struct conf_gateway *a, const struct conf_gateway *b)
+{
+	for (uint32_t i = 0; i < c->n_pools; i++) {
+		const struct conf_gateway *first = c->pools[i].gateways,
+					  *end = first + c->pools[i].n_gateways;
+
+		if (a >= first && a < end)
+			return b >= first && b < end;
+	}
+	return false;
+}
+
+static void check_gateway_names(struct loader *l, const struct names *names)
+{
+	for (uint32_t i = 1; i < names->n; i++) {
+		const struct conf_gateway *gw = names->rows[i].item, *before = names->rows[i - 1].item;
+
+		if (strcmp(gw->name, before->name) == 0 && !same_pool(l->conf, gw, before))
+			conf_fail_item(
+				l, gw,
+				"gateway \"%s\": found the name again, first at line %zu, expected names "
+				"that are unique over all pools",
+				gw->name, conf_item_line(l, before));
+	}
+}
+
+static void check_gateway_addresses(struct loader *l, const struct names *names)
+{
+	struct claim *claims = calloc(names->n + 1u, sizeof(*claims));
+	uint32_t n = 0;
+
+	if (claims == NULL) {
+		l->no_memory = true;
+		return;
+	}
+	for (uint32_t i = 0; i < names->n; i++) {
+		const struct conf_gateway *gw = names->rows[i].item;
+
+		if (gw->address.port != 0)
+			claims[n++] = (struct claim){ .addr = gw->address,
+						      .order = names->rows[i].index,
+						      .member = &gw->address,
+						      .owner = gw->name };
+	}
+	conf_check_claims(l, "gateway", claims, n);
+	free(claims);
+}
+
+/* Gateways over all pools. */
 static void check_gateways(struct loader *l)
 {
 	struct conf *c = l->conf;
 	struct names names = { 0 };
-	struct claim *claims;
-	size_t total = 0;
-	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < c->n_pools; i++) {
-		total += c->pools[i].n_gateways;
-		conf_names_add(l, &names, c->pools[i].gateways, sizeof(struct conf_gateway), c->pools[i].n_gateways);
-	}
-	if (total > LIMIT_GATEWAYS)
-		conf_fail_item(l, &c->pools[0], "pools: found %zu gateways, expected at most %u in all", total, LIMIT_GATEWAYS);
+	for (uint32_t i = 0; i < c->n_pools; i++)
+		conf_names_add(l, &names, c->pools[i].gateways, sizeof(struct conf_gateway),
+			       c->pools[i].n_gateways);
+	if (names.n > LIMIT_GATEWAYS)
+		conf_fail_item(l, &c->pools[0], "pools: found %u gateways, expected at most %u in all",
+			       names.n, LIMIT_GATEWAYS);
 	for (uint32_t i = 0; i < names.n; i++)
-		names.rows[i].index = (uint32_t)conf_item_line(l, names.rows[i].item);
+		names.rows[i].index = i; /* order in the file, over all pools */
 	conf_names_sort(&names);
-	claims = calloc(total + 1, sizeof(*claims));
-	if (claims == NULL)
-		l->no_memory = true;
-	for (uint32_t i = 0; claims != NULL && i < names.n; i++) {
-		const struct conf_gateway *gw = names.rows[i].item;
-
-		if (i > 0 && strcmp(gw->name, names.rows[i - 1].text) == 0 && names.rows[i].index != names.rows[i - 1].index)
-			conf_fail_item(l, gw, "gateway \"%s\": found the name again, first at line %u, expected names that are "
-				       "unique over all pools", gw->name, names.rows[i - 1].index);
-		if (gw->address.port != 0)
-			claims[n++] = (struct claim){ gw->address, 0, names.rows[i].index, &gw->address, gw->name };
-	}
-	conf_check_claims(l, "gateway", claims, n);
-	free(claims);
+	check_gateway_names(l, &names);
+	check_gateway_addresses(l, &names);
 	free(names.rows);
 }
 
@@ -133,7 +178,8 @@ static bool covers(const struct conf_match *a, const struct conf_match *b)
 		return false;
 	if (a->method != METHOD_COUNT && a->method != b->method)
 		return false;
-	return a->number == NULL || (b->number != NULL && strncmp(a->number, b->number, strlen(a->number)) == 0);
+	return a->number == NULL ||
+	       (b->number != NULL && strncmp(a->number, b->number, strlen(a->number)) == 0);
 }
 
 /* Whether an earlier route leaves nothing for this one. */
@@ -144,8 +190,10 @@ static bool is_hidden(struct loader *l, uint32_t index)
 	for (uint32_t i = 0; i < index; i++) {
 		if (!covers(&routes[i].match, &routes[index].match))
 			continue;
-		conf_warn_item(l, &routes[index], "routes[%u]: never decides, because the route at line %zu matches all that it does",
-			       index, conf_item_line(l, &routes[i]));
+		conf_warn_item(
+			l, &routes[index],
+			"routes[%u]: never decides, because the route at line %zu matches all that it does",
+			index, conf_item_line(l, &routes[i]));
 		return true;
 	}
 	return false;
@@ -165,9 +213,12 @@ static void check_routes(struct loader *l)
 		const struct conf_route *r = &c->routes[i];
 
 		if (r->pool.name == NULL && r->answer == CONF_NONE)
-			conf_fail_item(l, r, "routes[%u]: leads nowhere, expected a key \"pool\" or \"answer\"", i);
+			conf_fail_item(l, r,
+				       "routes[%u]: leads nowhere, expected a key \"pool\" or \"answer\"", i);
 		if (r->pool.name != NULL && r->answer != CONF_NONE)
-			conf_fail_item(l, r, "routes[%u]: found both \"pool\" and \"answer\", expected one of them", i);
+			conf_fail_item(l, r,
+				       "routes[%u]: found both \"pool\" and \"answer\", expected one of them",
+				       i);
 		if (is_hidden(l, i))
 			continue;
 		if (r->pool.index != CONF_NONE)
@@ -177,7 +228,8 @@ static void check_routes(struct loader *l)
 	}
 	for (uint32_t i = 0; i < c->n_pools && c->n_routes > 0 && errors == 0; i++)
 		if (!used[i])
-			conf_fail_item(l, &c->pools[i], "pool \"%s\": no route leads to it, expected one that can match",
+			conf_fail_item(l, &c->pools[i],
+				       "pool \"%s\": no route leads to it, expected one that can match",
 				       c->pools[i].name);
 	free(used);
 }
@@ -192,7 +244,8 @@ void conf_check_calls(struct loader *l, const struct check_names *names)
 	check_gateways(l);
 	check_routes(l);
 	if (c->unknown == CONF_UNKNOWN_ALLOW)
-		conf_warn_at(l, &c->unknown, "unknown: allow: anybody who can reach a listener can place calls");
+		conf_warn_at(l, &c->unknown,
+			     "unknown: allow: anybody who can reach a listener can place calls");
 	if (c->n_peers == 0 && c->unknown == CONF_UNKNOWN_DROP && l->report->n_errors == 0)
 		conf_report_add(l, true, 0, 0, "no peers and unknown: drop: only gateways can send requests");
 }

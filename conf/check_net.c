@@ -14,7 +14,8 @@ static bool is_set(const struct addr *addr)
 	return !addr_eq(addr, &none);
 }
 
-static void check_next_hop(struct loader *l, const struct conf_port *port, const struct addr *hop, const char *key, bool v6)
+static void check_next_hop(struct loader *l, const struct conf_port *port, const struct addr *hop,
+			   const char *key, bool v6)
 {
 	char text[CONF_ADDR_TEXT];
 
@@ -22,15 +23,16 @@ static void check_next_hop(struct loader *l, const struct conf_port *port, const
 		return;
 	conf_addr_text(hop, text);
 	if (hop->v6 != v6) {
-		conf_fail_at(l, hop, "ports.%s.%s: found %s, expected an IPv%d address", port->name, key, text, v6 ? 6 : 4);
+		conf_fail_at(l, hop, "ports.%s.%s: found %s, expected an IPv%d address", port->name, key,
+			     text, v6 ? 6 : 4);
 		return;
 	}
 	for (uint32_t i = 0; i < port->n_addresses; i++)
 		if (conf_prefix_holds(&port->addresses[i], hop))
 			return;
 	if (l->bad[KIND_IFADDR] == 0)
-		conf_fail_at(l, hop, "ports.%s.%s: found %s, expected an address in a network of the port", port->name, key,
-			     text);
+		conf_fail_at(l, hop, "ports.%s.%s: found %s, expected an address in a network of the port",
+			     port->name, key, text);
 }
 
 static bool has_v6(const struct conf_port *port)
@@ -46,8 +48,8 @@ static void check_port(struct loader *l, const struct conf_port *port)
 	check_next_hop(l, port, &port->gateway, "gateway", false);
 	check_next_hop(l, port, &port->gateway6, "gateway6", true);
 	if (has_v6(port) && port->mtu < MTU_IPV6)
-		conf_fail_at(l, &port->mtu, "ports.%s.mtu: found %u, expected at least %u for IPv6", port->name, port->mtu,
-			     MTU_IPV6);
+		conf_fail_at(l, &port->mtu, "ports.%s.mtu: found %u, expected at least %u for IPv6",
+			     port->name, port->mtu, MTU_IPV6);
 }
 
 /* Whether a device text names one thing that only one port can have: a PCI device or an interface. */
@@ -61,11 +63,13 @@ static void check_pair(struct loader *l, const struct conf_port *port, const str
 	if (port->name != NULL && before->name != NULL && strcmp(port->name, before->name) == 0)
 		return; /* reported as a repeated name */
 	if (port->twin != NULL && before->twin != NULL && strcmp(port->twin, before->twin) == 0)
-		conf_fail_item(l, port, "port \"%s\": found twin \"%s\", which \"%s\" has already, expected another",
+		conf_fail_item(l, port,
+			       "port \"%s\": found twin \"%s\", which \"%s\" has already, expected another",
 			       port->name, port->twin, before->name);
 	if (port->device != NULL && before->device != NULL && strcmp(port->device, before->device) == 0 &&
 	    is_exclusive(port->device))
-		conf_fail_at(l, &port->device, "ports.%s.device: found \"%s\", which \"%s\" has already, expected another",
+		conf_fail_at(l, &port->device,
+			     "ports.%s.device: found \"%s\", which \"%s\" has already, expected another",
 			     port->name, port->device, before->name);
 }
 
@@ -81,8 +85,8 @@ static void check_port_addresses(struct loader *l)
 	}
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		for (uint32_t k = 0; k < c->ports[i].n_addresses; k++, n++)
-			claims[n] = (struct claim){ c->ports[i].addresses[k].addr, 0, n, &c->ports[i].addresses[k],
-						    c->ports[i].name };
+			claims[n] = (struct claim){ c->ports[i].addresses[k].addr, 0, n,
+						    &c->ports[i].addresses[k], c->ports[i].name };
 	conf_check_claims(l, "port", claims, n);
 	free(claims);
 }
@@ -112,7 +116,8 @@ static void check_listeners(struct loader *l)
 		listener->port = port_of(l->conf, &listener->address);
 		conf_addr_text(&listener->address, text);
 		if (listener->port == CONF_NONE && l->conf->n_ports > 0 && l->bad[KIND_IFADDR] == 0)
-			conf_fail_at(l, &listener->address, "listeners.%s.address: found %s, expected an address of a port",
+			conf_fail_at(l, &listener->address,
+				     "listeners.%s.address: found %s, expected an address of a port",
 				     listener->name, text);
 	}
 	conf_check_claims(l, "listener", claims, n);

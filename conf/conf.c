@@ -105,7 +105,8 @@ static void load_yaml(struct loader *l, yaml_parser_t *parser, const char *text,
 	free(l->marks);
 }
 
-int conf_load_text(const char *file, const char *text, size_t n, struct conf **out, struct conf_report *report)
+int conf_load_text(const char *file, const char *text, size_t n, struct conf **out,
+		   struct conf_report *report)
 {
 	struct root *root = make_root(file);
 	yaml_parser_t parser;

@@ -18,15 +18,39 @@
 
 #define CONF_NONE UINT32_MAX /* an index or number that the file does not give */
 
-enum conf_poll { CONF_POLL_ADAPTIVE, CONF_POLL_BUSY };
-enum conf_auto { CONF_AUTO, CONF_OFF, CONF_ON };
-enum conf_checksum { CONF_CHECKSUM_VERIFY, CONF_CHECKSUM_TRUST };
-enum conf_when_full { CONF_FULL_503_RETRY_AFTER, CONF_FULL_503, CONF_FULL_500 };
-enum conf_unknown { CONF_UNKNOWN_DROP, CONF_UNKNOWN_403, CONF_UNKNOWN_ALLOW };
-enum conf_balance { CONF_BALANCE_CALL_ID };
-enum conf_probe { CONF_PROBE_OPTIONS, CONF_PROBE_OFF };
+enum conf_poll {
+	CONF_POLL_ADAPTIVE,
+	CONF_POLL_BUSY
+};
+enum conf_auto {
+	CONF_AUTO,
+	CONF_OFF,
+	CONF_ON
+};
+enum conf_checksum {
+	CONF_CHECKSUM_VERIFY,
+	CONF_CHECKSUM_TRUST
+};
+enum conf_when_full {
+	CONF_FULL_503_RETRY_AFTER,
+	CONF_FULL_503,
+	CONF_FULL_500
+};
+enum conf_unknown {
+	CONF_UNKNOWN_DROP,
+	CONF_UNKNOWN_403,
+	CONF_UNKNOWN_ALLOW
+};
+enum conf_balance {
+	CONF_BALANCE_CALL_ID
+};
+enum conf_probe {
+	CONF_PROBE_OPTIONS,
+	CONF_PROBE_OFF
+};
 
-/* An address with a prefix length. For sources the host bits are zero, for a port's addresses they are its own. */
+/* An address with a prefix length. For sources the host bits are zero, for a port's addresses they are its
+ * own. */
 struct conf_prefix {
 	struct addr addr; /* port 0 */
 	uint8_t bits;     /* 0..32 for IPv4, 0..128 for IPv6 */
@@ -58,7 +82,7 @@ struct conf_eal {
 
 struct conf_port {
 	const char *name;
-	const char *device; /* "net_tap,iface=dt0", "0000:3b:00.0" */
+	const char *device;   /* "net_tap,iface=dt0", "0000:3b:00.0" */
 	uint32_t n_addresses; /* >= 1 */
 	struct conf_prefix *addresses;
 	struct addr gateway;  /* IPv4, port 0; all zero: none */
@@ -86,9 +110,9 @@ struct conf_peer {
 struct conf_gateway {
 	const char *name;
 	struct addr address;
-	uint32_t weight;   /* 0..LIMIT_WEIGHT; 0: no new work */
-	uint32_t tier;     /* 1..LIMIT_TIERS; 1 is tried first */
-	uint32_t max_cps;  /* per second; CONF_NONE: no limit */
+	uint32_t weight;  /* 0..LIMIT_WEIGHT; 0: no new work */
+	uint32_t tier;    /* 1..LIMIT_TIERS; 1 is tried first */
+	uint32_t max_cps; /* per second; CONF_NONE: no limit */
 };
 
 struct conf_health {
@@ -145,7 +169,7 @@ struct conf {
 	struct conf_listener *listeners; /* >= 1 */
 	struct conf_peer *peers;
 	enum conf_unknown unknown;
-	struct conf_pool *pools; /* gateway names are unique over all pools */
+	struct conf_pool *pools;   /* gateway names are unique over all pools */
 	struct conf_route *routes; /* in order; the first that matches decides */
 	struct conf_control control;
 	struct conf_timers timers;
@@ -179,7 +203,8 @@ struct conf_report {
 int conf_load(const char *file, struct conf **out, struct conf_report *report);
 
 /* The same from n bytes of text; file is only a name for messages. */
-int conf_load_text(const char *file, const char *text, size_t n, struct conf **out, struct conf_report *report);
+int conf_load_text(const char *file, const char *text, size_t n, struct conf **out,
+		   struct conf_report *report);
 
 /* Frees a config and everything it points to; NULL is allowed. */
 void conf_free(struct conf *conf);

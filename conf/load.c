@@ -11,7 +11,7 @@
 #include "conf/value.h"
 
 #define FIELDS_MAX 32 /* keys of one section; checked by the tests over the schema */
-#define SHOWN 60      /* bytes of a wrong value that a message shows */
+#define SHOWN      60 /* bytes of a wrong value that a message shows */
 
 static void load_section(struct loader *l, const struct section *s, const yaml_node_t *node, char *out);
 
@@ -99,11 +99,13 @@ static const char *found(const yaml_node_t *node, char *text, size_t n)
 		return "nothing";
 	if (!is_printable(node))
 		return "control characters";
-	snprintf(text, n, "\"%.*s\"%s", SHOWN, scalar_text(node), node->data.scalar.length > SHOWN ? "..." : "");
+	snprintf(text, n, "\"%.*s\"%s", SHOWN, scalar_text(node),
+		 node->data.scalar.length > SHOWN ? "..." : "");
 	return text;
 }
 
-static void fail_value(struct loader *l, const yaml_node_t *node, const char *expected, const struct word *words)
+static void fail_value(struct loader *l, const yaml_node_t *node, const char *expected,
+		       const struct word *words)
 {
 	struct suggestion s = { .wrong = node->type == YAML_SCALAR_NODE ? scalar_text(node) : "" };
 	char text[SHOWN + 8], meant[LIMIT_NAME + 32];
@@ -146,12 +148,14 @@ static bool load_scalar(struct loader *l, const struct field *f, const yaml_node
 }
 
 /* Room for n items at the field's pointer; NULL if there is none or n is out of the field's range. */
-static char *make_items(struct loader *l, const struct field *f, const yaml_node_t *node, size_t n, size_t size, char *base)
+static char *make_items(struct loader *l, const struct field *f, const yaml_node_t *node, size_t n,
+			size_t size, char *base)
 {
 	char *items;
 
 	if (n < f->min_items || n > f->max_items) {
-		conf_fail_node(l, node, "found %zu entries, expected %u to %u", n, f->min_items, f->max_items);
+		conf_fail_node(l, node, "found %zu entries, expected %u to %u", n, f->min_items,
+			       f->max_items);
 		return NULL;
 	}
 	items = arena_alloc(l->arena, n * size);
@@ -177,7 +181,8 @@ static void load_scalars(struct loader *l, const struct field *f, const yaml_nod
 	for (size_t i = 0; i < n; i++) {
 		size_t before = path_push(l, "[%zu]", i);
 
-		if (load_scalar(l, f, yaml_document_get_node(l->doc, node->data.sequence.items.start[i]), items + *count * size))
+		if (load_scalar(l, f, yaml_document_get_node(l->doc, node->data.sequence.items.start[i]),
+				items + *count * size))
 			(*count)++;
 		path_pop(l, before);
 	}
@@ -210,8 +215,8 @@ static void load_map_item(struct loader *l, const struct field *f, const yaml_no
 }
 
 /* Reports every name that a map has more than once. Item i was made from pair i. */
-static void check_duplicates(struct loader *l, const struct field *f, const yaml_node_pair_t *pairs, const char *items,
-			     uint32_t n)
+static void check_duplicates(struct loader *l, const struct field *f, const yaml_node_pair_t *pairs,
+			     const char *items, uint32_t n)
 {
 	struct names names = { 0 };
 
@@ -224,9 +229,11 @@ static void check_duplicates(struct loader *l, const struct field *f, const yaml
 			first = i;
 			continue;
 		}
-		conf_fail_node(l, yaml_document_get_node(l->doc, pairs[row->index].key),
-			       "found \"%s\" again, first at line %zu, expected each name once", row->text,
-			       yaml_document_get_node(l->doc, pairs[names.rows[first].index].key)->start_mark.line + 1);
+		conf_fail_node(
+			l, yaml_document_get_node(l->doc, pairs[row->index].key),
+			"found \"%s\" again, first at line %zu, expected each name once", row->text,
+			yaml_document_get_node(l->doc, pairs[names.rows[first].index].key)->start_mark.line +
+				1);
 	}
 	free(names.rows);
 }
@@ -303,7 +310,8 @@ static void fail_missing(struct loader *l, const struct field *f, const yaml_nod
 		snprintf(expected, sizeof(expected), "a list of maps");
 	else
 		conf_value_expected(f, expected, sizeof(expected));
-	conf_fail_node(l, parent, "key \"%s\" is missing, expected %s%s", f->name, f->many ? "a list with " : "", expected);
+	conf_fail_node(l, parent, "key \"%s\" is missing, expected %s%s", f->name,
+		       f->many ? "a list with " : "", expected);
 }
 
 /* What the file leaves out. Items and lists stay empty: the arena gives zeroed memory. */
@@ -331,21 +339,25 @@ static void unknown_key(struct loader *l, const struct section *s, const yaml_no
 	}
 	for (unsigned int i = 0; i < s->n && used < sizeof(keys); i++) {
 		conf_suggest(&meant, s->fields[i].name);
-		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%s", i > 0 ? ", " : "", s->fields[i].name);
+		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%s", i > 0 ? ", " : "",
+					 s->fields[i].name);
 	}
 	if (meant.best != NULL)
 		conf_fail_node(l, key, "unknown key %s%s", found(key, shown, sizeof(shown)),
 			       conf_suggestion_text(&meant, text, sizeof(text)));
 	else
-		conf_fail_node(l, key, "unknown key %s, expected one of %s", found(key, shown, sizeof(shown)), keys);
+		conf_fail_node(l, key, "unknown key %s, expected one of %s", found(key, shown, sizeof(shown)),
+			       keys);
 }
 
 /* Finds the value of each field in a map; unknown and repeated keys are reported. */
-static void sort_keys(struct loader *l, const struct section *s, const yaml_node_t *node, const yaml_node_t **values)
+static void sort_keys(struct loader *l, const struct section *s, const yaml_node_t *node,
+		      const yaml_node_t **values)
 {
 	const yaml_node_t *keys[FIELDS_MAX] = { NULL };
 
-	for (const yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
+	for (const yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
+	     p++) {
 		const yaml_node_t *key = yaml_document_get_node(l->doc, p->key);
 		const char *text = key_text(l, key);
 		unsigned int i = 0;
@@ -357,7 +369,8 @@ static void sort_keys(struct loader *l, const struct section *s, const yaml_node
 		if (i == s->n) {
 			unknown_key(l, s, key);
 		} else if (keys[i] != NULL) {
-			conf_fail_node(l, key, "found \"%s\" again, first at line %zu, expected each key once", text,
+			conf_fail_node(l, key,
+				       "found \"%s\" again, first at line %zu, expected each key once", text,
 				       keys[i]->start_mark.line + 1);
 		} else {
 			keys[i] = key;

@@ -53,20 +53,25 @@ struct suggestion {
 };
 
 /* Adds a message. line 0: about the whole file. */
-__attribute__((format(printf, 5, 6))) void conf_report_add(struct loader *l, bool warning, size_t line, size_t column,
-							    const char *format, ...);
+__attribute__((format(printf, 5, 6))) void conf_report_add(struct loader *l, bool warning, size_t line,
+							   size_t column, const char *format, ...);
 
 /* Error at a node: "path: what", path only while it is not empty. */
-__attribute__((format(printf, 3, 4))) void conf_fail_node(struct loader *l, const yaml_node_t *node, const char *format,
-							   ...);
+__attribute__((format(printf, 3, 4))) void conf_fail_node(struct loader *l, const yaml_node_t *node,
+							  const char *format, ...);
 
 /* Error or warning at the value of a member, or at an item; at the file if that is nowhere in it. */
-__attribute__((format(printf, 3, 4))) void conf_fail_at(struct loader *l, const void *member, const char *format, ...);
-__attribute__((format(printf, 3, 4))) void conf_fail_item(struct loader *l, const void *item, const char *format, ...);
-__attribute__((format(printf, 3, 4))) void conf_warn_at(struct loader *l, const void *member, const char *format, ...);
-__attribute__((format(printf, 3, 4))) void conf_warn_item(struct loader *l, const void *item, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void conf_fail_at(struct loader *l, const void *member,
+							const char *format, ...);
+__attribute__((format(printf, 3, 4))) void conf_fail_item(struct loader *l, const void *item,
+							  const char *format, ...);
+__attribute__((format(printf, 3, 4))) void conf_warn_at(struct loader *l, const void *member,
+							const char *format, ...);
+__attribute__((format(printf, 3, 4))) void conf_warn_item(struct loader *l, const void *item,
+							  const char *format, ...);
 
-/* The member if the file gives it, else the other one: for messages about two values of which one is a default. */
+/* The member if the file gives it, else the other one: for messages about two values of which one is a
+ * default. */
 const void *conf_given(const struct loader *l, const void *member, const void *other);
 
 /* Line of an item in the file, for "first at line N". */

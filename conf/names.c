@@ -56,7 +56,8 @@ const struct name *conf_names_find(const struct names *names, const char *text)
 	return low < names->n && strcmp(names->rows[low].text, text) == 0 ? &names->rows[low] : NULL;
 }
 
-/* Edits (insert, delete, replace, swap of neighbours) between two words; words past the limit are far away. */
+/* Edits (insert, delete, replace, swap of neighbours) between two words; words past the limit are far away.
+ */
 static unsigned int edit_distance(const char *a, const char *b)
 {
 	size_t an = strlen(a), bn = strlen(b);
@@ -76,7 +77,8 @@ static unsigned int edit_distance(const char *a, const char *b)
 
 			d = last[j] + 1 < d ? last[j] + 1 : d;
 			d = row[j - 1] + 1 < d ? row[j - 1] + 1 : d;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < d)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    before[j - 2] + 1 < d)
 				d = before[j - 2] + 1;
 			row[j] = d;
 		}

@@ -124,7 +124,10 @@ static void doc_row(FILE *out, const struct field *f)
 	if (f->kind < KIND_SCALARS)
 		conf_value_doc(f, type, range, sizeof(type));
 	else
-		snprintf(type, sizeof(type), "%s", f->kind == KIND_MAP ? "map by name" : f->kind == KIND_LIST ? "list" : "map");
+		snprintf(type, sizeof(type), "%s",
+			 f->kind == KIND_MAP    ? "map by name"
+			 : f->kind == KIND_LIST ? "list"
+						: "map");
 	fprintf(out, "| `%s` | %s | ", f->name, type);
 	if (f->required)
 		fputs("required", out);
@@ -134,7 +137,8 @@ static void doc_row(FILE *out, const struct field *f)
 		fputs(f->absent, out);
 	else
 		fputs("its own defaults", out);
-	fprintf(out, " | %s | %s | %s |\n", range, f->change == CHANGE_RELOAD ? "reload" : "restart", f->help);
+	fprintf(out, " | %s | %s | %s |\n", range, f->change == CHANGE_RELOAD ? "reload" : "restart",
+		f->help);
 }
 
 static void doc_section(FILE *out, const struct section *s, const char *path)
@@ -151,7 +155,9 @@ static void doc_section(FILE *out, const struct section *s, const char *path)
 		if (f->kind < KIND_SCALARS)
 			continue;
 		snprintf(below, sizeof(below), "%s%s%s%s", path, path[0] != '\0' ? "." : "", f->name,
-			 f->kind == KIND_MAP ? ".NAME" : f->kind == KIND_LIST ? "[]" : "");
+			 f->kind == KIND_MAP    ? ".NAME"
+			 : f->kind == KIND_LIST ? "[]"
+						: "");
 		doc_section(out, f->section, below);
 	}
 }
@@ -160,17 +166,21 @@ int conf_schema_markdown(FILE *out)
 {
 	fputs("<!-- Generated from conf/schema.c by `ninja -C build docs`. Do not edit. -->\n"
 	      "# Configuration\n\n"
-	      "Weir reads one YAML file: `weir -c FILE`. `weir --check FILE` loads it without root and without ports and\n"
-	      "prints every error as `file:line:column: what, found VALUE, expected what`. Unknown and repeated keys are\n"
+	      "Weir reads one YAML file: `weir -c FILE`. `weir --check FILE` loads it without root and "
+	      "without ports and\n"
+	      "prints every error as `file:line:column: what, found VALUE, expected what`. Unknown and "
+	      "repeated keys are\n"
 	      "errors. Values are strict: a number has no rest and no leading zero.\n\n"
 	      "- **duration**: `10ms`, `5s`, `1m`, `4h`; the unit is required.\n"
 	      "- **rate**: `100/s`, `2k/s`, `1M/s` (k = 1000, M = 1000000).\n"
 	      "- **size**: `64K`, `512M`, `2G` (K = 1024, M = 1024 K, G = 1024 M); the unit is required.\n"
 	      "- **on or off**: `on`, `true`, `yes`, `off`, `false`, `no` and nothing else.\n"
-	      "- **address:port**: `192.0.2.10:5060`, `\"[2001:db8::10]:5060\"` (quoted, or YAML reads a list).\n"
+	      "- **address:port**: `192.0.2.10:5060`, `\"[2001:db8::10]:5060\"` (quoted, or YAML reads a "
+	      "list).\n"
 	      "- **prefix**: `192.0.2.0/28`; bits behind the length must be zero.\n"
 	      "- **name**: at most 63 letters, digits, `.`, `_`, `-`.\n\n"
-	      "Weir reads the file when it starts. *change* says which values only a start can take over (restart) and\n"
+	      "Weir reads the file when it starts. *change* says which values only a start can take over "
+	      "(restart) and\n"
 	      "which are fit to change while calls go on (reload; this version has no reload).\n\n",
 	      out);
 	doc_section(out, &conf_root, "");

@@ -7,8 +7,8 @@
 
 #define TEXT_MAX 1024 /* bytes of one message */
 
-static void add(struct loader *l, bool warning, size_t line, size_t column, const char *path, const char *format,
-		va_list args)
+static void add(struct loader *l, bool warning, size_t line, size_t column, const char *path,
+		const char *format, va_list args)
 {
 	struct conf_report *r = l->report;
 	char text[TEXT_MAX];
@@ -85,7 +85,8 @@ const void *conf_given(const struct loader *l, const void *member, const void *o
 	return find_mark(l, member, false) != NULL ? member : other;
 }
 
-static void add_at(struct loader *l, bool warning, const void *at, bool item, const char *format, va_list args)
+static void add_at(struct loader *l, bool warning, const void *at, bool item, const char *format,
+		   va_list args)
 {
 	const struct mark *m = find_mark(l, at, item);
 	size_t line = m != NULL ? m->node->start_mark.line + 1 : 0;

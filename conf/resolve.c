@@ -7,8 +7,8 @@
 
 #include "conf/check.h"
 
-static void fail_ref(struct loader *l, const void *member, const char *what, const char *name, const char *expected,
-		     const struct names *const *tables, unsigned int n_tables)
+static void fail_ref(struct loader *l, const void *member, const char *what, const char *name,
+		     const char *expected, const struct names *const *tables, unsigned int n_tables)
 {
 	struct suggestion s = { .wrong = name };
 	char meant[LIMIT_NAME + 32];
@@ -56,13 +56,15 @@ static void resolve_twins(struct loader *l)
 		port->twin = port->name;
 		if (strlen(port->name) > 15)
 			conf_fail_item(l, port,
-				       "port \"%s\": its name has more than the 15 bytes of an interface name, expected "
+				       "port \"%s\": its name has more than the 15 bytes of an interface "
+				       "name, expected "
 				       "a shorter one or a key \"twin\"",
 				       port->name);
 	}
 }
 
-static void resolve_from(struct loader *l, struct conf_match *match, const struct check_names *names, const char *what)
+static void resolve_from(struct loader *l, struct conf_match *match, const struct check_names *names,
+			 const char *what)
 {
 	const struct names *const tables[] = { &names->peers, &names->pools };
 	const struct name *peer, *pool;

@@ -38,7 +38,10 @@ enum kind {
 };
 
 /* May a reload take a new value over, or does it need a restart. */
-enum change { CHANGE_RELOAD, CHANGE_RESTART };
+enum change {
+	CHANGE_RELOAD,
+	CHANGE_RESTART
+};
 
 struct word {
 	const char *text; /* NULL ends a list; the first word of a value is the one that is printed */
@@ -48,13 +51,13 @@ struct word {
 struct field {
 	const char *name;
 	enum kind kind;
-	bool many;     /* a list of scalars: offset is a pointer, count_offset its uint32_t number */
+	bool many; /* a list of scalars: offset is a pointer, count_offset its uint32_t number */
 	bool required;
 	size_t offset, count_offset;
-	const char *def;    /* default, read like a value of the file; NULL: none */
-	const char *absent; /* for the documentation: what no value means */
-	uint32_t none;      /* 32-bit kinds without def: the member's value if absent */
-	uint64_t min, max;  /* of numbers in the member's unit, of texts in bytes */
+	const char *def;               /* default, read like a value of the file; NULL: none */
+	const char *absent;            /* for the documentation: what no value means */
+	uint32_t none;                 /* 32-bit kinds without def: the member's value if absent */
+	uint64_t min, max;             /* of numbers in the member's unit, of texts in bytes */
 	uint32_t min_items, max_items; /* many, MAP, LIST */
 	const struct word *words;      /* ENUM */
 	const struct section *section; /* SECTION, MAP, LIST */
@@ -63,13 +66,36 @@ struct field {
 };
 
 struct section {
-	const char *item;  /* what one is called in messages: "gateway" */
-	size_t size;       /* of its struct, bytes */
+	size_t size; /* of its struct, bytes */
 	const struct field *fields;
 	unsigned int n;
-	const char *const *later; /* keys that this version knows but does not have; NULL ends it; may be NULL */
+	const char *const *later; /* keys that this version does not have yet; NULL ends it; may be NULL */
 };
 
+/* How rows are written. */
+#define NS_MS 1000000ull
+#define NS_S  (1000 * NS_MS)
+#define NS_M  (60 * NS_S)
+#define NS_H  (60 * NS_M)
+
+#define COUNT_OF(array)  (sizeof(array) / sizeof((array)[0]))
+#define AT(type, member) .offset = offsetof(struct type, member)
+#define MANY(type, member)                                                                                   \
+	.many = true, .offset = offsetof(struct type, member),                                               \
+	.count_offset = offsetof(struct type, n_##member)
+#define ITEMS(type, member, of)                                                                              \
+	.offset = offsetof(struct type, member), .count_offset = offsetof(struct type, n_##member),          \
+	.section = &(of)
+#define FIELDS(table) .fields = (table), .n = COUNT_OF(table)
+#define LATER(...)                                                                                           \
+	.later = (const char *const[])                                                                       \
+	{                                                                                                    \
+		__VA_ARGS__, NULL                                                                            \
+	}
+
 extern const struct section conf_root;
+extern const struct section conf_peer_section;
+extern const struct section conf_pool_section;
+extern const struct section conf_route_section;
 
 #endif

@@ -165,7 +165,8 @@ static int read_digits(const struct field *f, const char *text, void *out, struc
 	for (; *text != '\0'; text++) {
 		if (strchr("-.()", *text) != NULL) /* visual separators, RFC 3966 3 */
 			continue;
-		if (!isalnum((unsigned char)*text) && strchr("*#", *text) == NULL && !(*text == '+' && n == 0))
+		if (!isalnum((unsigned char)*text) && strchr("*#", *text) == NULL &&
+		    !(*text == '+' && n == 0))
 			return -EINVAL;
 		if (n == f->max)
 			return -ERANGE;
@@ -216,48 +217,6 @@ static int read_size(const struct field *f, const char *text, void *out, struct 
 static int read_duration(const struct field *f, const char *text, void *out, struct arena *arena)
 {
 	return read_units(f, durations, text, out);
-}
-
-static int read_endpoint(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	struct addr addr;
-
-	if (conf_addr_parse(text, &addr) != 0 || addr.port == 0 || !conf_addr_unicast(&addr))
-		return -EINVAL;
-	*(struct addr *)out = addr;
-	return 0;
-}
-
-static int read_ip(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	struct addr addr;
-
-	if (conf_addr_parse(text, &addr) != 0 || addr.port != 0 || !conf_addr_unicast(&addr))
-		return -EINVAL;
-	*(struct addr *)out = addr;
-	return 0;
-}
-
-static int read_ifaddr(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	struct conf_prefix p;
-
-	if (strchr(text, '/') == NULL || conf_prefix_parse(text, &p) != 0 || !conf_addr_unicast(&p.addr))
-		return -EINVAL;
-	if (conf_prefix_is_net(&p) && p.bits < (p.addr.v6 ? 127 : 31))
-		return -EINVAL;
-	*(struct conf_prefix *)out = p;
-	return 0;
-}
-
-static int read_prefix(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	struct conf_prefix p;
-
-	if (conf_prefix_parse(text, &p) != 0 || !conf_prefix_is_net(&p))
-		return -EINVAL;
-	*(struct conf_prefix *)out = p;
-	return 0;
 }
 
 /* Marks the cores of "a" or "a-b" in set. */
@@ -342,23 +301,6 @@ static void print_duration(const struct field *f, const void *in, char *text, si
 	print_units(durations, *(const uint64_t *)in, text, n);
 }
 
-static void print_addr(const struct field *f, const void *in, char *text, size_t n)
-{
-	char addr[CONF_ADDR_TEXT];
-
-	conf_addr_text(in, addr);
-	snprintf(text, n, "%s", addr);
-}
-
-static void print_prefix(const struct field *f, const void *in, char *text, size_t n)
-{
-	const struct conf_prefix *p = in;
-	char addr[CONF_ADDR_TEXT];
-
-	conf_addr_text(&p->addr, addr);
-	snprintf(text, n, "%s/%u", addr, p->bits);
-}
-
 static void print_cores(const struct field *f, const void *in, char *text, size_t n)
 {
 	const struct conf_cores *cores = in;
@@ -369,7 +311,8 @@ static void print_cores(const struct field *f, const void *in, char *text, size_
 
 		while (i + 1 < cores->n && cores->cpu[i + 1] == cores->cpu[i] + 1)
 			i++;
-		used += (size_t)snprintf(text + used, n - used, "%s%u", first > 0 ? "," : "", cores->cpu[first]);
+		used += (size_t)snprintf(text + used, n - used, "%s%u", first > 0 ? "," : "",
+					 cores->cpu[first]);
 		if (i > first && used < n)
 			used += (size_t)snprintf(text + used, n - used, "-%u", cores->cpu[i]);
 	}
@@ -381,37 +324,45 @@ static const struct kind_row {
 	size_t size;
 	int (*read)(const struct field *f, const char *text, void *out, struct arena *arena);
 	void (*print)(const struct field *f, const void *in, char *text, size_t n);
-	enum { RANGE_NONE, RANGE_NUMBER, RANGE_BYTES } range;
+	enum {
+		RANGE_NONE,
+		RANGE_NUMBER,
+		RANGE_BYTES
+	} range;
 } kinds[KIND_SCALARS] = {
 	[KIND_TEXT] = { "text", "text", sizeof(char *), read_text, print_text, RANGE_BYTES },
-	[KIND_NAME] = { "name", "a name of at most 63 letters, digits, \".\", \"_\" or \"-\"", sizeof(char *), read_name,
-			print_text, RANGE_NONE },
+	[KIND_NAME] = { "name", "a name of at most 63 letters, digits, \".\", \"_\" or \"-\"", sizeof(char *),
+			read_name, print_text, RANGE_NONE },
 	[KIND_PATH] = { "path", "an absolute path", sizeof(char *), read_path, print_text, RANGE_BYTES },
 	[KIND_IFNAME] = { "interface", "an interface name of at most 15 bytes without \"/\", \":\" or spaces",
 			  sizeof(char *), read_ifname, print_text, RANGE_NONE },
 	[KIND_HOST] = { "host", "a host name or address such as sip.example.net, 192.0.2.1 or [2001:db8::1]",
 			sizeof(char *), read_host, print_text, RANGE_NONE },
-	[KIND_HOSTPORT] = { "host[:port]", "a host name or address, with or without port, such as lb.example.net:5060",
+	[KIND_HOSTPORT] = { "host[:port]",
+			    "a host name or address, with or without port, such as lb.example.net:5060",
 			    sizeof(char *), read_hostport, print_text, RANGE_NONE },
-	[KIND_DIGITS] = { "number prefix", "the start of a number such as \"+82\" or \"0800\"", sizeof(char *),
-			  read_digits, print_text, RANGE_NONE },
+	[KIND_DIGITS] = { "number prefix", "the start of a number such as \"+82\" or \"0800\"",
+			  sizeof(char *), read_digits, print_text, RANGE_NONE },
 	[KIND_REF] = { "name", "a name", sizeof(struct conf_ref), read_ref, print_text, RANGE_NONE },
 	[KIND_ENUM] = { "word", NULL, sizeof(uint32_t), read_enum, print_enum, RANGE_NONE },
 	[KIND_NUMBER] = { "number", "a number", sizeof(uint32_t), read_number, print_number, RANGE_NUMBER },
-	[KIND_RATE] = { "rate", "a rate such as 100/s or 2k/s", sizeof(uint32_t), read_rate, print_rate, RANGE_NUMBER },
-	[KIND_SIZE] = { "size", "a size such as 512M or 2G", sizeof(uint64_t), read_size, print_size, RANGE_NUMBER },
-	[KIND_DURATION] = { "duration", "a duration such as 10ms, 5s, 1m or 4h", sizeof(uint64_t), read_duration,
-			    print_duration, RANGE_NUMBER },
-	[KIND_ENDPOINT] = { "address:port", "a unicast address and port such as 192.0.2.10:5060 or [2001:db8::10]:5060",
-			    sizeof(struct addr), read_endpoint, print_addr, RANGE_NONE },
-	[KIND_IP] = { "address", "a unicast address such as 192.0.2.1 or 2001:db8::1", sizeof(struct addr), read_ip,
-		      print_addr, RANGE_NONE },
+	[KIND_RATE] = { "rate", "a rate such as 100/s or 2k/s", sizeof(uint32_t), read_rate, print_rate,
+			RANGE_NUMBER },
+	[KIND_SIZE] = { "size", "a size such as 512M or 2G", sizeof(uint64_t), read_size, print_size,
+			RANGE_NUMBER },
+	[KIND_DURATION] = { "duration", "a duration such as 10ms, 5s, 1m or 4h", sizeof(uint64_t),
+			    read_duration, print_duration, RANGE_NUMBER },
+	[KIND_ENDPOINT] = { "address:port",
+			    "a unicast address and port such as 192.0.2.10:5060 or [2001:db8::10]:5060",
+			    sizeof(struct addr), conf_read_endpoint, conf_print_addr, RANGE_NONE },
+	[KIND_IP] = { "address", "a unicast address such as 192.0.2.1 or 2001:db8::1", sizeof(struct addr),
+		      conf_read_ip, conf_print_addr, RANGE_NONE },
 	[KIND_IFADDR] = { "address/length", "a host's address with prefix length such as 192.0.2.10/24",
-			  sizeof(struct conf_prefix), read_ifaddr, print_prefix, RANGE_NONE },
+			  sizeof(struct conf_prefix), conf_read_ifaddr, conf_print_prefix, RANGE_NONE },
 	[KIND_PREFIX] = { "prefix", "a prefix without host bits such as 192.0.2.0/28 or 2001:db8::/64",
-			  sizeof(struct conf_prefix), read_prefix, print_prefix, RANGE_NONE },
-	[KIND_CORES] = { "cores", "CPU numbers such as \"2-5\" or \"2,4,6\", each once", sizeof(struct conf_cores),
-			 read_cores, print_cores, RANGE_NONE },
+			  sizeof(struct conf_prefix), conf_read_prefix, conf_print_prefix, RANGE_NONE },
+	[KIND_CORES] = { "cores", "CPU numbers such as \"2-5\" or \"2,4,6\", each once",
+			 sizeof(struct conf_cores), read_cores, print_cores, RANGE_NONE },
 };
 
 size_t conf_value_size(enum kind kind)
@@ -461,7 +412,8 @@ static void join_words(const struct word *w, const char *between, char *text, si
 
 	for (; w->text != NULL && used < n; w++)
 		if (w == first || w->value != w[-1].value)
-			used += (size_t)snprintf(text + used, n - used, "%s%s", w == first ? "" : between, w->text);
+			used += (size_t)snprintf(text + used, n - used, "%s%s", w == first ? "" : between,
+						 w->text);
 }
 
 /* Writes a limit of a range as the file would write it. */

@@ -15,7 +15,8 @@
 /* Bytes of the member that a scalar kind fills. */
 size_t conf_value_size(enum kind kind);
 
-/* Reads text into the member at out. Returns 0, -EINVAL, -ERANGE (a value, but too small or large), -ENOMEM. */
+/* Reads text into the member at out. Returns 0, -EINVAL, -ERANGE (a value, but too small or large), -ENOMEM.
+ */
 int conf_value_read(const struct field *f, const char *text, void *out, struct arena *arena);
 
 /* Writes the member's value for a field without default that the file leaves out. */
@@ -47,6 +48,14 @@ bool conf_prefix_holds(const struct conf_prefix *prefix, const struct addr *addr
 
 /* An address that one host can have: not unspecified, not multicast, not reserved. */
 bool conf_addr_unicast(const struct addr *addr);
+
+/* The kinds made of addresses, as in struct kind_row of value.c. */
+int conf_read_endpoint(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_ip(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_ifaddr(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_prefix(const struct field *f, const char *text, void *out, struct arena *arena);
+void conf_print_addr(const struct field *f, const void *in, char *text, size_t n);
+void conf_print_prefix(const struct field *f, const void *in, char *text, size_t n);
 
 /* A name: 1..LIMIT_NAME letters, digits, ".", "_", "-", the first a letter or digit. */
 bool conf_name_ok(const char *text);

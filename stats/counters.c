@@ -87,7 +87,8 @@ const char *st_conserved(const uint64_t sums[ST_COUNT], char *text, size_t n)
 {
 	const unsigned int all = (1u << ST_OUT_COUNT) - 1;
 	const unsigned int sent = 1u << ST_OUT_FORWARD | 1u << ST_OUT_REPLY | 1u << ST_OUT_SENT;
-	uint64_t in_rings = sums[ST_HANDOFF_OUT] - sums[ST_HANDOFF_IN] + sums[ST_TX_RING_OUT] - sums[ST_TX_RING_IN];
+	uint64_t in_rings =
+		sums[ST_HANDOFF_OUT] - sums[ST_HANDOFF_IN] + sums[ST_TX_RING_OUT] - sums[ST_TX_RING_IN];
 	const struct {
 		const char *name, *left_text, *right_text;
 		uint64_t left, right;
@@ -99,7 +100,8 @@ const char *st_conserved(const uint64_t sums[ST_COUNT], char *text, size_t n)
 		  sums[ST_TX_RING_IN], true },
 		{ "one-end", "received + injected", "ends + in rings", sums[ST_RX_FRAMES] + sums[ST_INJECTED],
 		  sum_ends(sums, all) + in_rings, false },
-		{ "sent", "frames transmitted", "ends that transmit", sums[ST_TX_FRAMES], sum_ends(sums, sent), false },
+		{ "sent", "frames transmitted", "ends that transmit", sums[ST_TX_FRAMES],
+		  sum_ends(sums, sent), false },
 	};
 
 	for (size_t i = 0; i < sizeof(laws) / sizeof(laws[0]); i++) {

@@ -8,36 +8,41 @@
 #include "stats/tables.h"
 
 const struct family st_families[ST_FAM_COUNT] = {
-#define FAMILY(id, kind, scope, name, labels, help) [ST_FAM_##id] = { KIND_##kind, SCOPE_##scope, name, labels, help },
+#define FAMILY(id, kind, scope, name, labels, help)                                                          \
+	[ST_FAM_##id] = { KIND_##kind, SCOPE_##scope, name, labels, help },
 #include "stats/families.def"
 #undef FAMILY
 };
 
 static const struct st_info lane_rows[ST_COUNT] = {
-#define END(id, out, why, text) \
-	[ST_##id] = { .name = #id, \
-		      .family = ST_FAM_ENDS, \
-		      .outcome = ST_OUT_##out, \
-		      .reason = why, \
-		      .labels = "", \
+#define END(id, out, why, text)                                                                              \
+	[ST_##id] = { .name = #id,                                                                           \
+		      .family = ST_FAM_ENDS,                                                                 \
+		      .outcome = ST_OUT_##out,                                                               \
+		      .reason = why,                                                                         \
+		      .labels = "",                                                                          \
 		      .help = text },
-#define COUNTER(id, fam, lab, text) [ST_##id] = { .name = #id, .family = ST_FAM_##fam, .labels = lab, .help = text },
+#define COUNTER(id, fam, lab, text)                                                                          \
+	[ST_##id] = { .name = #id, .family = ST_FAM_##fam, .labels = lab, .help = text },
 #include "stats/counters.def"
 };
 
 static const struct st_info gateway_rows[ST_GW_COUNT] = {
-#define GATEWAY(id, fam, lab, text) [ST_GW_##id] = { .name = #id, .family = ST_FAM_##fam, .labels = lab, .help = text },
+#define GATEWAY(id, fam, lab, text)                                                                          \
+	[ST_GW_##id] = { .name = #id, .family = ST_FAM_##fam, .labels = lab, .help = text },
 #include "stats/counters.def"
 };
 
 static const struct st_info peer_rows[ST_PEER_COUNT] = {
-#define PEER(id, fam, lab, text) [ST_PEER_##id] = { .name = #id, .family = ST_FAM_##fam, .labels = lab, .help = text },
+#define PEER(id, fam, lab, text)                                                                             \
+	[ST_PEER_##id] = { .name = #id, .family = ST_FAM_##fam, .labels = lab, .help = text },
 #include "stats/counters.def"
 };
 
 static const char *const outcome_names[ST_OUT_COUNT] = {
-	[ST_OUT_FORWARD] = "forward", [ST_OUT_REPLY] = "reply",	  [ST_OUT_SENT] = "sent", [ST_OUT_ABSORB] = "absorb",
-	[ST_OUT_CONTROL] = "control", [ST_OUT_TWIN] = "twin", [ST_OUT_DROP] = "drop",
+	[ST_OUT_FORWARD] = "forward", [ST_OUT_REPLY] = "reply",     [ST_OUT_SENT] = "sent",
+	[ST_OUT_ABSORB] = "absorb",   [ST_OUT_CONTROL] = "control", [ST_OUT_TWIN] = "twin",
+	[ST_OUT_DROP] = "drop",
 };
 
 static const char *const outcome_help[ST_OUT_COUNT] = {
@@ -84,7 +89,9 @@ struct edges st_family_edges(enum st_family family)
 
 static void print_families(FILE *out)
 {
-	static const char *const kinds[] = { [KIND_COUNTER] = "counter", [KIND_GAUGE] = "gauge", [KIND_HISTOGRAM] = "histogram" };
+	static const char *const kinds[] = {
+		[KIND_COUNTER] = "counter", [KIND_GAUGE] = "gauge", [KIND_HISTOGRAM] = "histogram"
+	};
 
 	fputs("| metric | type | labels | meaning |\n|---|---|---|---|\n", out);
 	for (unsigned int f = 0; f < ST_FAM_COUNT; f++)
@@ -96,8 +103,8 @@ static void print_ends(FILE *out)
 {
 	fputs("| outcome | reason | meaning |\n|---|---|---|\n", out);
 	for (unsigned int id = 0; id < ST_END_COUNT; id++)
-		fprintf(out, "| `%s` | `%s` | %s |\n", outcome_names[lane_rows[id].outcome], lane_rows[id].reason,
-			lane_rows[id].help);
+		fprintf(out, "| `%s` | `%s` | %s |\n", outcome_names[lane_rows[id].outcome],
+			lane_rows[id].reason, lane_rows[id].help);
 }
 
 static void print_outcomes(FILE *out)
@@ -108,14 +115,18 @@ static void print_outcomes(FILE *out)
 
 int st_metrics_markdown(FILE *out)
 {
-	fputs("<!-- Generated from stats/counters.def and stats/families.def by `ninja -C build docs`. Do not edit. -->\n"
+	fputs("<!-- Generated from stats/counters.def and stats/families.def by `ninja -C build docs`. Do "
+	      "not edit. -->\n"
 	      "# Metrics\n\n"
-	      "`GET /metrics` on the address of `control: metrics:`, Prometheus text format 0.0.4. Counters start at\n"
-	      "0 with the process and only grow. Every configured gateway and peer has its series from the start.\n\n",
+	      "`GET /metrics` on the address of `control: metrics:`, Prometheus text format 0.0.4. Counters "
+	      "start at\n"
+	      "0 with the process and only grow. Every configured gateway and peer has its series from the "
+	      "start.\n\n",
 	      out);
 	print_families(out);
 	fputs("\n## How messages end\n\n"
-	      "Every frame that a port receives and every message or frame that the control thread injects has\n"
+	      "Every frame that a port receives and every message or frame that the control thread injects "
+	      "has\n"
 	      "exactly one end in `weir_message_ends_total`. The outcomes:\n\n",
 	      out);
 	print_outcomes(out);

@@ -63,15 +63,15 @@ void st_label(struct st_gauge *gauge, const char *name, const char *value)
 
 	if (escape(text, sizeof(text), value) == 0)
 		text[0] = '\0';
-	n += (size_t)snprintf(gauge->labels + used, sizeof(gauge->labels) - used, "%s%s=\"%s\"", used > 0 ? "," : "",
-			      name, text);
+	n += (size_t)snprintf(gauge->labels + used, sizeof(gauge->labels) - used, "%s%s=\"%s\"",
+			      used > 0 ? "," : "", name, text);
 	if (n >= sizeof(gauge->labels))
 		gauge->labels[used] = '\0';
 }
 
 /* Counter families: their rows are those of the .def that name them. */
 struct rows {
-	unsigned int n;                                /* rows of the scope's table */
+	unsigned int n; /* rows of the scope's table */
 	const struct st_info *(*info)(unsigned int id);
 };
 
@@ -130,7 +130,8 @@ static bool put_entity(struct line *l, const struct st_source *s, enum family_sc
 	}
 }
 
-static const uint64_t *cell_of(const struct st_lane *lane, enum family_scope scope, uint32_t entity, unsigned int id)
+static const uint64_t *cell_of(const struct st_lane *lane, enum family_scope scope, uint32_t entity,
+			       unsigned int id)
 {
 	switch (scope) {
 	case SCOPE_GATEWAY:
@@ -142,7 +143,8 @@ static const uint64_t *cell_of(const struct st_lane *lane, enum family_scope sco
 	}
 }
 
-static uint64_t counter_value(const struct st_table *t, enum family_scope scope, uint32_t entity, unsigned int id)
+static uint64_t counter_value(const struct st_table *t, enum family_scope scope, uint32_t entity,
+			      unsigned int id)
 {
 	uint64_t sum = 0;
 

@@ -39,7 +39,8 @@ uint64_t st_hist_quantile(const struct st_hist *h, double q)
 	const double ns_per_tick = 1e9 / (1u << ST_HIST_TICK_BITS);
 
 	for (unsigned int i = 0; i < ST_HIST_BUCKETS; i++) {
-		double n = (double)h->bucket[i], low = (double)lower_edge(i), high = (double)lower_edge(i + 1);
+		double n = (double)h->bucket[i], low = (double)lower_edge(i),
+		       high = (double)lower_edge(i + 1);
 
 		if (n > 0 && seen + n >= want)
 			return (uint64_t)((low + (high - low) * (want - seen) / n) * ns_per_tick);

@@ -66,11 +66,11 @@ enum st_outcome {
  * so that a bucket is at most 25 % wide and 0.5, 1, 2 ... 32 s (the steps of SIP's T1) are exact edges.
  * A duration equal to an edge counts below it, as Prometheus defines le. Two histograms merge by adding.
  */
-#define ST_HIST_SUB_BITS 2
-#define ST_HIST_SUB (1u << ST_HIST_SUB_BITS)
+#define ST_HIST_SUB_BITS  2
+#define ST_HIST_SUB       (1u << ST_HIST_SUB_BITS)
 #define ST_HIST_TICK_BITS 24 /* the finest edge is 2^-24 s, about 60 ns */
-#define ST_HIST_MAX_BITS 30  /* durations of 2^6 s = 64 s and more share the last bucket */
-#define ST_HIST_BUCKETS ((ST_HIST_MAX_BITS - ST_HIST_SUB_BITS + 1) * ST_HIST_SUB)
+#define ST_HIST_MAX_BITS  30 /* durations of 2^6 s = 64 s and more share the last bucket */
+#define ST_HIST_BUCKETS   ((ST_HIST_MAX_BITS - ST_HIST_SUB_BITS + 1) * ST_HIST_SUB)
 
 struct st_hist {
 	uint64_t sum_ns;
@@ -153,7 +153,8 @@ static inline void st_peer_inc(struct st_lane *lane, uint32_t peer, enum st_peer
 static inline unsigned int st_hist_bucket(uint64_t ns)
 {
 	/* 2^24 / 10^9 as a 64-bit fraction, rounded up so that whole edges stay whole. */
-	const uint64_t ticks_per_ns = (uint64_t)((((unsigned __int128)1 << (64 + ST_HIST_TICK_BITS)) / 1000000000u) + 1);
+	const uint64_t ticks_per_ns =
+		(uint64_t)((((unsigned __int128)1 << (64 + ST_HIST_TICK_BITS)) / 1000000000u) + 1);
 	uint64_t t = (uint64_t)(((unsigned __int128)(ns - (ns != 0)) * ticks_per_ns) >> 64);
 	unsigned int e;
 
@@ -266,7 +267,7 @@ struct st_export {
 	struct st_hist hist; /* the histogram being written, merged once so that its lines agree */
 };
 
-#define ST_LINE 1024               /* bytes that any one line fits in */
+#define ST_LINE      1024          /* bytes that any one line fits in */
 #define ST_CHUNK_MIN (2 * ST_LINE) /* smallest chunk */
 
 /* Adds name="value" to gauge labels, escaped; what does not fit is left out whole. Any thread. */

@@ -8,8 +8,17 @@
 
 #include "stats/stats.h"
 
-enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM };
-enum family_scope { SCOPE_TOTAL, SCOPE_WORKER, SCOPE_GATEWAY, SCOPE_PEER };
+enum family_kind {
+	KIND_COUNTER,
+	KIND_GAUGE,
+	KIND_HISTOGRAM
+};
+enum family_scope {
+	SCOPE_TOTAL,
+	SCOPE_WORKER,
+	SCOPE_GATEWAY,
+	SCOPE_PEER
+};
 
 struct family {
 	enum family_kind kind;

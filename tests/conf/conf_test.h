@@ -62,13 +62,13 @@ static inline struct conf *load_good(const char *yaml)
 }
 
 /* Lines 1-3 of a config that is complete with a pool "p" and a route; more keys may follow from line 4 on. */
-#define NET \
-	"ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n" \
-	"listeners: { l: { address: 192.0.2.10:5060 } }\n" \
+#define NET                                                                                                  \
+	"ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n"                                   \
+	"listeners: { l: { address: 192.0.2.10:5060 } }\n"                                                   \
 	"peers: { c: { from: [203.0.113.0/24] } }\n"
 /* Two lines more. */
-#define POOL \
-	"pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\n" \
+#define POOL                                                                                                 \
+	"pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\n"                                  \
 	"routes: [ { pool: p } ]\n"
 
 #endif

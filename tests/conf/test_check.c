@@ -5,13 +5,13 @@
 #define ROUTE "routes: [ { pool: p } ]\n"
 
 /* Two ports, one with both families; lines 1-7. */
-#define NET2 \
-	"ports:\n" \
-	"  a: { device: net_null, addresses: [192.0.2.10/24] }\n" \
-	"  b: { device: net_null, addresses: [198.51.100.10/24, \"2001:db8::10/64\"] }\n" \
-	"listeners:\n" \
-	"  l4: { address: 192.0.2.10:5060 }\n" \
-	"  l6: { address: \"[2001:db8::10]:5060\" }\n" \
+#define NET2                                                                                                 \
+	"ports:\n"                                                                                           \
+	"  a: { device: net_null, addresses: [192.0.2.10/24] }\n"                                            \
+	"  b: { device: net_null, addresses: [198.51.100.10/24, \"2001:db8::10/64\"] }\n"                    \
+	"listeners:\n"                                                                                       \
+	"  l4: { address: 192.0.2.10:5060 }\n"                                                               \
+	"  l6: { address: \"[2001:db8::10]:5060\" }\n"                                                       \
 	"peers: { c: { from: [203.0.113.0/24] } }\n"
 
 static const struct {
@@ -19,13 +19,17 @@ static const struct {
 	bool ok;
 } cases[] = {
 	/* References. */
-	{ NET "pools: { pstn-east: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { pool: pstn-eats } ]\n",
-	  "f:5:19: routes[0].pool: found \"pstn-eats\", expected the name of a pool, did you mean \"pstn-east\"?\n" },
+	{ NET "pools: { pstn-east: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { pool: "
+	      "pstn-eats } ]\n",
+	  "f:5:19: routes[0].pool: found \"pstn-eats\", expected the name of a pool, did you mean "
+	  "\"pstn-east\"?\n" },
 	{ NET POOL "timers: {}\n"
-	      "# later\n", "", true },
+		   "# later\n",
+	  "", true },
 	{ NET "pools: { p: { via: L, gateways: { g: { address: 192.0.2.21:5060 } } } }\n" ROUTE,
 	  "f:4:20: pools.p.via: found \"L\", expected the name of a listener\n" },
-	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { match: { from: d }, pool: p } ]\n",
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { match: { from: d "
+	      "}, pool: p } ]\n",
 	  "f:5:28: routes[0].match.from: found \"d\", expected the name of a peer or a pool\n" },
 	/* Where the pools are missing as a whole, one message says so. */
 	{ NET "pool: { p: {} }\n" ROUTE, "f:4:1: unknown key \"pool\", did you mean \"pools\"?\n" },
@@ -49,7 +53,8 @@ static const struct {
 	  "f:3:42: port \"b\": found 192.0.2.10, which \"a\" has already, expected another\n" },
 	{ "ports: { a-port-with-a-long-name: { device: net_null, addresses: [192.0.2.10/24] } }\n"
 	  "listeners: { l: { address: 192.0.2.10:5060 } }\npeers: { c: { from: [203.0.113.0/24] } }\n" POOL,
-	  "f:1:10: port \"a-port-with-a-long-name\": its name has more than the 15 bytes of an interface name, expected a "
+	  "f:1:10: port \"a-port-with-a-long-name\": its name has more than the 15 bytes of an interface "
+	  "name, expected a "
 	  "shorter one or a key \"twin\"\n" },
 
 	/* Listeners. */
@@ -62,57 +67,81 @@ static const struct {
 	  "f:2:61: listener \"m\": found 192.0.2.10:5060, which \"l\" has already, expected another\n" },
 	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n"
 	  "listeners: { l: { address: 192.0.2.10:5060 }, m: { address: 192.0.2.10:5062 } }\n"
-	  "peers: { c: { from: [203.0.113.0/24] } }\n" POOL, "", true },
+	  "peers: { c: { from: [203.0.113.0/24] } }\n" POOL,
+	  "", true },
 
 	/* Peers. */
-	{ NET2 "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } }, c: { gateways: { h: { address: 192.0.2.22:5060 } } } }\n"
+	{ NET2 "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } }, c: { gateways: { h: { "
+	       "address: 192.0.2.22:5060 } } } }\n"
 	       "routes: [ { match: { from: c }, pool: p }, { pool: c } ]\n",
-	  "f:7:10: peer \"c\": found a pool of the same name, expected another, because a route's \"from\" means either\n" },
+	  "f:7:10: peer \"c\": found a pool of the same name, expected another, because a route's \"from\" "
+	  "means either\n" },
 	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n"
 	  "listeners: { l: { address: 192.0.2.10:5060 } }\n"
-	  "peers: { c: { from: [203.0.113.0/24, 203.0.113.7] }, d: { from: [203.0.113.0/25, 203.0.113.7/32] } }\n" POOL,
+	  "peers: { c: { from: [203.0.113.0/24, 203.0.113.7] }, d: { from: [203.0.113.0/25, 203.0.113.7/32] "
+	  "} }\n" POOL,
 	  "f:3:82: peer \"d\": found 203.0.113.7/32, which \"c\" has already, expected another\n" },
 
 	/* Pools and gateways. */
 	{ NET "pools: { p: { gateways: { g: { address: \"[2001:db8::21]:5060\" } } } }\n" ROUTE,
-	  "f:4:41: gateway \"g\": found [2001:db8::21]:5060 but no IPv6 listener, expected one to reach it by\n" },
+	  "f:4:41: gateway \"g\": found [2001:db8::21]:5060 but no IPv6 listener, expected one to reach it "
+	  "by\n" },
 	{ NET2 "pools: { p: { via: l4, gateways: { g: { address: \"[2001:db8::21]:5060\" } } } }\n" ROUTE,
-	  "f:8:20: pools.p.via: found \"l4\", expected a listener of the same address family as gateway \"g\" "
+	  "f:8:20: pools.p.via: found \"l4\", expected a listener of the same address family as gateway "
+	  "\"g\" "
 	  "([2001:db8::21]:5060)\n" },
-	{ NET2 "pools: { p: { via: l6, gateways: { g: { address: \"[2001:db8::21]:5060\" } } } }\n" ROUTE, "", true },
+	{ NET2 "pools: { p: { via: l6, gateways: { g: { address: \"[2001:db8::21]:5060\" } } } }\n" ROUTE, "",
+	  true },
 	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.10:5060 } } } }\n" ROUTE,
-	  "f:4:41: gateway \"g\": found 192.0.2.10:5060, which is Weir's own listener \"l\", expected the address of another "
+	  "f:4:41: gateway \"g\": found 192.0.2.10:5060, which is Weir's own listener \"l\", expected the "
+	  "address of another "
 	  "host\n" },
 	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060, weight: 0 } } } }\n" ROUTE,
 	  "f:4:10: pool \"p\": found no gateway with a weight, expected at least one above 0\n" },
-	{ NET "pools:\n  p: { gateways: { g: { address: 192.0.2.21:5060 } } }\n  q: { gateways: { g: { address: 192.0.2.22:5060 } } }\n"
+	{ NET "pools:\n  p: { gateways: { g: { address: 192.0.2.21:5060 } } }\n  q: { gateways: { g: { "
+	      "address: 192.0.2.22:5060 } } }\n"
 	      "routes: [ { match: { from: c }, pool: p }, { pool: q } ]\n",
-	  "f:6:20: gateway \"g\": found the name again, first at line 5, expected names that are unique over all pools\n" },
-	{ NET "pools:\n  p: { gateways: { g: { address: 192.0.2.21:5060 } } }\n  q: { gateways: { h: { address: 192.0.2.21:5060 } } }\n"
+	  "f:6:20: gateway \"g\": found the name again, first at line 5, expected names that are unique over "
+	  "all pools\n" },
+	{ NET "pools:\n  p: { gateways: { g: { address: 192.0.2.21:5060 } } }\n  q: { gateways: { h: { "
+	      "address: 192.0.2.21:5060 } } }\n"
 	      "routes: [ { match: { from: c }, pool: p }, { pool: q } ]\n",
 	  "f:6:34: gateway \"h\": found 192.0.2.21:5060, which \"g\" has already, expected another\n" },
-	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } }, health: { interval: 1s, timeout: 2s }, retry-after: "
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } }, health: { interval: 1s, timeout: "
+	      "2s }, retry-after: "
 	      "1500ms } }\n" ROUTE,
 	  "f:4:95: pools.p.health.timeout: found more than the interval, expected at most that\n"
 	  "f:4:114: pools.p.retry-after: found a part of a second, expected whole seconds\n" },
 
-	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } }, health: { interval: 500ms } } }\n" ROUTE,
-	  "f:4:81: pools.p.health.timeout: found more than the interval, expected at most that\n" },
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } }, health: { interval: 500ms } } "
+	      "}\n" ROUTE,
+	  "f:4:82: pools.p.health.timeout: found more than the interval, expected at most that\n" },
+
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } }, q: { gateways: { g: { address: "
+	      "192.0.2.22:5060 } } } }\n"
+	      "routes: [ { match: { from: c }, pool: p }, { pool: q } ]\n",
+	  "f:4:81: gateway \"g\": found the name again, first at line 4, expected names that are unique over "
+	  "all pools\n" },
 
 	/* Routes. */
-	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { pool: p, answer: 404 } ]\n",
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { pool: p, answer: "
+	      "404 } ]\n",
 	  "f:5:11: routes[0]: found both \"pool\" and \"answer\", expected one of them\n" },
-	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { answer: 404 } ]\n",
+	{ NET
+	  "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { answer: 404 } ]\n",
 	  "f:4:10: pool \"p\": no route leads to it, expected one that can match\n" },
-	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { answer: 404 }, { pool: p } ]\n",
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { answer: 404 }, { "
+	      "pool: p } ]\n",
 	  "f:4:10: pool \"p\": no route leads to it, expected one that can match\n"
-	  "f:5:28: warning: routes[1]: never decides, because the route at line 5 matches all that it does\n" },
+	  "f:5:28: warning: routes[1]: never decides, because the route at line 5 matches all that it "
+	  "does\n" },
 	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\n"
 	      "routes:\n"
 	      "  - { match: { number: \"+82\" }, pool: p }\n"
 	      "  - { match: { number: \"+821\", method: INVITE }, answer: 404 }\n"
 	      "  - { match: { number: \"+8\" }, answer: 404 }\n",
-	  "f:7:5: warning: routes[1]: never decides, because the route at line 6 matches all that it does\n", true },
+	  "f:7:5: warning: routes[1]: never decides, because the route at line 6 matches all that it does\n",
+	  true },
 
 	/* Workers, timers, and what is only doubtful. */
 	{ NET POOL "workers: { count: 3, cores: 2-3, poll: busy }\n",
@@ -120,18 +149,23 @@ static const struct {
 	{ NET POOL "workers: { count: 3, cores: 2-3, poll: adaptive }\n", "", true },
 	{ NET POOL "workers: { count: 1, cores: 2-3 }\n",
 	  "f:6:29: warning: workers.cores: 2 cores for 1 workers, the last ones stay unused\n", true },
-	{ NET POOL "workers: { cores: 0-64 }\n", "f:6:19: workers.cores: found 65 cores, expected at most 64\n" },
-	{ NET POOL "eal: { memory: 65537K }\n", "f:6:16: eal.memory: found a part of a mebibyte, expected whole ones\n" },
+	{ NET POOL "workers: { cores: 0-64 }\n",
+	  "f:6:19: workers.cores: found 65 cores, expected at most 64\n" },
+	{ NET POOL "eal: { memory: 65537K }\n",
+	  "f:6:16: eal.memory: found a part of a mebibyte, expected whole ones\n" },
 	{ NET POOL "timers: { t1: 100ms, t2: 400ms, pin: 2s }\n",
 	  "f:6:15: warning: timers.t1: below the 500ms of RFC 3261\n"
 	  "f:6:26: warning: timers.t2: below the 4s of RFC 3261\n"
-	  "f:6:38: warning: timers.pin: below 64 x t1, late repeats of a request may go to another gateway\n", true },
-	{ NET POOL "timers: { t1: 10s }\n", "f:6:15: timers.t2: found less than t1, expected at least t1\n"
-					    "f:6:15: warning: timers.pin: below 64 x t1, late repeats of a request may go to another "
-					    "gateway\n" },
-	{ NET POOL "unknown: allow\n", "f:6:10: warning: unknown: allow: anybody who can reach a listener can place calls\n",
+	  "f:6:38: warning: timers.pin: below 64 x t1, late repeats of a request may go to another gateway\n",
 	  true },
-	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\nlisteners: { l: { address: 192.0.2.10:5060 } }\n" POOL,
+	{ NET POOL "timers: { t1: 10s }\n",
+	  "f:6:15: timers.t2: found less than t1, expected at least t1\n"
+	  "f:6:15: warning: timers.pin: below 64 x t1, late repeats of a request may go to another "
+	  "gateway\n" },
+	{ NET POOL "unknown: allow\n",
+	  "f:6:10: warning: unknown: allow: anybody who can reach a listener can place calls\n", true },
+	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\nlisteners: { l: { address: "
+	  "192.0.2.10:5060 } }\n" POOL,
 	  "f: warning: no peers and unknown: drop: only gateways can send requests\n", true },
 };
 

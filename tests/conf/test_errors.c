@@ -8,11 +8,13 @@ static const struct {
 	/* Not YAML. */
 	{ "", "f: found nothing in it, expected a map of keys\n" },
 	{ "# only a comment\n", "f: found nothing in it, expected a map of keys\n" },
-	{ "node: [a\n", "f:2:1: not YAML: did not find expected ',' or ']' while parsing a flow sequence (line 1)\n" },
+	{ "node: [a\n",
+	  "f:2:1: not YAML: did not find expected ',' or ']' while parsing a flow sequence (line 1)\n" },
 	{ "node: a\n  b: c\n", "f:2:4: not YAML: mapping values are not allowed in this context\n" },
 	{ "a: b\nnode: \xff\n", "f:2:7: not YAML: invalid leading UTF-8 octet\n" },
-	{ "node: a\n\tb: c\n", "f:2:1: not YAML: found a tab character that violates indentation while scanning a plain "
-				"scalar (line 1)\n" },
+	{ "node: a\n\tb: c\n",
+	  "f:2:1: not YAML: found a tab character that violates indentation while scanning a plain "
+	  "scalar (line 1)\n" },
 	/* The whole. */
 	{ "hello\n", "f:1:1: found \"hello\", expected a map of keys\n" },
 	{ "[a]\n", "f:1:1: found a list, expected a map of keys\n" },
@@ -23,56 +25,72 @@ static const struct {
 	/* Keys. */
 	{ NET POOL "nod: a\n", "f:6:1: unknown key \"nod\", did you mean \"node\"?\n" },
 	{ NET POOL "timer: {}\n", "f:6:1: unknown key \"timer\", did you mean \"timers\"?\n" },
-	{ NET POOL "eal: { xyz: 1 }\n", "f:6:8: eal: unknown key \"xyz\", expected one of extra, hugepages, memory\n" },
+	{ NET POOL "eal: { xyz: 1 }\n",
+	  "f:6:8: eal: unknown key \"xyz\", expected one of extra, hugepages, memory\n" },
 	{ NET POOL "redis: { url: x }\n", "f:6:1: key \"redis\" is not available in this version\n" },
-	{ NET POOL "calls: {}\nemergency: {}\n", "f:6:1: key \"calls\" is not available in this version\n"
-						 "f:7:1: key \"emergency\" is not available in this version\n" },
+	{ NET POOL "calls: {}\nemergency: {}\n",
+	  "f:6:1: key \"calls\" is not available in this version\n"
+	  "f:7:1: key \"emergency\" is not available in this version\n" },
 	{ NET POOL "node: a\nunknown: drop\nnode: b\n",
 	  "f:8:1: found \"node\" again, first at line 6, expected each key once\n" },
 	{ NET POOL "? [a]\n: b\n", "f:6:3: found a list, expected a key\n" },
 	{ NET POOL "~: b\n", "f:6:1: found nothing, expected a key\n" },
 	/* Values. */
-	{ NET POOL "node: [a]\n", "f:6:7: node: found a list, expected a name of at most 63 letters, digits, \".\", \"_\" or "
-				  "\"-\"\n" },
-	{ NET POOL "node:\n", "f:6:6: node: found nothing, expected a name of at most 63 letters, digits, \".\", \"_\" or "
-			      "\"-\"\n" },
-	{ NET POOL "node: \"a\\0b\"\n", "f:6:7: node: found control characters, expected a name of at most 63 letters, digits, "
-					 "\".\", \"_\" or \"-\"\n" },
-	{ NET POOL "workers: { count: 010 }\n", "f:6:19: workers.count: found \"010\", expected a number from 1 to 64\n" },
-	{ NET POOL "workers: { count: 65 }\n", "f:6:19: workers.count: found \"65\", expected a number from 1 to 64\n" },
+	{ NET POOL "node: [a]\n",
+	  "f:6:7: node: found a list, expected a name of at most 63 letters, digits, \".\", \"_\" or "
+	  "\"-\"\n" },
+	{ NET POOL "node:\n",
+	  "f:6:6: node: found nothing, expected a name of at most 63 letters, digits, \".\", \"_\" or "
+	  "\"-\"\n" },
+	{ NET POOL "node: \"a\\0b\"\n",
+	  "f:6:7: node: found control characters, expected a name of at most 63 letters, digits, "
+	  "\".\", \"_\" or \"-\"\n" },
+	{ NET POOL "workers: { count: 010 }\n",
+	  "f:6:19: workers.count: found \"010\", expected a number from 1 to 64\n" },
+	{ NET POOL "workers: { count: 65 }\n",
+	  "f:6:19: workers.count: found \"65\", expected a number from 1 to 64\n" },
 	{ NET POOL "workers: { poll: bussy }\n",
 	  "f:6:18: workers.poll: found \"bussy\", expected one of adaptive, busy, did you mean \"busy\"?\n" },
-	{ NET POOL "eal: { hugepages: flase }\n",
-	  "f:6:19: eal.hugepages: found \"flase\", expected one of auto, off, on, did you mean \"false\"?\n" },
+	{ NET POOL "eal: { hugepages: flase }\n", "f:6:19: eal.hugepages: found \"flase\", expected one of "
+						  "auto, off, on, did you mean \"false\"?\n" },
 	{ NET POOL "eal: { memory: 512 }\n",
 	  "f:6:16: eal.memory: found \"512\", expected a size such as 512M or 2G from 64M to 1024G\n" },
 	{ NET POOL "eal: { extra: --x }\n", "f:6:15: eal.extra: found \"--x\", expected a list\n" },
-	{ NET POOL "timers: { t1: 500 }\n", "f:6:15: timers.t1: found \"500\", expected a duration such as 10ms, 5s, 1m or 4h "
-					    "from 10ms to 10s\n" },
+	{ NET POOL "timers: { t1: 500 }\n",
+	  "f:6:15: timers.t1: found \"500\", expected a duration such as 10ms, 5s, 1m or 4h "
+	  "from 10ms to 10s\n" },
 	{ NET POOL "timers: 5\n", "f:6:9: timers: found \"5\", expected a map of keys\n" },
 	{ NET POOL "control: { socket: weir.sock, metrics: \"9105\" }\n",
 	  "f:6:20: control.socket: found \"weir.sock\", expected an absolute path of 2 to 107 bytes\n"
-	  "f:6:40: control.metrics: found \"9105\", expected a unicast address and port such as 192.0.2.10:5060 or "
+	  "f:6:40: control.metrics: found \"9105\", expected a unicast address and port such as "
+	  "192.0.2.10:5060 or "
 	  "[2001:db8::10]:5060\n" },
 	/* Maps and lists. */
-	{ NET "pools: [a]\nroutes: [ { answer: 404 } ]\n", "f:4:8: pools: found a list, expected a map of names\n" },
+	{ NET "pools: [a]\nroutes: [ { answer: 404 } ]\n",
+	  "f:4:8: pools: found a list, expected a map of names\n" },
 	{ NET "pools: {}\nroutes: {}\n", "f:5:9: routes: found a map, expected a list\n" },
 	{ NET "routes: []\n", "f:4:9: routes: found 0 entries, expected 1 to 4096\n" },
-	{ NET "routes: [ 7 ]\n", "f:4:11: routes[0]: found \"7\", expected a map of keys\n"
-				 "f:4:11: routes[0]: leads nowhere, expected a key \"pool\" or \"answer\"\n" },
-	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 }, h: { address: 192.0.2.22:5060 }, g: { address: "
+	{ NET "routes: [ 7 ]\n",
+	  "f:4:11: routes[0]: found \"7\", expected a map of keys\n"
+	  "f:4:11: routes[0]: leads nowhere, expected a key \"pool\" or \"answer\"\n" },
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 }, h: { address: 192.0.2.22:5060 }, "
+	      "g: { address: "
 	      "192.0.2.23:5060 } } } }\nroutes: [ { pool: p } ]\n",
 	  "f:4:93: pools.p.gateways: found \"g\" again, first at line 4, expected each name once\n" },
 	{ NET "pools: { p: {} }\nroutes: [ { pool: p } ]\n",
 	  "f:4:13: pools.p: key \"gateways\" is missing, expected a map of names\n" },
 	{ NET "pools: { p: { gateways: { g: { weight: 1 } } } }\nroutes: [ { pool: p } ]\n",
-	  "f:4:30: pools.p.gateways.g: key \"address\" is missing, expected a unicast address and port such as "
+	  "f:4:30: pools.p.gateways.g: key \"address\" is missing, expected a unicast address and port such "
+	  "as "
 	  "192.0.2.10:5060 or [2001:db8::10]:5060\n" },
-	{ NET "pools: { p p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { answer: 404 } ]\n",
-	  "f:4:10: pools: found \"p p\", expected a name of at most 63 letters, digits, \".\", \"_\" or \"-\"\n" },
+	{ NET
+	  "pools: { p p: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes: [ { answer: 404 } ]\n",
+	  "f:4:10: pools: found \"p p\", expected a name of at most 63 letters, digits, \".\", \"_\" or "
+	  "\"-\"\n" },
 	/* A long value is cut. */
 	{ NET POOL "node: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
-	  "f:6:7: node: found \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"..., expected a name of at most "
+	  "f:6:7: node: found \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"..., expected "
+	  "a name of at most "
 	  "63 letters, digits, \".\", \"_\" or \"-\"\n" },
 };
 

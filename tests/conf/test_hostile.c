@@ -163,12 +163,14 @@ static void test_many_gateways(void **state)
 
 	fputs(NET "routes: [ { pool: p } ]\npools:\n  p:\n    gateways:\n", out);
 	for (unsigned int i = 0; i < LIMIT_GATEWAYS; i++)
-		fprintf(out, "      gw%u: { address: 10.%u.%u.1:5060, max-cps: 10/s }\n", i, i / 256, i % 256);
+		fprintf(out, "      gw%u: { address: 10.%u.%u.1:5060, max-cps: 10/s }\n", i, i / 256,
+			i % 256);
 	fclose(out);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	assert_int_equal(load(text, n, -1), 0);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	assert_in_range(end.tv_sec - start.tv_sec, 0, 20); /* well under one second without a memory checker */
+	assert_in_range(end.tv_sec - start.tv_sec, 0,
+			20); /* well under one second without a memory checker */
 	free(text);
 }
 

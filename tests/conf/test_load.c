@@ -8,7 +8,8 @@ static const char full[] =
 	"workers: { count: 2, cores: \"3,5\", poll: busy }\n"
 	"eal: { extra: [--log-level, \"8\"], hugepages: no, memory: 128M }\n"
 	"ports:\n"
-	"  access: { device: 0000:3b:00.0, addresses: [192.0.2.10/24], gateway: 192.0.2.1, twin: w0, mtu: 1400 }\n"
+	"  access: { device: 0000:3b:00.0, addresses: [192.0.2.10/24], gateway: 192.0.2.1, twin: w0, mtu: "
+	"1400 }\n"
 	"  core:\n"
 	"    device: \"net_af_xdp,iface=veth-core\"\n"
 	"    addresses: [198.51.100.10/24, \"2001:db8::10/64\"]\n"
@@ -222,10 +223,11 @@ static void test_cores_give_the_count(void **state)
 
 static void test_anchors(void **state)
 {
-	struct conf *c = load_good(NET "pools:\n"
-				       "  p: { gateways: { g: { address: 192.0.2.21:5060 } }, health: &h { interval: 7s } }\n"
-				       "  q: { gateways: { k: { address: 192.0.2.22:5060 } }, health: *h }\n"
-				       "routes: [ { match: { from: c }, pool: p }, { pool: q } ]\n");
+	struct conf *c = load_good(
+		NET "pools:\n"
+		    "  p: { gateways: { g: { address: 192.0.2.21:5060 } }, health: &h { interval: 7s } }\n"
+		    "  q: { gateways: { k: { address: 192.0.2.22:5060 } }, health: *h }\n"
+		    "routes: [ { match: { from: c }, pool: p }, { pool: q } ]\n");
 
 	assert_int_equal(c->pools[1].health.interval_ns, 7000000000);
 	conf_free(c);
@@ -254,7 +256,8 @@ static void test_files_that_cannot_be_read(void **state)
 	static const struct {
 		const char *path, *text;
 	} cases[] = {
-		{ "/nonexistent/weir.yaml", "/nonexistent/weir.yaml: cannot be read: No such file or directory\n" },
+		{ "/nonexistent/weir.yaml",
+		  "/nonexistent/weir.yaml: cannot be read: No such file or directory\n" },
 		{ "/", "/: cannot be read: Is a directory\n" },
 	};
 

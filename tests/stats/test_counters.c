@@ -79,7 +79,8 @@ static void test_methods_line_up(void **state)
 	}
 }
 
-/* One worker: 10 frames and 2 probes in, 5 forwarded, 2 replied, 2 probes sent, 1 dropped, 2 still in a ring. */
+/* One worker: 10 frames and 2 probes in, 5 forwarded, 2 replied, 2 probes sent, 1 dropped, 2 still in a ring.
+ */
 static void balanced(uint64_t sums[ST_COUNT])
 {
 	memset(sums, 0, ST_COUNT * sizeof(*sums));
@@ -103,8 +104,10 @@ static void test_laws(void **state)
 	} broken[] = {
 		{ ST_RX_FRAMES, 1, "one-end", "one-end: received + injected 13, ends + in rings 12" },
 		{ ST_DROP_NOT_SIP, 1, "one-end", "one-end: received + injected 12, ends + in rings 13" },
-		{ ST_HANDOFF_IN, 3, "owner-ring", "owner-ring: messages handed to owners 7, messages taken over 8" },
-		{ ST_TX_RING_IN, 1, "tx-ring", "tx-ring: frames handed to port holders 0, frames taken over 1" },
+		{ ST_HANDOFF_IN, 3, "owner-ring",
+		  "owner-ring: messages handed to owners 7, messages taken over 8" },
+		{ ST_TX_RING_IN, 1, "tx-ring",
+		  "tx-ring: frames handed to port holders 0, frames taken over 1" },
 		{ ST_TX_FRAMES, -1, "sent", "sent: frames transmitted 8, ends that transmit 9" },
 	};
 	uint64_t sums[ST_COUNT];
@@ -124,8 +127,10 @@ static void test_laws(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lane_is_zero_and_aligned), cmocka_unit_test(test_sums_over_lanes),
-		cmocka_unit_test(test_ends_are_distinct),	 cmocka_unit_test(test_methods_line_up),
+		cmocka_unit_test(test_lane_is_zero_and_aligned),
+		cmocka_unit_test(test_sums_over_lanes),
+		cmocka_unit_test(test_ends_are_distinct),
+		cmocka_unit_test(test_methods_line_up),
 		cmocka_unit_test(test_laws),
 	};
 
