@@ -134,9 +134,9 @@ static const struct field port_fields[] = {
 		  "UDP" },
 };
 
-static const struct section port = {
-	.item = "port", .size = sizeof(struct conf_port), FIELDS(port_fields), LATER("vlan", "max-message")
-};
+static const struct section port = { .size = sizeof(struct conf_port),
+				     FIELDS(port_fields),
+				     LATER("vlan", "max-message") };
 
 static const struct field listener_fields[] = {
 	{ .name = "address",
