@@ -27,7 +27,7 @@
 #include "control/log.h"
 
 #define CLIENT_SILENCE_S 60 /* a client that asks nothing for this long is let go */
-#define CLIENT_SLOW_S 10    /* and one that takes nothing of its answer */
+#define CLIENT_SLOW_S    10 /* and one that takes nothing of its answer */
 
 struct client {
 	struct client *next, **prev;
@@ -76,8 +76,8 @@ static void client_send(struct client *c, json_t *response)
 
 static void client_refuse(struct client *c, int code, const char *text)
 {
-	json_t *response = json_pack("{s:s, s:n, s:{s:i, s:s, s:{s:i}}}", "jsonrpc", "2.0", "id", "error", "code",
-				     code, "message", text, "data", "bytes", LIMIT_API_REQUEST);
+	json_t *response = json_pack("{s:s, s:n, s:{s:i, s:s, s:{s:i}}}", "jsonrpc", "2.0", "id", "error",
+				     "code", code, "message", text, "data", "bytes", LIMIT_API_REQUEST);
 
 	if (response)
 		client_send(c, response);
@@ -144,7 +144,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	}
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int len,
+		      void *arg)
 {
 	static const char busy[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32000,"
 				   "\"message\":\"too many clients are connected\"}}\n";
@@ -182,7 +183,8 @@ fail:
 	close(fd);
 }
 
-/* ---- The socket file ------------------------------------------------------------------------------------ */
+/* ---- The socket file ------------------------------------------------------------------------------------
+ */
 
 /* Makes the folders above `path`, as mkdir -p does. Returns 0 or -errno. */
 static int make_folders(const char *path)
@@ -248,9 +250,9 @@ static int listen_at(const struct sockaddr_un *addr)
 
 static const char *listen_error(int rc)
 {
-	return rc == -EADDRINUSE ? "another daemon answers there" :
-	       rc == -EEXIST     ? "a file that is no socket is there" :
-				   strerror(-rc);
+	return rc == -EADDRINUSE ? "another daemon answers there"
+	       : rc == -EEXIST   ? "a file that is no socket is there"
+				 : strerror(-rc);
 }
 
 int ctl_api_start(struct app *app)
@@ -274,8 +276,8 @@ int ctl_api_start(struct app *app)
 	rc = -ENOMEM;
 	if (lstat(path, &api->file))
 		goto fail;
-	api->listener = evconnlistener_new(app->base, on_accept, api, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-					   0, fd);
+	api->listener = evconnlistener_new(app->base, on_accept, api,
+					   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	if (!api->listener)
 		goto fail;
 	app->api = api;

@@ -48,7 +48,7 @@ struct ctl_param {
 struct ctl_method {
 	const char *name;
 	const char *help;
-	bool change;      /* changes something: audited */
+	bool change; /* changes something: audited */
 	struct ctl_param params[CTL_PARAMS];
 	int (*run)(struct ctl_call *call); /* 0 with call->result, or -1 after ctl_fail() */
 };
@@ -60,7 +60,8 @@ extern const struct ctl_method ctl_methods[];
  * Says why a call fails: code CTL_ERR_*, data (taken over, may be NULL), a sentence for people.
  * Returns -1, so that a method can return it.
  */
-int ctl_fail(struct ctl_call *call, int code, json_t *data, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int ctl_fail(struct ctl_call *call, int code, json_t *data, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /*
  * Answers one request: n bytes of text, one JSON-RPC 2.0 object. call: app and who are set. Returns the
@@ -71,9 +72,14 @@ json_t *ctl_answer(struct ctl_call *call, const char *text, size_t n);
 /* ---- Sight (sight.c, verdict.c) ---------------------------------------------------------------------- */
 
 /* Whether Weir can do its work, in the words of a monitoring check. */
-enum ctl_verdict { CTL_OK, CTL_WARNING, CTL_CRITICAL };
+enum ctl_verdict {
+	CTL_OK,
+	CTL_WARNING,
+	CTL_CRITICAL
+};
 
-/* Judges node, workers, pools and gateways; appends one sentence for each thing found to `reasons` (an array). */
+/* Judges node, workers, pools and gateways; appends one sentence for each thing found to `reasons` (an
+ * array). */
 enum ctl_verdict ctl_verdict(const struct app *app, json_t *reasons);
 
 /* What new work of a pool goes by: the first tier that has a gateway UP, READY and with weight. */

@@ -17,9 +17,9 @@
 #include "control/control.h"
 #include "control/log.h"
 
-#define CHUNK 32768      /* bytes made in one turn of the loop */
-#define MAX_HEADERS 4096 /* bytes of a request's header */
-#define TIMEOUT_S 10     /* for a scraper that sends or takes nothing */
+#define CHUNK       32768 /* bytes made in one turn of the loop */
+#define MAX_HEADERS 4096  /* bytes of a request's header */
+#define TIMEOUT_S   10    /* for a scraper that sends or takes nothing */
 
 struct xstat {
 	uint32_t port;
@@ -36,7 +36,7 @@ struct scrape {
 	struct st_export export;
 	struct xstat *xstats; /* read once at the start, ports in order */
 	uint32_t n_xstats, room;
-	uint32_t reading;     /* port whose xstats are being read */
+	uint32_t reading; /* port whose xstats are being read */
 };
 
 struct ctl_http {
@@ -49,7 +49,8 @@ struct ctl_http {
 	struct st_source source;          /* without arg */
 };
 
-/* ---- Gauges: series i of a family, false past the last --------------------------------------------------- */
+/* ---- Gauges: series i of a family, false past the last ---------------------------------------------------
+ */
 
 typedef bool(gauge_h)(const struct scrape *s, uint32_t i, struct st_gauge *g);
 
@@ -187,7 +188,8 @@ static bool gauge(void *arg, enum st_family family, uint32_t i, struct st_gauge 
 	return families[family] && families[family](arg, i, g);
 }
 
-/* ---- /metrics ---------------------------------------------------------------------------------------------- */
+/* ---- /metrics
+ * ---------------------------------------------------------------------------------------------- */
 
 static void scrape_free(struct scrape *s)
 {
@@ -216,7 +218,8 @@ static void add_xstat(void *ctx, const char *name, uint64_t value)
 	strncat(more->name, name, sizeof(more->name) - 1);
 }
 
-/* The scraper is gone. A request that was still being written was taken off its connection: it is ours to free. */
+/* The scraper is gone. A request that was still being written was taken off its connection: it is ours to
+ * free. */
 static void on_close(struct evhttp_connection *conn, void *arg)
 {
 	struct scrape *s = arg;
@@ -253,7 +256,8 @@ static void answer(struct evhttp_request *req, int code, const char *text)
 {
 	struct evbuffer *body = evbuffer_new();
 
-	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", "text/plain; charset=utf-8");
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type",
+			  "text/plain; charset=utf-8");
 	if (body)
 		evbuffer_add_printf(body, "%s\n", text);
 	evhttp_send_reply(req, code, NULL, body);
@@ -291,7 +295,8 @@ static void on_metrics(struct evhttp_request *req, void *arg)
 	send_chunk(evhttp_request_get_connection(req), s);
 }
 
-/* ---- The server -------------------------------------------------------------------------------------------- */
+/* ---- The server
+ * -------------------------------------------------------------------------------------------- */
 
 static void on_healthz(struct evhttp_request *req, void *arg)
 {

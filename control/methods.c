@@ -13,7 +13,8 @@
 #include "control/apply.h"
 #include "control/control.h"
 
-/* ---- Names ----------------------------------------------------------------------------------------------- */
+/* ---- Names -----------------------------------------------------------------------------------------------
+ */
 
 /* Index of the gateway that parameter "gateway" names, or -1 after ctl_fail(). */
 static int gateway_param(struct ctl_call *call)
@@ -44,7 +45,8 @@ static int pool_param(struct ctl_call *call)
 	return index < 0 ? -1 : index;
 }
 
-/* ---- Show ------------------------------------------------------------------------------------------------ */
+/* ---- Show ------------------------------------------------------------------------------------------------
+ */
 
 static int show_status(struct ctl_call *call)
 {
@@ -158,19 +160,22 @@ static int show_config(struct ctl_call *call)
 
 static int health(struct ctl_call *call)
 {
-	static const char *const words[] = { [CTL_OK] = "ok", [CTL_WARNING] = "warning", [CTL_CRITICAL] = "critical" };
+	static const char *const words[] = {
+		[CTL_OK] = "ok", [CTL_WARNING] = "warning", [CTL_CRITICAL] = "critical"
+	};
 	json_t *reasons = json_array();
 	enum ctl_verdict v = ctl_verdict(call->app, reasons);
 	struct ctl_node n;
 
 	ctl_node(call->app, &n);
-	call->result = json_pack("{s:s, s:o, s:s, s:i, s:i, s:i}", "health", words[v], "reasons", reasons, "node",
-				 n.name, "gateways", n.gateways, "gateways_up", n.gateways_up, "gateways_ready",
-				 n.gateways_ready);
+	call->result = json_pack("{s:s, s:o, s:s, s:i, s:i, s:i}", "health", words[v], "reasons", reasons,
+				 "node", n.name, "gateways", n.gateways, "gateways_up", n.gateways_up,
+				 "gateways_ready", n.gateways_ready);
 	return 0;
 }
 
-/* Which gateway of each pool a new call with this Call-ID is meant for; who is down or full does not count. */
+/* Which gateway of each pool a new call with this Call-ID is meant for; who is down or full does not count.
+ */
 static int hash(struct ctl_call *call)
 {
 	const struct lb_snapshot *snapshot = call->app->policy->current;
@@ -192,15 +197,16 @@ static int hash(struct ctl_call *call)
 			continue;
 		}
 		ctl_gateway(call->app, call->app->policy->by_slot[slot], &g);
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "pool", p.name, "gateway", g.name, "health",
-						      g.health == LB_UP ? "up" : "down", "admin",
-						      g.admin == LB_READY ? "ready" : "drain"));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "pool", p.name, "gateway",
+						      g.name, "health", g.health == LB_UP ? "up" : "down",
+						      "admin", g.admin == LB_READY ? "ready" : "drain"));
 	}
 	call->result = json_pack("{s:O, s:o}", "call_id", id, "pools", list);
 	return 0;
 }
 
-/* ---- Change ---------------------------------------------------------------------------------------------- */
+/* ---- Change ----------------------------------------------------------------------------------------------
+ */
 
 static int gateway_admin(struct ctl_call *call, enum lb_admin admin)
 {
@@ -212,7 +218,8 @@ static int gateway_admin(struct ctl_call *call, enum lb_admin admin)
 	ctl_gateway(call->app, (uint32_t)index, &g);
 	rc = ctl_gateway_admin(call->app, (uint32_t)index, admin, call->who);
 	if (rc == -EALREADY)
-		return ctl_fail(call, CTL_ERR_UNCHANGED, json_pack("{s:s}", "gateway", g.name), "gateway %s %s", g.name,
+		return ctl_fail(call, CTL_ERR_UNCHANGED, json_pack("{s:s}", "gateway", g.name),
+				"gateway %s %s", g.name,
 				admin == LB_DRAIN ? "is drained already" : "is ready already");
 	if (rc)
 		return ctl_fail(call, CTL_ERR_INTERNAL, NULL, "gateway %s: %s", g.name, strerror(-rc));
@@ -230,7 +237,10 @@ static int gateway_ready(struct ctl_call *call)
 	return gateway_admin(call, LB_READY);
 }
 
-#define GATEWAY_NAME { "gateway", JSON_STRING, true, "name of the gateway" }
+#define GATEWAY_NAME                                                                                         \
+	{                                                                                                    \
+		"gateway", JSON_STRING, true, "name of the gateway"                                          \
+	}
 
 const struct ctl_method ctl_methods[] = {
 	{ "show.status", "the node at a glance", false, {}, show_status },
@@ -238,21 +248,30 @@ const struct ctl_method ctl_methods[] = {
 	{ "show.gateways",
 	  "gateways, at most 1000 from the from-th; next is where the rest starts",
 	  false,
-	  { { "pool", JSON_STRING, false, "only those of this pool" }, { "from", JSON_INTEGER, false, "skip so many" } },
+	  { { "pool", JSON_STRING, false, "only those of this pool" },
+	    { "from", JSON_INTEGER, false, "skip so many" } },
 	  show_gateways },
 	{ "show.gateway", "one gateway with its last probes", false, { GATEWAY_NAME }, show_gateway },
 	{ "show.peers", "known sources of calls", false, {}, show_peers },
 	{ "show.workers", "poll-mode loops", false, {}, show_workers },
 	{ "show.ports", "DPDK ports", false, {}, show_ports },
 	{ "show.drops", "how messages and frames ended, and whether the sums fit", false, {}, show_drops },
-	{ "show.config", "running config: YAML that loads again, and the same as JSON", false, {}, show_config },
+	{ "show.config",
+	  "running config: YAML that loads again, and the same as JSON",
+	  false,
+	  {},
+	  show_config },
 	{ "hash",
 	  "the gateway of each pool that a Call-ID is meant for",
 	  false,
 	  { { "call_id", JSON_STRING, true, "Call-ID as in the message" } },
 	  hash },
 	{ "health", "whether Weir can do its work, and why not", false, {}, health },
-	{ "gateway.drain", "no new calls to a gateway; what it has goes on", true, { GATEWAY_NAME }, gateway_drain },
+	{ "gateway.drain",
+	  "no new calls to a gateway; what it has goes on",
+	  true,
+	  { GATEWAY_NAME },
+	  gateway_drain },
 	{ "gateway.ready", "new calls to a gateway again", true, { GATEWAY_NAME }, gateway_ready },
 	{ 0 },
 };

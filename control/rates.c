@@ -11,19 +11,25 @@
 #include "control/control.h"
 
 #define RATE_SPAN 3 /* s */
-#define SAMPLES (RATE_SPAN + 1)
+#define SAMPLES   (RATE_SPAN + 1)
 
 struct ctl_rates {
 	struct app *app;
 	struct event *timer;
 	uint32_t n_gateways, n_workers;
-	uint32_t columns;     /* counters of one sample: gateways, then WORKER_COUNT of each worker, then arrivals */
-	uint32_t taken;       /* samples since start; the newest is row (taken - 1) % SAMPLES */
+	uint32_t columns; /* counters of one sample: gateways, then WORKER_COUNT of each worker, then arrivals
+			   */
+	uint32_t taken;   /* samples since start; the newest is row (taken - 1) % SAMPLES */
 	uint64_t at[SAMPLES]; /* dp_now() of each row */
 	uint64_t *value;      /* [SAMPLES][columns] */
 };
 
-enum { WORKER_BUSY, WORKER_IDLE, WORKER_HANDLED, WORKER_COUNT };
+enum {
+	WORKER_BUSY,
+	WORKER_IDLE,
+	WORKER_HANDLED,
+	WORKER_COUNT
+};
 
 static const enum st_counter worker_counters[WORKER_COUNT] = {
 	[WORKER_BUSY] = ST_CYCLES_BUSY,
@@ -147,5 +153,6 @@ double ctl_rates_busy(const struct ctl_rates *r, uint32_t worker)
 
 bool ctl_rates_quiet(const struct ctl_rates *r)
 {
-	return r->taken > 1 && r->value[(size_t)row_of(r, 1) * r->columns + r->columns - 1] == arrivals(r->app->stats);
+	return r->taken > 1 &&
+	       r->value[(size_t)row_of(r, 1) * r->columns + r->columns - 1] == arrivals(r->app->stats);
 }

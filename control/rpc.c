@@ -77,20 +77,23 @@ static int check_params(struct ctl_call *call, const struct ctl_method *m)
 	json_t *value;
 
 	if (!json_is_object(call->params))
-		return ctl_fail(call, CTL_ERR_PARAMS, param_names(m), "params of %s must be an object", m->name);
-	json_object_foreach(call->params, key, value) {
+		return ctl_fail(call, CTL_ERR_PARAMS, param_names(m), "params of %s must be an object",
+				m->name);
+	json_object_foreach(call->params, key, value)
+	{
 		p = find_param(m, key);
 		if (!p)
-			return ctl_fail(call, CTL_ERR_PARAMS, param_names(m), "%s has no parameter \"%.63s\"", m->name,
-					key);
+			return ctl_fail(call, CTL_ERR_PARAMS, param_names(m), "%s has no parameter \"%.63s\"",
+					m->name, key);
 		if (json_typeof(value) != p->type)
-			return ctl_fail(call, CTL_ERR_PARAMS, param_names(m), "parameter \"%s\" of %s must be %s",
-					p->name, m->name, type_name(p->type));
+			return ctl_fail(call, CTL_ERR_PARAMS, param_names(m),
+					"parameter \"%s\" of %s must be %s", p->name, m->name,
+					type_name(p->type));
 	}
 	for (p = m->params; p < m->params + CTL_PARAMS && p->name; p++)
 		if (p->required && !json_object_get(call->params, p->name))
-			return ctl_fail(call, CTL_ERR_PARAMS, param_names(m), "%s needs parameter \"%s\"", m->name,
-					p->name);
+			return ctl_fail(call, CTL_ERR_PARAMS, param_names(m), "%s needs parameter \"%s\"",
+					m->name, p->name);
 	return 0;
 }
 
@@ -113,7 +116,8 @@ static int run(struct ctl_call *call, json_t *request)
 	int rc;
 
 	if (!json_is_object(request))
-		return ctl_fail(call, CTL_ERR_REQUEST, NULL, "a request is one JSON object a line; batches are not taken");
+		return ctl_fail(call, CTL_ERR_REQUEST, NULL,
+				"a request is one JSON object a line; batches are not taken");
 	if (!json_is_string(version) || strcmp(json_string_value(version), "2.0"))
 		return ctl_fail(call, CTL_ERR_REQUEST, NULL, "\"jsonrpc\" must be \"2.0\"");
 	if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id))
@@ -122,7 +126,8 @@ static int run(struct ctl_call *call, json_t *request)
 		return ctl_fail(call, CTL_ERR_REQUEST, NULL, "\"method\" must be a string");
 	m = find_method(json_string_value(name));
 	if (!m)
-		return ctl_fail(call, CTL_ERR_METHOD, method_names(), "no method \"%.63s\"", json_string_value(name));
+		return ctl_fail(call, CTL_ERR_METHOD, method_names(), "no method \"%.63s\"",
+				json_string_value(name));
 	call->params = json_object_get(request, "params");
 	if (!call->params)
 		call->params = none = json_object();
@@ -154,24 +159,26 @@ json_t *ctl_answer(struct ctl_call *call, const char *text, size_t n)
 	int rc;
 
 	if (!request) {
-		rc = ctl_fail(call, CTL_ERR_PARSE, json_pack("{s:i}", "column", error.column), "no JSON: %.200s",
-			      error.text);
+		rc = ctl_fail(call, CTL_ERR_PARSE, json_pack("{s:i}", "column", error.column),
+			      "no JSON: %.200s", error.text);
 	} else {
 		rc = run(call, request);
 		/* A valid request without id wants no answer (4.1); a broken one is answered with id null. */
-		silent = json_is_object(request) && !json_object_get(request, "id") && call->code != CTL_ERR_REQUEST;
+		silent = json_is_object(request) && !json_object_get(request, "id") &&
+			 call->code != CTL_ERR_REQUEST;
 	}
 	if (silent) {
 		json_decref(call->result);
 		response = NULL;
 	} else if (!rc) {
-		response = json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", response_id(request), "result",
-				     call->result);
+		response = json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", response_id(request),
+				     "result", call->result);
 	} else {
 		err = json_pack("{s:i, s:s}", "code", call->code, "message", call->message);
 		if (call->data)
 			json_object_set(err, "data", call->data);
-		response = json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", response_id(request), "error", err);
+		response = json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", response_id(request), "error",
+				     err);
 	}
 	json_decref(call->data);
 	json_decref(request);

@@ -54,7 +54,8 @@ static double since(uint64_t then)
 	return now > then ? seconds(now - then) : 0;
 }
 
-/* ---- Gateways and pools --------------------------------------------------------------------------------- */
+/* ---- Gateways and pools ---------------------------------------------------------------------------------
+ */
 
 static const char *const probe_end[] = {
 	[CTL_PROBE_WAITING] = "waiting",
@@ -119,8 +120,9 @@ static json_t *responses(const struct st_gateway *sum)
 {
 	const uint64_t *c = sum->count + ST_GW_RESPONSES_1XX;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "1xx", (json_int_t)c[0], "2xx", (json_int_t)c[1], "3xx",
-			 (json_int_t)c[2], "4xx", (json_int_t)c[3], "5xx", (json_int_t)c[4], "6xx", (json_int_t)c[5]);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "1xx", (json_int_t)c[0], "2xx", (json_int_t)c[1],
+			 "3xx", (json_int_t)c[2], "4xx", (json_int_t)c[3], "5xx", (json_int_t)c[4], "6xx",
+			 (json_int_t)c[5]);
 }
 
 json_t *ctl_show_gateway(const struct ctl_call *call, uint32_t index, struct ctl_share *share)
@@ -132,21 +134,22 @@ json_t *ctl_show_gateway(const struct ctl_call *call, uint32_t index, struct ctl
 	ctl_gateway(call->app, index, &g);
 	st_sum_gateway(call->app->stats, g.slot, &sum);
 	share_of_pool(call->app, g.pool_index, share);
-	o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:f, s:i, s:i}", "name", g.name, "pool", g.pool, "address",
-		      address(&g.addr), "state", gateway_state(&g), "health", g.health == LB_UP ? "up" : "down",
-		      "admin", g.admin == LB_READY ? "ready" : "drain", "since_s", since(g.since), "tier", g.tier + 1,
-		      "weight", g.weight);
-	json_object_set_new(o, "share", json_real(takes_work(&g) && g.tier == share->tier ?
-							  (double)g.weight / share->weight :
-							  0.0));
+	o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:f, s:i, s:i}", "name", g.name, "pool", g.pool,
+		      "address", address(&g.addr), "state", gateway_state(&g), "health",
+		      g.health == LB_UP ? "up" : "down", "admin", g.admin == LB_READY ? "ready" : "drain",
+		      "since_s", since(g.since), "tier", g.tier + 1, "weight", g.weight);
+	json_object_set_new(
+		o, "share",
+		json_real(takes_work(&g) && g.tier == share->tier ? (double)g.weight / share->weight : 0.0));
 	json_object_set_new(o, "cps", json_real(ctl_rates_cps(call->app->rates, index)));
 	json_object_set_new(o, "max_cps", limit(g.max_cps));
 	json_object_set_new(o, "new_calls", json_integer((json_int_t)sum.count[ST_GW_CALLS]));
 	json_object_set_new(o, "requests", json_integer((json_int_t)sum.count[ST_GW_REQUESTS]));
 	json_object_set_new(o, "requests_from", json_integer((json_int_t)sum.count[ST_GW_REQUESTS_FROM]));
 	json_object_set_new(o, "responses", responses(&sum));
-	json_object_set_new(o, "skipped", json_pack("{s:I, s:I}", "max_cps", (json_int_t)sum.count[ST_GW_SKIPPED_CPS],
-						    "state", (json_int_t)sum.count[ST_GW_SKIPPED_STATE]));
+	json_object_set_new(o, "skipped",
+			    json_pack("{s:I, s:I}", "max_cps", (json_int_t)sum.count[ST_GW_SKIPPED_CPS],
+				      "state", (json_int_t)sum.count[ST_GW_SKIPPED_STATE]));
 	json_object_set_new(o, "probed", json_boolean(g.probed));
 	json_object_set_new(o, "probe", last_probe(&g));
 	return o;
@@ -165,8 +168,8 @@ json_t *ctl_show_gateway_more(const struct ctl_call *call, uint32_t index)
 	st_sum_gateway(call->app->stats, g.slot, &sum);
 	json_object_set_new(o, "listener", json_string(listener.name));
 	json_object_set_new(o, "response_time",
-			    json_pack("{s:I, s:f, s:f}", "count", (json_int_t)st_hist_count(&sum.response), "p50_ms",
-				      (double)st_hist_quantile(&sum.response, 0.5) / 1e6, "p99_ms",
+			    json_pack("{s:I, s:f, s:f}", "count", (json_int_t)st_hist_count(&sum.response),
+				      "p50_ms", (double)st_hist_quantile(&sum.response, 0.5) / 1e6, "p99_ms",
 				      (double)st_hist_quantile(&sum.response, 0.99) / 1e6));
 	json_object_set_new(o, "failures", json_integer(g.failures));
 	json_object_set_new(o, "successes", json_integer(g.successes));
@@ -195,12 +198,16 @@ json_t *ctl_show_pool(const struct ctl_call *call, uint32_t index)
 			max += g.max_cps;
 	}
 	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:o, s:f, s:o}", "name", p.name, "state",
-			 !p.ready ? "down" : p.up < p.n ? "partial" : "up", "gateways", p.n, "up", p.up, "ready",
-			 p.ready, "tier", share.weight ? json_integer(share.tier + 1) : json_null(), "cps", cps,
-			 "max_cps", limited ? json_integer((json_int_t)max) : json_null());
+			 !p.ready     ? "down"
+			 : p.up < p.n ? "partial"
+				      : "up",
+			 "gateways", p.n, "up", p.up, "ready", p.ready, "tier",
+			 share.weight ? json_integer(share.tier + 1) : json_null(), "cps", cps, "max_cps",
+			 limited ? json_integer((json_int_t)max) : json_null());
 }
 
-/* ---- Peers, workers, ports -------------------------------------------------------------------------------- */
+/* ---- Peers, workers, ports --------------------------------------------------------------------------------
+ */
 
 json_t *ctl_show_peer(const struct ctl_call *call, uint32_t index)
 {
@@ -236,16 +243,17 @@ json_t *ctl_show_worker(const struct ctl_call *call, uint32_t index)
 
 	ctl_worker(call->app, index, &w);
 	st_hist_merge(&h, &lane->forward);
-	return json_pack("{s:i, s:i, s:i, s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:i, s:i, s:f, s:f, s:f}",
-			 "worker", index, "core", w.info.core, "numa", w.info.numa, "state", w.stuck ? "stuck" : "running",
-			 "silent_ms", (double)w.silent_ns / 1e6, "busy", ctl_rates_busy(call->app->rates, index), "messages",
-			 count_of(lane, ST_HANDLED), "rx_frames", count_of(lane, ST_RX_FRAMES), "tx_frames",
-			 count_of(lane, ST_TX_FRAMES), "handed_out", count_of(lane, ST_HANDOFF_OUT), "handed_in",
-			 count_of(lane, ST_HANDOFF_IN), "inbox", w.info.inbox, "naps", count_of(lane, ST_NAPS),
-			 "buffers_free", w.info.pool_free, "buffers", w.info.pool_size,
-			 "messages_per_s", ctl_rates_messages(call->app->rates, index), "forward_p50_us",
-			 (double)st_hist_quantile(&h, 0.5) / 1e3, "forward_p99_us",
-			 (double)st_hist_quantile(&h, 0.99) / 1e3);
+	return json_pack(
+		"{s:i, s:i, s:i, s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:i, s:i, s:f, s:f, s:f}",
+		"worker", index, "core", w.info.core, "numa", w.info.numa, "state",
+		w.stuck ? "stuck" : "running", "silent_ms", (double)w.silent_ns / 1e6, "busy",
+		ctl_rates_busy(call->app->rates, index), "messages", count_of(lane, ST_HANDLED), "rx_frames",
+		count_of(lane, ST_RX_FRAMES), "tx_frames", count_of(lane, ST_TX_FRAMES), "handed_out",
+		count_of(lane, ST_HANDOFF_OUT), "handed_in", count_of(lane, ST_HANDOFF_IN), "inbox",
+		w.info.inbox, "naps", count_of(lane, ST_NAPS), "buffers_free", w.info.pool_free, "buffers",
+		w.info.pool_size, "messages_per_s", ctl_rates_messages(call->app->rates, index),
+		"forward_p50_us", (double)st_hist_quantile(&h, 0.5) / 1e3, "forward_p99_us",
+		(double)st_hist_quantile(&h, 0.99) / 1e3);
 }
 
 /* What the driver counts, as keys of `o`. */
@@ -255,8 +263,9 @@ static void port_traffic(json_t *o, const struct net_port_info *net)
 		const char *key;
 		uint64_t value;
 	} counts[] = {
-		{ "rx_packets", net->rx_packets }, { "tx_packets", net->tx_packets }, { "rx_bytes", net->rx_bytes },
-		{ "tx_bytes", net->tx_bytes },     { "rx_missed", net->rx_missed },   { "rx_errors", net->rx_errors },
+		{ "rx_packets", net->rx_packets }, { "tx_packets", net->tx_packets },
+		{ "rx_bytes", net->rx_bytes },     { "tx_bytes", net->tx_bytes },
+		{ "rx_missed", net->rx_missed },   { "rx_errors", net->rx_errors },
 		{ "tx_errors", net->tx_errors },   { "rx_nombuf", net->rx_nombuf },
 	};
 
@@ -274,20 +283,22 @@ json_t *ctl_show_port(const struct ctl_call *call, uint32_t index)
 
 	ctl_port(call->app, index, &p);
 	net_port_info(dp_port(call->app->dp, index), &net);
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", net.mac[0], net.mac[1], net.mac[2], net.mac[3],
-		 net.mac[4], net.mac[5]);
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", net.mac[0], net.mac[1], net.mac[2],
+		 net.mac[3], net.mac[4], net.mac[5]);
 	for (uint32_t i = 0; i < conf->n_addresses; i++)
 		json_array_append_new(addresses, prefix(&conf->addresses[i]));
-	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:i, s:s, s:i, s:b, s:b}", "name", p.name, "device",
-		      p.device, "driver", net.driver, "mac", mac, "twin", p.twin, "addresses", addresses, "mtu", p.mtu,
-		      "queues", net.queues, "worker", dp_port_worker(call->app->dp, index, 0), "link",
-		      net.link_up ? "up" : "down", "link_mbps", net.link_mbps, "hw_rx_checksum", net.hw_rx_csum,
-		      "hw_tx_checksum", net.hw_tx_csum);
+	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:i, s:s, s:i, s:b, s:b}", "name", p.name,
+		      "device", p.device, "driver", net.driver, "mac", mac, "twin", p.twin, "addresses",
+		      addresses, "mtu", p.mtu, "queues", net.queues, "worker",
+		      dp_port_worker(call->app->dp, index, 0), "link", net.link_up ? "up" : "down",
+		      "link_mbps", net.link_mbps, "hw_rx_checksum", net.hw_rx_csum, "hw_tx_checksum",
+		      net.hw_tx_csum);
 	port_traffic(o, &net);
 	return o;
 }
 
-/* ---- The whole -------------------------------------------------------------------------------------------- */
+/* ---- The whole --------------------------------------------------------------------------------------------
+ */
 
 static json_t *listeners(const struct app *app)
 {
@@ -298,8 +309,9 @@ static json_t *listeners(const struct app *app)
 	for (uint32_t i = 0; i < ctl_listener_count(app); i++) {
 		ctl_listener(app, i, &l);
 		ctl_port(app, l.port, &p);
-		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s*}", "name", l.name, "address",
-						      address(&l.addr), "port", p.name, "advertise", l.advertise));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o, s:s, s:s*}", "name", l.name, "address",
+						address(&l.addr), "port", p.name, "advertise", l.advertise));
 	}
 	return list;
 }
@@ -328,11 +340,11 @@ json_t *ctl_show_status(const struct ctl_call *call)
 	ctl_node(call->app, &n);
 	st_sum(call->app->stats, sums);
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&n.started_at, &tm));
-	o = json_pack("{s:s, s:s, s:s, s:i, s:s, s:f, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i}", "node", n.name,
-		      "version", n.version, "dpdk", ctl_dpdk_version(), "pid", n.pid, "started", started, "uptime_s",
-		      seconds(n.uptime_ns), "config", n.file, "serving", n.serving, "workers", n.workers, "ports",
-		      n.ports, "pools", n.pools, "gateways", n.gateways, "gateways_up", n.gateways_up,
-		      "gateways_ready", n.gateways_ready);
+	o = json_pack("{s:s, s:s, s:s, s:i, s:s, s:f, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i}", "node",
+		      n.name, "version", n.version, "dpdk", ctl_dpdk_version(), "pid", n.pid, "started",
+		      started, "uptime_s", seconds(n.uptime_ns), "config", n.file, "serving", n.serving,
+		      "workers", n.workers, "ports", n.ports, "pools", n.pools, "gateways", n.gateways,
+		      "gateways_up", n.gateways_up, "gateways_ready", n.gateways_ready);
 	json_object_set_new(o, "sip_datagrams", json_integer((json_int_t)sums[ST_RX_SIP]));
 	json_object_set_new(o, "ends", outcomes(sums));
 	json_object_set_new(o, "listeners", listeners(call->app));
@@ -341,7 +353,8 @@ json_t *ctl_show_status(const struct ctl_call *call)
 
 /*
  * true: the laws hold. false: they are broken and nothing moves, so that something was lost or counted twice.
- * null: they do not hold in this reading, but the workers are at work, and a reading of moving counters is not exact.
+ * null: they do not hold in this reading, but the workers are at work, and a reading of moving counters is
+ * not exact.
  */
 static json_t *conserved(const struct ctl_call *call, const uint64_t sums[ST_COUNT])
 {
@@ -350,8 +363,9 @@ static json_t *conserved(const struct ctl_call *call, const uint64_t sums[ST_COU
 
 	if (!law)
 		return json_pack("{s:b}", "holds", true);
-	return json_pack("{s:o, s:s, s:s}", "holds", ctl_rates_quiet(call->app->rates) ? json_false() : json_null(), "law",
-			 law, "text", text);
+	return json_pack("{s:o, s:s, s:s}", "holds",
+			 ctl_rates_quiet(call->app->rates) ? json_false() : json_null(), "law", law, "text",
+			 text);
 }
 
 json_t *ctl_show_drops(const struct ctl_call *call)
@@ -365,11 +379,14 @@ json_t *ctl_show_drops(const struct ctl_call *call)
 		info = st_info(id);
 		if (id < ST_END_COUNT)
 			json_array_append_new(ends, json_pack("{s:s, s:s, s:I, s:s}", "outcome",
-							      st_outcome_name(info->outcome), "reason", info->reason,
-							      "count", (json_int_t)sums[id], "help", info->help));
+							      st_outcome_name(info->outcome), "reason",
+							      info->reason, "count", (json_int_t)sums[id],
+							      "help", info->help));
 		else
-			json_array_append_new(counters, json_pack("{s:s, s:I, s:s}", "name", info->name, "count",
-								  (json_int_t)sums[id], "help", info->help));
+			json_array_append_new(counters,
+					      json_pack("{s:s, s:I, s:s}", "name", info->name, "count",
+							(json_int_t)sums[id], "help", info->help));
 	}
-	return json_pack("{s:o, s:o, s:o}", "ends", ends, "counters", counters, "conserved", conserved(call, sums));
+	return json_pack("{s:o, s:o, s:o}", "ends", ends, "counters", counters, "conserved",
+			 conserved(call, sums));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Whether Weir can do its work. Critical: calls fail now (not serving, a worker that stands still, a pool with
- * nobody to give work to). Warning: less is left than the operator configured. Drained gateways are his own
- * wish and no fault. Control thread; reads only.
+ * Whether Weir can do its work. Critical: calls fail now (not serving, a worker that stands still, a pool
+ * with nobody to give work to). Warning: less is left than the operator configured. Drained gateways are his
+ * own wish and no fault. Control thread; reads only.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -14,8 +14,8 @@
 #define DEPTH 16 /* collections inside each other; a config has 6 */
 
 struct level {
-	json_t *node;       /* mapping or sequence that is being filled; borrowed from the level above */
-	char *key;          /* mapping: key that waits for its value */
+	json_t *node; /* mapping or sequence that is being filled; borrowed from the level above */
+	char *key;    /* mapping: key that waits for its value */
 };
 
 /* A plain scalar as what it looks like; a quoted one is always a string. */

@@ -109,7 +109,8 @@ int docs_config_scdoc(FILE *out)
 	fputs("weir.yaml(5)\n\n"
 	      "; SPDX-License-Identifier: BSD-3-Clause\n"
 	      "; Generated from conf/schema.c by `ninja -C build docs`. Do not edit.\n\n"
-	      "# NAME\n\nweir.yaml - configuration of weir\n\n# DESCRIPTION\n", out);
+	      "# NAME\n\nweir.yaml - configuration of weir\n\n# DESCRIPTION\n",
+	      out);
 	for (char *line = text; !rc && line && *line; line = end + 1) {
 		end = strchr(line, '\n');
 		if (!end)

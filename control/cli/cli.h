@@ -12,27 +12,27 @@
 #include <stdio.h>
 
 #define CLI_SOCKET "/run/weir/weir.sock" /* default of control.socket */
-#define CLI_WORDS 8                      /* words of a command line, more is usage */
+#define CLI_WORDS  8                     /* words of a command line, more is usage */
 
 /* Exit codes; `health` has those of a monitoring check, which fit: 0 ok, 1 warning, 2 critical, 3 unknown. */
 enum cli_exit {
 	CLI_DONE = 0,
-	CLI_REFUSED = 1,   /* the daemon, or the config, says no */
+	CLI_REFUSED = 1, /* the daemon, or the config, says no */
 	CLI_USAGE = 2,
 	CLI_NO_DAEMON = 3, /* nobody answers, or not in time */
 };
 
 struct cli {
 	const char *socket;
-	double timeout_s;  /* for one question and its answer */
-	double watch_s;    /* repeat the command this often; 0: once */
+	double timeout_s; /* for one question and its answer */
+	double watch_s;   /* repeat the command this often; 0: once */
 	bool json;
 	bool color;
 	bool all;           /* also what is zero */
 	bool help, version; /* asked for */
 	bool prompt;        /* the line was typed at weirctl's own prompt */
 	FILE *out, *err;
-	json_t *error;     /* {code, message, data} of the last failure, or NULL */
+	json_t *error; /* {code, message, data} of the last failure, or NULL */
 };
 
 struct cli_option {
@@ -85,7 +85,8 @@ int cli_parse(struct cli *cli, int argc, char *const *argv, const char *words[CL
  */
 const struct cli_command *cli_find(struct cli *cli, int n, const char *const *words, const char **arg);
 
-/* Splits a line at blanks, in place; "…" and '…' keep blanks. Returns the words, or -1 if a quote stays open. */
+/* Splits a line at blanks, in place; "…" and '…' keep blanks. Returns the words, or -1 if a quote stays open.
+ */
 int cli_split(char *line, char *argv[], int max);
 
 /* ---- client.c: the daemon ----------------------------------------------------------------------------- */
@@ -97,12 +98,14 @@ int cli_split(char *line, char *argv[], int max);
 int cli_ask(struct cli *cli, const char *method, json_t *params, json_t **result);
 
 /* Keeps an error for cli_report(). data is taken over, may be NULL. */
-void cli_error(struct cli *cli, int code, json_t *data, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void cli_error(struct cli *cli, int code, json_t *data, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* Prints the error that is kept: as JSON on out, or as a line on err. */
 void cli_report(struct cli *cli);
 
-/* ---- run.c: one command --------------------------------------------------------------------------------- */
+/* ---- run.c: one command ---------------------------------------------------------------------------------
+ */
 
 /* Runs the command line argv (without the program's name). Returns an exit code, errors reported. */
 int cli_run(const struct cli *defaults, int argc, char *const *argv);
@@ -112,7 +115,8 @@ void cli_print_json(struct cli *cli, const json_t *value);
 int cli_run_check(struct cli *cli, const char *file);
 int cli_run_help(struct cli *cli, const char *word);
 
-/* ---- show.c, show_node.c: results for people ------------------------------------------------------------------ */
+/* ---- show.c, show_node.c: results for people
+ * ------------------------------------------------------------------ */
 
 int cli_show_status(struct cli *cli, const json_t *result);
 int cli_show_pools(struct cli *cli, const json_t *result);
@@ -127,14 +131,17 @@ int cli_show_hash(struct cli *cli, const json_t *result);
 int cli_show_health(struct cli *cli, const json_t *result);
 int cli_show_change(struct cli *cli, const json_t *result);
 
-/* ---- complete.c, shell.c, man.c ---------------------------------------------------------------------------- */
+/* ---- complete.c, shell.c, man.c
+ * ---------------------------------------------------------------------------- */
 
 typedef void cli_candidate_h(void *arg, const char *text);
 
-/* Calls h for each word that can stand where `line` (n bytes, up to the cursor) ends and begins with its last word. */
+/* Calls h for each word that can stand where `line` (n bytes, up to the cursor) ends and begins with its last
+ * word. */
 void cli_complete(const struct cli *cli, const char *line, size_t n, cli_candidate_h *h, void *arg);
 
-/* Commands from stdin: with line editing on a terminal, else one a line until one fails. Returns an exit code. */
+/* Commands from stdin: with line editing on a terminal, else one a line until one fails. Returns an exit
+ * code. */
 int cli_shell(const struct cli *cli);
 
 /* weirctl(1) in scdoc's language. */

@@ -177,7 +177,8 @@ static int no_daemon(struct cli *cli, int rc)
 	json_t *data = json_pack("{s:s}", "socket", cli->socket);
 
 	if (rc == -ETIMEDOUT)
-		cli_error(cli, CLI_NO_DAEMON, data, "no answer from %s within %g s", cli->socket, cli->timeout_s);
+		cli_error(cli, CLI_NO_DAEMON, data, "no answer from %s within %g s", cli->socket,
+			  cli->timeout_s);
 	else if (rc == -ENOENT || rc == -ECONNREFUSED)
 		cli_error(cli, CLI_NO_DAEMON, data, "no daemon answers at %s", cli->socket);
 	else
@@ -188,8 +189,8 @@ static int no_daemon(struct cli *cli, int rc)
 /* One request and its response, no pages. params is borrowed. */
 static int ask_once(struct cli *cli, const char *method, json_t *params, json_t **result)
 {
-	json_t *request = json_pack("{s:s, s:i, s:s, s:O}", "jsonrpc", "2.0", "id", 1, "method", method, "params",
-				    params);
+	json_t *request = json_pack("{s:s, s:i, s:s, s:O}", "jsonrpc", "2.0", "id", 1, "method", method,
+				    "params", params);
 	char *text = json_dumps(request, JSON_COMPACT), *line = NULL;
 	json_t *response, *error;
 	ssize_t n = text ? exchange(cli, text, &line) : -ENOMEM;
@@ -223,9 +224,8 @@ static void append_page(json_t *all, const json_t *page)
 	const char *key;
 	json_t *list;
 
-	json_object_foreach((json_t *)page, key, list)
-		if (json_is_array(list))
-			json_array_extend(json_object_get(all, key), list);
+	json_object_foreach((json_t *)page, key, list) if (json_is_array(list))
+		json_array_extend(json_object_get(all, key), list);
 }
 
 int cli_ask(struct cli *cli, const char *method, json_t *params, json_t **result)

@@ -62,12 +62,14 @@ static bool set_version(struct cli *cli, const char *value)
 }
 
 const struct cli_option cli_options[] = {
-	{ 's', "socket", "PATH", "control socket of the daemon; default " CLI_SOCKET " or $WEIR_SOCKET", set_socket },
+	{ 's', "socket", "PATH", "control socket of the daemon; default " CLI_SOCKET " or $WEIR_SOCKET",
+	  set_socket },
 	{ 'j', "json", NULL, "print JSON: raw numbers, units in the keys, errors too", set_json },
 	{ 'a', "all", NULL, "show drops: also what never happened", set_all },
 	{ 'w', "watch", "SECONDS", "repeat a show command or health this often", set_watch },
 	{ 0, "timeout", "SECONDS", "how long to wait for the daemon; default 5", set_timeout },
-	{ 0, "no-color", NULL, "no colours; they are off, too, with $NO_COLOR or when stdout is no terminal", set_no_color },
+	{ 0, "no-color", NULL, "no colours; they are off, too, with $NO_COLOR or when stdout is no terminal",
+	  set_no_color },
 	{ 'h', "help", NULL, "list commands and options", set_help },
 	{ 'V', "version", NULL, "print the version", set_version },
 	{ 0 },
@@ -81,7 +83,8 @@ const struct cli_command cli_commands[] = {
 	{ .words = { "show", "pools" },
 	  .method = "show.pools",
 	  .help = "pools, and how many of their gateways take calls",
-	  .more = "TIER is the tier that new calls go to now. CPS is new calls per second over the last three seconds, "
+	  .more = "TIER is the tier that new calls go to now. CPS is new calls per second over the last "
+		  "three seconds, "
 		  "MAX-CPS what the gateways that take calls may get together.",
 	  .show = cli_show_pools },
 	{ .words = { "show", "gateways" },
@@ -91,8 +94,10 @@ const struct cli_command cli_commands[] = {
 	  .param = "pool",
 	  .method = "show.gateways",
 	  .help = "gateways: state, share, load against limit, answers, probes",
-	  .more = "SHARE is the part of the pool's new calls that the gateway gets now by its weight. CPS is new calls per "
-		  "second over the last three seconds. 1XX to 6XX count its responses by class. PROBE is the last health "
+	  .more = "SHARE is the part of the pool's new calls that the gateway gets now by its weight. CPS is "
+		  "new calls per "
+		  "second over the last three seconds. 1XX to 6XX count its responses by class. PROBE is the "
+		  "last health "
 		  "probe: its round trip and status, or how it failed.",
 	  .show = cli_show_gateways },
 	{ .words = { "show", "gateway" },
@@ -109,7 +114,8 @@ const struct cli_command cli_commands[] = {
 	{ .words = { "show", "workers" },
 	  .method = "show.workers",
 	  .help = "poll-mode loops: load, messages, time in Weir",
-	  .more = "BUSY is the part of the last three seconds in which the loop found work. HELD is the time from the "
+	  .more = "BUSY is the part of the last three seconds in which the loop found work. HELD is the time "
+		  "from the "
 		  "burst that took a message to its transmission, median and 99th percentile.",
 	  .show = cli_show_workers },
 	{ .words = { "show", "ports" },
@@ -119,7 +125,8 @@ const struct cli_command cli_commands[] = {
 	{ .words = { "show", "drops" },
 	  .method = "show.drops",
 	  .help = "how messages ended, what was lost and why, and whether the sums fit",
-	  .more = "Every message and frame ends in exactly one line. The last line says whether what came in equals what "
+	  .more = "Every message and frame ends in exactly one line. The last line says whether what came in "
+		  "equals what "
 		  "ended; while traffic flows a reading can be between two states and is then not judged.",
 	  .show = cli_show_drops },
 	{ .words = { "show", "config" },
@@ -146,12 +153,14 @@ const struct cli_command cli_commands[] = {
 	  .param = "call_id",
 	  .method = "hash",
 	  .help = "the gateway of each pool that a Call-ID is meant for",
-	  .more = "The choice of the hash alone: a gateway that is down, drained or full is passed by when the call comes.",
+	  .more = "The choice of the hash alone: a gateway that is down, drained or full is passed by when "
+		  "the call comes.",
 	  .show = cli_show_hash },
 	{ .words = { "health" },
 	  .method = "health",
 	  .help = "one line and exit code for monitoring (Nagios): 0 ok, 1 warning, 2 critical, 3 unknown",
-	  .more = "Critical: Weir does not serve, a worker is stuck, or a pool has nobody for new calls. Warning: a gateway "
+	  .more = "Critical: Weir does not serve, a worker is stuck, or a pool has nobody for new calls. "
+		  "Warning: a gateway "
 		  "is down. Drained gateways are no fault.",
 	  .show = cli_show_health },
 	{ .words = { "check" },

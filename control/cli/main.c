@@ -15,7 +15,8 @@ static void print_line(void *arg, const char *text)
 	fprintf(arg, "%s\n", text);
 }
 
-/* As `complete -C 'weirctl --bash-complete' weirctl` calls it: the line is in COMP_LINE, the cursor in COMP_POINT. */
+/* As `complete -C 'weirctl --bash-complete' weirctl` calls it: the line is in COMP_LINE, the cursor in
+ * COMP_POINT. */
 static int bash_complete(const struct cli *cli)
 {
 	const char *line = getenv("COMP_LINE"), *point = getenv("COMP_POINT");

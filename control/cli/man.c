@@ -62,11 +62,15 @@ void cli_man(FILE *out)
 	      "# NAME\n\nweirctl - ask and steer a running Weir\n\n"
 	      "# SYNOPSIS\n\n*weirctl* [_OPTION_]... [_COMMAND_]\n\n"
 	      "# DESCRIPTION\n\n"
-	      "Speaks with *weir*(8) over its control socket. Without a command it opens a prompt with history and\n"
-	      "completion, or, if stdin is no terminal, runs one command a line until one fails; lines that begin\n"
+	      "Speaks with *weir*(8) over its control socket. Without a command it opens a prompt with "
+	      "history and\n"
+	      "completion, or, if stdin is no terminal, runs one command a line until one fails; lines that "
+	      "begin\n"
 	      "with # are skipped. Things are called by the names of the configuration.\n\n"
-	      "Tables are for people and may change; programs use *--json*, where figures are raw and errors are\n"
-	      "objects {\"error\": {\"code\", \"message\", \"data\"}}, too. Every change is logged by the daemon with\n"
+	      "Tables are for people and may change; programs use *--json*, where figures are raw and errors "
+	      "are\n"
+	      "objects {\"error\": {\"code\", \"message\", \"data\"}}, too. Every change is logged by the "
+	      "daemon with\n"
 	      "user and process id of the caller.\n\n",
 	      out);
 	man_commands(out);
@@ -76,12 +80,14 @@ void cli_man(FILE *out)
 	      "|  1\n:  refused by the daemon, or the file has errors\n"
 	      "|  2\n:  wrong usage\n"
 	      "|  3\n:  no daemon, or no answer in time\n\n"
-	      "*health* has the codes of a monitoring check instead: 0 ok, 1 warning, 2 critical, 3 unknown.\n\n"
+	      "*health* has the codes of a monitoring check instead: 0 ok, 1 warning, 2 critical, 3 "
+	      "unknown.\n\n"
 	      "# ENVIRONMENT\n\n"
 	      "*WEIR\\_SOCKET*\n\tControl socket, unless *--socket* is given.\n\n"
 	      "*NO\\_COLOR*\n\tNo colours, if it is set and not empty.\n\n"
 	      "# COMPLETION\n\n"
-	      "bash asks *weirctl --bash-complete*; the file is installed with the program. Names of gateways and\n"
+	      "bash asks *weirctl --bash-complete*; the file is installed with the program. Names of "
+	      "gateways and\n"
 	      "pools come from the daemon.\n\n"
 	      "# SEE ALSO\n\n*weir*(8), *weir.yaml*(5)\n",
 	      out);

@@ -14,14 +14,16 @@
 void cli_print_json(struct cli *cli, const json_t *value)
 {
 	/* Ten digits say what a figure knows; a watched command prints one object a line. */
-	json_dumpf(value, cli->out, JSON_REAL_PRECISION(10) | (cli->watch_s > 0 ? JSON_COMPACT : JSON_INDENT(2)));
+	json_dumpf(value, cli->out,
+		   JSON_REAL_PRECISION(10) | (cli->watch_s > 0 ? JSON_COMPACT : JSON_INDENT(2)));
 	fputc('\n', cli->out);
 }
 
 void cli_usage_text(const struct cli_command *c, char *text, size_t n)
 {
-	snprintf(text, n, "%s%s%s%s%s%s%s", c->words[0], c->words[1] ? " " : "", c->words[1] ? c->words[1] : "",
-		 c->arg_name ? " " : "", c->optional ? "[" : "", c->arg_name ? c->arg_name : "", c->optional ? "]" : "");
+	snprintf(text, n, "%s%s%s%s%s%s%s", c->words[0], c->words[1] ? " " : "",
+		 c->words[1] ? c->words[1] : "", c->arg_name ? " " : "", c->optional ? "[" : "",
+		 c->arg_name ? c->arg_name : "", c->optional ? "]" : "");
 }
 
 int cli_run_help(struct cli *cli, const char *word)
@@ -33,14 +35,16 @@ int cli_run_help(struct cli *cli, const char *word)
 
 		for (const struct cli_command *c = cli_commands; c->words[0]; c++) {
 			cli_usage_text(c, usage, sizeof(usage));
-			json_array_append_new(list, json_pack("{s:s, s:s}", "command", usage, "help", c->help));
+			json_array_append_new(list,
+					      json_pack("{s:s, s:s}", "command", usage, "help", c->help));
 		}
 		cli_print_json(cli, list);
 		json_decref(list);
 		return CLI_DONE;
 	}
 	if (!word)
-		fputs("usage: weirctl [OPTION]... [COMMAND]\nWithout a command: a prompt, or commands from stdin.\n\n",
+		fputs("usage: weirctl [OPTION]... [COMMAND]\nWithout a command: a prompt, or commands from "
+		      "stdin.\n\n",
 		      cli->out);
 	for (const struct cli_command *c = cli_commands; c->words[0]; c++) {
 		cli_usage_text(c, usage, sizeof(usage));
@@ -48,8 +52,9 @@ int cli_run_help(struct cli *cli, const char *word)
 			fprintf(cli->out, "  %-24s %s\n", usage, c->help);
 	}
 	for (const struct cli_option *o = cli_options; o->name && !word; o++) {
-		snprintf(usage, sizeof(usage), "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-			 o->letter ? "," : " ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+		snprintf(usage, sizeof(usage), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
+			 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name, o->arg ? " " : "",
+			 o->arg ? o->arg : "");
 		fprintf(cli->out, "%s  %-24s %s\n", o == cli_options ? "\n" : "", usage, o->help);
 	}
 	return CLI_DONE;
@@ -60,10 +65,11 @@ static json_t *report_json(const struct conf_report *report, const char *file)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < report->n; i++)
-		json_array_append_new(list, json_pack("{s:i, s:i, s:s, s:s}", "line", report->messages[i].line,
-						      "column", report->messages[i].column, "level",
-						      report->messages[i].warning ? "warning" : "error", "text",
-						      report->messages[i].text));
+		json_array_append_new(list,
+				      json_pack("{s:i, s:i, s:s, s:s}", "line", report->messages[i].line,
+						"column", report->messages[i].column, "level",
+						report->messages[i].warning ? "warning" : "error", "text",
+						report->messages[i].text));
 	return json_pack("{s:s, s:b, s:i, s:i, s:o}", "file", file, "valid", report->n_errors == 0, "errors",
 			 report->n_errors, "warnings", report->n_warnings, "messages", list);
 }
@@ -150,7 +156,8 @@ static int run_watch(struct cli *cli, const struct cli_command *c, const char *a
 		if (!cli->json) {
 			now = time(NULL);
 			strftime(stamp, sizeof(stamp), "%H:%M:%S", localtime_r(&now, &tm));
-			fprintf(cli->out, "%severy %gs  %s\n\n", cli->color ? "\033[H\033[2J" : "", cli->watch_s, stamp);
+			fprintf(cli->out, "%severy %gs  %s\n\n", cli->color ? "\033[H\033[2J" : "",
+				cli->watch_s, stamp);
 		}
 		rc = run_once(cli, c, arg);
 		sleep_s(cli->watch_s);

@@ -11,7 +11,7 @@
 #include "control/cli/cli.h"
 
 #define WORDS_MAX 32
-#define HISTORY 500 /* lines kept while the prompt is open */
+#define HISTORY   500 /* lines kept while the prompt is open */
 
 /* Candidates at the cursor, for one Tab. */
 struct matches {
@@ -39,7 +39,8 @@ static void match(void *arg, const char *text)
 static unsigned char on_tab(EditLine *el, int ch)
 {
 	const LineInfo *li = el_line(el);
-	size_t n = (size_t)(li->cursor - li->buffer), typed = 0; /* bytes of the word that is being completed */
+	size_t n = (size_t)(li->cursor - li->buffer),
+	       typed = 0; /* bytes of the word that is being completed */
 	struct matches m = { 0 };
 	struct cli *cli;
 

@@ -14,8 +14,8 @@ static enum tint state_tint(const char *state)
 	static const struct {
 		const char *state;
 		enum tint tint;
-	} tints[] = { { "up", TINT_GOOD },    { "running", TINT_GOOD }, { "drain", TINT_WARN },
-		      { "partial", TINT_WARN }, { "down", TINT_BAD },	  { "stuck", TINT_BAD } };
+	} tints[] = { { "up", TINT_GOOD },      { "running", TINT_GOOD }, { "drain", TINT_WARN },
+		      { "partial", TINT_WARN }, { "down", TINT_BAD },     { "stuck", TINT_BAD } };
 
 	for (size_t i = 0; i < sizeof(tints) / sizeof(tints[0]); i++)
 		if (!strcmp(state, tints[i].state))
@@ -49,7 +49,8 @@ static void show_probe(struct table *t, const json_t *probe, bool probed)
 		table_cell(t, TINT_NONE, "%s %d", figure_ms(ms, number_of(probe, "rtt_ms")),
 			   (int)number_of(probe, "status"));
 	else
-		table_cell(t, *result && strcmp(result, "waiting") ? TINT_BAD : TINT_NONE, "%s", *result ? result : "-");
+		table_cell(t, *result && strcmp(result, "waiting") ? TINT_BAD : TINT_NONE, "%s",
+			   *result ? result : "-");
 }
 
 /* Load in yellow from 95 % of the limit. */
@@ -59,21 +60,22 @@ static void show_cps(struct table *t, const json_t *o)
 	double cps = number_of(o, "cps");
 	char rate[FIGURE];
 
-	table_cell(t, json_is_integer(max) && cps > 0.95 * json_number_value(max) ? TINT_WARN : TINT_NONE, "%s",
-		   figure_rate(rate, cps));
+	table_cell(t, json_is_integer(max) && cps > 0.95 * json_number_value(max) ? TINT_WARN : TINT_NONE,
+		   "%s", figure_rate(rate, cps));
 	show_limit(t, max);
 }
 
 int cli_show_pools(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "POOL" }, { "STATE" }, { "UP", true }, { "READY", true },
-						 { "OF", true }, { "TIER", true }, { "CPS", true }, { "MAX-CPS", true },
-						 { 0 } };
+	static const struct column columns[] = { { "POOL" },        { "STATE" },         { "UP", true },
+						 { "READY", true }, { "OF", true },      { "TIER", true },
+						 { "CPS", true },   { "MAX-CPS", true }, { 0 } };
 	struct table *t = table_new(columns);
 	const json_t *pool, *tier;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "pools"), i, pool) {
+	json_array_foreach(json_object_get(result, "pools"), i, pool)
+	{
 		tier = json_object_get(pool, "tier");
 		table_cell(t, TINT_NONE, "%s", text_of(pool, "name"));
 		show_state(t, text_of(pool, "state"));
@@ -116,17 +118,31 @@ static void gateway_row(struct table *t, const json_t *g)
 
 int cli_show_gateways(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = {
-		{ "GATEWAY" },	 { "POOL" },	   { "STATE" },	     { "FOR", true }, { "TIER", true }, { "WEIGHT", true },
-		{ "SHARE", true }, { "CPS", true }, { "MAX-CPS", true }, { "CALLS", true }, { "1XX", true }, { "2XX", true },
-		{ "3XX", true }, { "4XX", true },  { "5XX", true },  { "6XX", true }, { "PROBE", true }, { "ADDRESS" },
-		{ 0 }
-	};
+	static const struct column columns[] = { { "GATEWAY" },
+						 { "POOL" },
+						 { "STATE" },
+						 { "FOR", true },
+						 { "TIER", true },
+						 { "WEIGHT", true },
+						 { "SHARE", true },
+						 { "CPS", true },
+						 { "MAX-CPS", true },
+						 { "CALLS", true },
+						 { "1XX", true },
+						 { "2XX", true },
+						 { "3XX", true },
+						 { "4XX", true },
+						 { "5XX", true },
+						 { "6XX", true },
+						 { "PROBE", true },
+						 { "ADDRESS" },
+						 { 0 } };
 	const json_t *list = json_object_get(result, "gateways"), *g;
 	struct table *t = table_new(columns);
 	size_t i, up = 0, drained = 0;
 
-	json_array_foreach(list, i, g) {
+	json_array_foreach(list, i, g)
+	{
 		gateway_row(t, g);
 		up += !strcmp(text_of(g, "health"), "up");
 		drained += !strcmp(text_of(g, "admin"), "drain");
@@ -140,14 +156,16 @@ int cli_show_gateways(struct cli *cli, const json_t *result)
 
 static void gateway_probes(struct cli *cli, const json_t *probes)
 {
-	static const struct column columns[] = { { "  PROBE", true }, { "RESULT" }, { "STATUS", true }, { "RTT", true },
-						 { 0 } };
+	static const struct column columns[] = {
+		{ "  PROBE", true }, { "RESULT" }, { "STATUS", true }, { "RTT", true }, { 0 }
+	};
 	struct table *t = table_new(columns);
 	char age[FIGURE], ms[FIGURE];
 	const json_t *p;
 	size_t i;
 
-	json_array_foreach(probes, i, p) {
+	json_array_foreach(probes, i, p)
+	{
 		bool answered = !strcmp(text_of(p, "result"), "answered");
 
 		table_cell(t, TINT_NONE, "%s ago", figure_age(age, number_of(p, "age_s")));
@@ -171,25 +189,28 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 	const char *state = text_of(g, "state");
 	char a[FIGURE], b[FIGURE];
 
-	fprintf(cli->out, "%s of pool %s at %s by %s: ", text_of(g, "name"), text_of(g, "pool"), text_of(g, "address"),
-		text_of(g, "listener"));
+	fprintf(cli->out, "%s of pool %s at %s by %s: ", text_of(g, "name"), text_of(g, "pool"),
+		text_of(g, "address"), text_of(g, "listener"));
 	tinted(cli->out, cli->color, state_tint(state), state);
 	fprintf(cli->out, " for %s%s\n", figure_age(a, number_of(g, "since_s")),
 		!strcmp(text_of(g, "admin"), "drain") ? ", drained by the operator" : "");
 	fprintf(cli->out, "  share      %s of the pool's new calls (tier %d, weight %d)\n",
-		figure_percent(a, number_of(g, "share")), (int)number_of(g, "tier"), (int)number_of(g, "weight"));
+		figure_percent(a, number_of(g, "share")), (int)number_of(g, "tier"),
+		(int)number_of(g, "weight"));
 	if (json_is_integer(max))
-		fprintf(cli->out, "  load       %s new calls/s of %d/s\n", figure_rate(a, number_of(g, "cps")),
-			(int)json_integer_value(max));
+		fprintf(cli->out, "  load       %s new calls/s of %d/s\n",
+			figure_rate(a, number_of(g, "cps")), (int)json_integer_value(max));
 	else
-		fprintf(cli->out, "  load       %s new calls/s, no limit\n", figure_rate(a, number_of(g, "cps")));
-	fprintf(cli->out, "  requests   %.0f to it (%.0f new calls), %.0f from it\n", number_of(g, "requests"),
-		number_of(g, "new_calls"), number_of(g, "requests_from"));
-	fprintf(cli->out, "  responses  1xx %.0f, 2xx %.0f, 3xx %.0f, 4xx %.0f, 5xx %.0f, 6xx %.0f\n", number_of(r, "1xx"),
-		number_of(r, "2xx"), number_of(r, "3xx"), number_of(r, "4xx"), number_of(r, "5xx"), number_of(r, "6xx"));
+		fprintf(cli->out, "  load       %s new calls/s, no limit\n",
+			figure_rate(a, number_of(g, "cps")));
+	fprintf(cli->out, "  requests   %.0f to it (%.0f new calls), %.0f from it\n",
+		number_of(g, "requests"), number_of(g, "new_calls"), number_of(g, "requests_from"));
+	fprintf(cli->out, "  responses  1xx %.0f, 2xx %.0f, 3xx %.0f, 4xx %.0f, 5xx %.0f, 6xx %.0f\n",
+		number_of(r, "1xx"), number_of(r, "2xx"), number_of(r, "3xx"), number_of(r, "4xx"),
+		number_of(r, "5xx"), number_of(r, "6xx"));
 	if (number_of(rt, "count") > 0)
-		fprintf(cli->out, "  answers in %s median, %s 99th percentile\n", figure_ms(a, number_of(rt, "p50_ms")),
-			figure_ms(b, number_of(rt, "p99_ms")));
+		fprintf(cli->out, "  answers in %s median, %s 99th percentile\n",
+			figure_ms(a, number_of(rt, "p50_ms")), figure_ms(b, number_of(rt, "p99_ms")));
 	fprintf(cli->out, "  passed by  %.0f times at its max-cps, %.0f times down or drained\n",
 		number_of(skipped, "max_cps"), number_of(skipped, "state"));
 	if (json_is_true(json_object_get(g, "probed")))
@@ -201,7 +222,8 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 
 int cli_show_change(struct cli *cli, const json_t *g)
 {
-	fprintf(cli->out, "%s of pool %s: %s, %s\n", text_of(g, "name"), text_of(g, "pool"), text_of(g, "health"),
+	fprintf(cli->out, "%s of pool %s: %s, %s\n", text_of(g, "name"), text_of(g, "pool"),
+		text_of(g, "health"),
 		!strcmp(text_of(g, "admin"), "drain") ? "drained: no new calls" : "ready for new calls");
 	return CLI_DONE;
 }
@@ -213,12 +235,14 @@ int cli_show_hash(struct cli *cli, const json_t *result)
 	const json_t *pool;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "pools"), i, pool) {
+	json_array_foreach(json_object_get(result, "pools"), i, pool)
+	{
 		bool drained = !strcmp(text_of(pool, "admin"), "drain");
 
 		table_cell(t, TINT_NONE, "%s", text_of(pool, "pool"));
 		table_cell(t, TINT_NONE, "%s", *text_of(pool, "gateway") ? text_of(pool, "gateway") : "none");
-		show_state(t, drained && !strcmp(text_of(pool, "health"), "up") ? "drain" : text_of(pool, "health"));
+		show_state(t, drained && !strcmp(text_of(pool, "health"), "up") ? "drain"
+										: text_of(pool, "health"));
 	}
 	table_print(t, cli->out, cli->color);
 	table_free(t);
@@ -227,15 +251,17 @@ int cli_show_hash(struct cli *cli, const json_t *result)
 
 int cli_show_peers(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "PEER" }, { "MAX-CPS", true }, { "REQUESTS", true },
-						 { "REFUSED", true }, { "LIMITED", true }, { "WHEN-FULL" }, { "FROM" },
-						 { 0 } };
+	static const struct column columns[] = { { "PEER" },           { "MAX-CPS", true },
+						 { "REQUESTS", true }, { "REFUSED", true },
+						 { "LIMITED", true },  { "WHEN-FULL" },
+						 { "FROM" },           { 0 } };
 	struct table *t = table_new(columns);
 	char from[256];
 	json_t *peer;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "peers"), i, peer) {
+	json_array_foreach(json_object_get(result, "peers"), i, peer)
+	{
 		table_cell(t, TINT_NONE, "%s", text_of(peer, "name"));
 		show_limit(t, json_object_get(peer, "max_cps"));
 		show_integer(t, peer, "requests");

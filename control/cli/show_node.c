@@ -17,21 +17,25 @@ int cli_show_status(struct cli *cli, const json_t *s)
 
 	fprintf(cli->out, "node       %s, ", text_of(s, "node"));
 	tinted(cli->out, cli->color, serving ? TINT_GOOD : TINT_BAD, serving ? "serving" : "not serving");
-	fprintf(cli->out, ", up %s since %s\n", figure_age(age, number_of(s, "uptime_s")), text_of(s, "started"));
+	fprintf(cli->out, ", up %s since %s\n", figure_age(age, number_of(s, "uptime_s")),
+		text_of(s, "started"));
 	fprintf(cli->out, "version    %s with DPDK %s, pid %.0f\n", text_of(s, "version"), text_of(s, "dpdk"),
 		number_of(s, "pid"));
 	fprintf(cli->out, "config     %s\n", text_of(s, "config"));
-	fprintf(cli->out, "gateways   %.0f of %.0f up, %.0f for new calls; pools: %.0f\n", number_of(s, "gateways_up"),
-		number_of(s, "gateways"), number_of(s, "gateways_ready"), number_of(s, "pools"));
+	fprintf(cli->out, "gateways   %.0f of %.0f up, %.0f for new calls; pools: %.0f\n",
+		number_of(s, "gateways_up"), number_of(s, "gateways"), number_of(s, "gateways_ready"),
+		number_of(s, "pools"));
 	fprintf(cli->out, "workers    %.0f; ports: %.0f\n", number_of(s, "workers"), number_of(s, "ports"));
-	json_array_foreach(json_object_get(s, "listeners"), i, l) {
+	json_array_foreach(json_object_get(s, "listeners"), i, l)
+	{
 		fprintf(cli->out, "listener   %s %s on port %s", text_of(l, "name"), text_of(l, "address"),
 			text_of(l, "port"));
 		if (*text_of(l, "advertise"))
 			fprintf(cli->out, ", known as %s", text_of(l, "advertise"));
 		fputc('\n', cli->out);
 	}
-	fprintf(cli->out, "messages   %.0f received; %.0f forwarded, %.0f answered, %.0f absorbed, %.0f dropped\n",
+	fprintf(cli->out,
+		"messages   %.0f received; %.0f forwarded, %.0f answered, %.0f absorbed, %.0f dropped\n",
 		number_of(s, "sip_datagrams"), number_of(ends, "forward"), number_of(ends, "reply"),
 		number_of(ends, "absorb"), number_of(ends, "drop"));
 	return CLI_DONE;
@@ -47,18 +51,21 @@ static void show_held(struct table *t, double us)
 
 int cli_show_workers(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = {
-		{ "WORKER", true },  { "CORE", true }, { "NUMA", true },     { "STATE" },	 { "BUSY", true },
-		{ "MSG/s", true },   { "MESSAGES", true }, { "RX-FRAMES", true }, { "TX-FRAMES", true }, { "HANDED-OUT", true },
-		{ "HANDED-IN", true }, { "INBOX", true }, { "BUFFERS-FREE", true }, { "HELD-P50", true }, { "HELD-P99", true },
-		{ 0 }
-	};
+	static const struct column columns[] = { { "WORKER", true },       { "CORE", true },
+						 { "NUMA", true },         { "STATE" },
+						 { "BUSY", true },         { "MSG/s", true },
+						 { "MESSAGES", true },     { "RX-FRAMES", true },
+						 { "TX-FRAMES", true },    { "HANDED-OUT", true },
+						 { "HANDED-IN", true },    { "INBOX", true },
+						 { "BUFFERS-FREE", true }, { "HELD-P50", true },
+						 { "HELD-P99", true },     { 0 } };
 	struct table *t = table_new(columns);
 	char text[FIGURE];
 	const json_t *w;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "workers"), i, w) {
+	json_array_foreach(json_object_get(result, "workers"), i, w)
+	{
 		show_integer(t, w, "worker");
 		show_integer(t, w, "core");
 		show_integer(t, w, "numa");
@@ -82,16 +89,28 @@ int cli_show_workers(struct cli *cli, const json_t *result)
 
 int cli_show_ports(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "PORT" },	  { "LINK" },	     { "TWIN" },	 { "MAC" },
-						 { "MTU", true }, { "RX", true },    { "RX-BYTES", true }, { "TX", true },
-						 { "TX-BYTES", true }, { "MISSED", true }, { "ERRORS", true }, { "NO-BUFFER", true },
-						 { "DEVICE" },	  { "ADDRESSES" },   { 0 } };
+	static const struct column columns[] = { { "PORT" },
+						 { "LINK" },
+						 { "TWIN" },
+						 { "MAC" },
+						 { "MTU", true },
+						 { "RX", true },
+						 { "RX-BYTES", true },
+						 { "TX", true },
+						 { "TX-BYTES", true },
+						 { "MISSED", true },
+						 { "ERRORS", true },
+						 { "NO-BUFFER", true },
+						 { "DEVICE" },
+						 { "ADDRESSES" },
+						 { 0 } };
 	struct table *t = table_new(columns);
 	char text[256];
 	const json_t *p;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "ports"), i, p) {
+	json_array_foreach(json_object_get(result, "ports"), i, p)
+	{
 		table_cell(t, TINT_NONE, "%s", text_of(p, "name"));
 		show_state(t, text_of(p, "link"));
 		table_cell(t, TINT_NONE, "%s", *text_of(p, "twin") ? text_of(p, "twin") : "none");
@@ -127,12 +146,15 @@ static void show_conserved(struct cli *cli, const json_t *verdict)
 
 int cli_show_drops(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "OUTCOME" }, { "REASON" }, { "COUNT", true }, { "WHAT" }, { 0 } };
+	static const struct column columns[] = {
+		{ "OUTCOME" }, { "REASON" }, { "COUNT", true }, { "WHAT" }, { 0 }
+	};
 	struct table *t = table_new(columns);
 	size_t i, hidden = 0;
 	const json_t *end;
 
-	json_array_foreach(json_object_get(result, "ends"), i, end) {
+	json_array_foreach(json_object_get(result, "ends"), i, end)
+	{
 		double count = number_of(end, "count");
 
 		if (count == 0 && !cli->all) {
@@ -141,8 +163,8 @@ int cli_show_drops(struct cli *cli, const json_t *result)
 		}
 		table_cell(t, TINT_NONE, "%s", text_of(end, "outcome"));
 		table_cell(t, TINT_NONE, "%s", text_of(end, "reason"));
-		table_cell(t, count > 0 && !strcmp(text_of(end, "outcome"), "drop") ? TINT_WARN : TINT_NONE, "%.0f",
-			   count);
+		table_cell(t, count > 0 && !strcmp(text_of(end, "outcome"), "drop") ? TINT_WARN : TINT_NONE,
+			   "%.0f", count);
 		table_cell(t, TINT_NONE, "%s", text_of(end, "help"));
 	}
 	table_print(t, cli->out, cli->color);
@@ -175,10 +197,12 @@ int cli_show_health(struct cli *cli, const json_t *result)
 	}
 	fprintf(cli->out, "WEIR %s - %s: %.0f of %.0f gateways up", code < 3 ? words[code].word : "UNKNOWN",
 		text_of(result, "node"), number_of(result, "gateways_up"), number_of(result, "gateways"));
-	json_array_foreach(json_object_get(result, "reasons"), i, reason) {
+	json_array_foreach(json_object_get(result, "reasons"), i, reason)
+	{
 		/* One line is what a monitoring system shows. */
 		if (i == 3) {
-			fprintf(cli->out, "; and %zu more", json_array_size(json_object_get(result, "reasons")) - i);
+			fprintf(cli->out, "; and %zu more",
+				json_array_size(json_object_get(result, "reasons")) - i);
 			break;
 		}
 		fprintf(cli->out, "; %s", json_string_value(reason));

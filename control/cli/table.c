@@ -98,7 +98,8 @@ void tinted(FILE *out, bool color, enum tint tint, const char *text)
 		fputs(text, out);
 }
 
-static void print_cell(FILE *out, bool color, enum tint tint, const char *text, size_t pad, bool right, bool last)
+static void print_cell(FILE *out, bool color, enum tint tint, const char *text, size_t pad, bool right,
+		       bool last)
 {
 	if (right)
 		fprintf(out, "%*s", (int)pad, "");
@@ -123,12 +124,13 @@ void table_print(const struct table *t, FILE *out, bool color)
 		}
 	}
 	for (size_t c = 0; c < t->n_columns; c++)
-		print_cell(out, color, TINT_TITLE, t->columns[c].title, width[c] - width_of(t->columns[c].title),
-			   t->columns[c].right, c + 1 == t->n_columns);
+		print_cell(out, color, TINT_TITLE, t->columns[c].title,
+			   width[c] - width_of(t->columns[c].title), t->columns[c].right,
+			   c + 1 == t->n_columns);
 	for (size_t i = 0; i < t->n; i++)
 		print_cell(out, color, t->cells[i].tint, t->cells[i].text,
-			   width[i % t->n_columns] - width_of(t->cells[i].text), t->columns[i % t->n_columns].right,
-			   i % t->n_columns + 1 == t->n_columns);
+			   width[i % t->n_columns] - width_of(t->cells[i].text),
+			   t->columns[i % t->n_columns].right, i % t->n_columns + 1 == t->n_columns);
 }
 
 const char *figure_rate(char text[FIGURE], double per_s)

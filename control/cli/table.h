@@ -10,7 +10,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum tint { TINT_NONE, TINT_GOOD, TINT_WARN, TINT_BAD, TINT_TITLE };
+enum tint {
+	TINT_NONE,
+	TINT_GOOD,
+	TINT_WARN,
+	TINT_BAD,
+	TINT_TITLE
+};
 
 struct column {
 	const char *title; /* NULL ends the list */
@@ -32,11 +38,11 @@ void table_print(const struct table *t, FILE *out, bool color);
 void tinted(FILE *out, bool color, enum tint tint, const char *text);
 
 /* Figures with their unit; each returns `text`. */
-#define FIGURE 24 /* bytes */
-const char *figure_rate(char text[FIGURE], double per_s);  /* "3.3", "120" */
-const char *figure_ms(char text[FIGURE], double ms);       /* "830 us", "1.24 ms", "2.50 s" */
-const char *figure_age(char text[FIGURE], double s);       /* "3s", "2m10s", "3h04m", "5d02h" */
+#define FIGURE 24                                           /* bytes */
+const char *figure_rate(char text[FIGURE], double per_s);   /* "3.3", "120" */
+const char *figure_ms(char text[FIGURE], double ms);        /* "830 us", "1.24 ms", "2.50 s" */
+const char *figure_age(char text[FIGURE], double s);        /* "3s", "2m10s", "3h04m", "5d02h" */
 const char *figure_percent(char text[FIGURE], double part); /* "33.3%" */
-const char *figure_bytes(char text[FIGURE], double bytes); /* "1.2 MB" */
+const char *figure_bytes(char text[FIGURE], double bytes);  /* "1.2 MB" */
 
 #endif

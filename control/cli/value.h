@@ -35,7 +35,8 @@ static inline const char *joined(const json_t *list, char *text, size_t n)
 	size_t i, used;
 
 	text[0] = '\0';
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		used = strlen(text);
 		snprintf(text + used, n - used, "%s%s", i ? ", " : "", json_string_value(v));
 	}

@@ -22,7 +22,8 @@
 #include "control/plan.h"
 #include "tests/control/fake.h"
 
-/* ---- What is not there ------------------------------------------------------------------------------------ */
+/* ---- What is not there ------------------------------------------------------------------------------------
+ */
 
 const char *rte_version(void)
 {
@@ -53,7 +54,9 @@ void dp_publish_policy(struct dp *dp, int numa, struct lb_snapshot *snap)
 
 void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info *info)
 {
-	*info = (struct dp_worker_info){ .core = 2, .numa = -1, .heartbeat = dp_now(), .pool_free = 4000, .pool_size = 4096 };
+	*info = (struct dp_worker_info){
+		.core = 2, .numa = -1, .heartbeat = dp_now(), .pool_free = 4000, .pool_size = 4096
+	};
 }
 
 const struct net_port *dp_port(const struct dp *dp, uint32_t port)
@@ -70,7 +73,9 @@ uint32_t dp_port_worker(const struct dp *dp, uint32_t port, uint16_t queue)
 
 int net_port_info(const struct net_port *port, struct net_port_info *out)
 {
-	*out = (struct net_port_info){ .driver = "net_ring", .link_up = true, .queues = 1, .rx_packets = 7, .rx_bytes = 7000 };
+	*out = (struct net_port_info){
+		.driver = "net_ring", .link_up = true, .queues = 1, .rx_packets = 7, .rx_bytes = 7000
+	};
 	return 0;
 }
 
@@ -99,29 +104,29 @@ const char *loop_twin(const struct app *app, uint32_t port)
 	return "access";
 }
 
-/* ---- The rest --------------------------------------------------------------------------------------------- */
+/* ---- The rest ---------------------------------------------------------------------------------------------
+ */
 
-#define FAIL_IF(what)                                                 \
-	do {                                                          \
-		if (what) {                                           \
-			fprintf(stderr, "fake daemon: %s\n", #what); \
-			_exit(1);                                     \
-		}                                                     \
+#define FAIL_IF(what)                                                                                        \
+	do {                                                                                                 \
+		if (what) {                                                                                  \
+			fprintf(stderr, "fake daemon: %s\n", #what);                                         \
+			_exit(1);                                                                            \
+		}                                                                                            \
 	} while (0)
 
 static void write_config(FILE *f, const struct fake *fake, unsigned int many)
 {
-	fprintf(f,
-		"node: lb1\n"
-		"ports:\n  access: { device: net_ring, addresses: [192.0.2.10/24] }\n"
-		"listeners:\n  access: { address: 192.0.2.10:5060, advertise: lb.example.net }\n"
-		"peers:\n  carrier: { from: [192.0.2.0/28, 192.0.2.16/28], max-cps: 50/s }\n"
-		"pools:\n"
-		"  east:\n    gateways:\n"
-		"      gw1: { address: 192.0.2.21:5060, weight: 10, max-cps: 100/s }\n"
-		"      gw2: { address: 192.0.2.22:5060, weight: 10 }\n"
-		"      gw3: { address: 192.0.2.23:5060, weight: 10, tier: 2 }\n"
-		"  west:\n    gateways:\n");
+	fprintf(f, "node: lb1\n"
+		   "ports:\n  access: { device: net_ring, addresses: [192.0.2.10/24] }\n"
+		   "listeners:\n  access: { address: 192.0.2.10:5060, advertise: lb.example.net }\n"
+		   "peers:\n  carrier: { from: [192.0.2.0/28, 192.0.2.16/28], max-cps: 50/s }\n"
+		   "pools:\n"
+		   "  east:\n    gateways:\n"
+		   "      gw1: { address: 192.0.2.21:5060, weight: 10, max-cps: 100/s }\n"
+		   "      gw2: { address: 192.0.2.22:5060, weight: 10 }\n"
+		   "      gw3: { address: 192.0.2.23:5060, weight: 10, tier: 2 }\n"
+		   "  west:\n    gateways:\n");
 	for (unsigned int i = 0; i < many; i++)
 		fprintf(f, "      w%u: { address: 192.0.2.%u:%u }\n", i, 30 + i % 200, 6000 + i / 200);
 	fprintf(f,
@@ -163,7 +168,9 @@ static void serve(const struct fake *fake, unsigned int many)
 	static struct st_table table;
 	static struct ctl_plan plan;
 	struct conf_report report = { 0 };
-	struct app app = { .file = "fake.yaml", .plan = &plan, .started = dp_now(), .started_at = time(NULL) };
+	struct app app = {
+		.file = "fake.yaml", .plan = &plan, .started = dp_now(), .started_at = time(NULL)
+	};
 	struct event *term;
 	char *text, err[256];
 	size_t n;
@@ -195,7 +202,15 @@ static void serve(const struct fake *fake, unsigned int many)
 	ctl_http_stop(&app);
 	ctl_api_stop(&app);
 	ctl_rates_stop(&app);
-	_exit(0);
+	event_free(term);
+	event_base_free(app.base);
+	free((void *)app.policy->current);
+	policy_free(app.policy);
+	conf_free(app.conf);
+	conf_report_free(&report);
+	free(text);
+	libevent_global_shutdown();
+	exit(0); /* not _exit(): a leak check looks now */
 }
 
 /* A port of 127.0.0.1 that nobody has now. */

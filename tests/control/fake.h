@@ -11,14 +11,14 @@
 
 struct fake {
 	pid_t pid;
-	char dir[64];         /* of its own, removed by fake_stop() */
+	char dir[64]; /* of its own, removed by fake_stop() */
 	char socket[96];
-	uint16_t metrics;     /* port on 127.0.0.1 */
+	uint16_t metrics; /* port on 127.0.0.1 */
 };
 
 /*
- * Starts one with pools "east" (gw1 up, gw2 down, gw3 up and drained) and "west" of `many` gateways w0, w1, ...
- * Returns when it answers; ends the test if it does not.
+ * Starts one with pools "east" (gw1 up, gw2 down, gw3 up and drained) and "west" of `many` gateways w0, w1,
+ * ... Returns when it answers; ends the test if it does not.
  */
 void fake_start(struct fake *fake, unsigned int many);
 void fake_stop(struct fake *fake);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The control socket and /metrics as clients see them: the real servers and the real weirctl, a dataplane
- * that only counts. Whatever a client sends, the next one is answered.
+ * The control socket as clients see it: the real server and the real weirctl, a dataplane that only counts.
+ * Whatever a client sends, the next one is answered.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <arpa/inet.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,8 @@
 
 static struct fake fake;
 
-/* ---- weirctl ----------------------------------------------------------------------------------------------- */
+/* ---- weirctl
+ * ----------------------------------------------------------------------------------------------- */
 
 static char *out_text, *err_text;
 
@@ -81,7 +81,10 @@ static void every_command_in_text_and_json(void **state)
 		{ "show drops", "conserved: every message and frame has its one end", 0 },
 		{ "show config", "node: lb1", 0 },
 		{ "hash abc@example.com", "east", 0 },
-		{ "health", "WEIR WARNING - lb1: 2502 of 2503 gateways up; gateway gw2 of pool east is down | gateways=2503", 1 },
+		{ "health",
+		  "WEIR WARNING - lb1: 2502 of 2503 gateways up; gateway gw2 of pool east is down | "
+		  "gateways=2503",
+		  1 },
 		{ "help", "drain GATEWAY", 0 },
 		{ "show gateways nowhere", "no pool \"nowhere\"", 1 },
 		{ "show gateway nobody", "no gateway \"nobody\"", 1 },
@@ -129,7 +132,8 @@ static void json_of_a_gateway(void **state)
 	o = json_out();
 	g = json_array_get(json_object_get(o, "gateways"), 0);
 	assert_string_equal(json_string_value(json_object_get(g, "name")), "gw1");
-	assert_true(number_at(g, "max_cps") == 100 && number_at(g, "new_calls") == 1 && number_at(g, "share") == 1);
+	assert_true(number_at(g, "max_cps") == 100 && number_at(g, "new_calls") == 1 &&
+		    number_at(g, "share") == 1);
 	assert_true(number_at(json_object_get(g, "probe"), "rtt_ms") == 1.24);
 	assert_true(number_at(json_object_get(g, "responses"), "2xx") == 1);
 	g = json_array_get(json_object_get(o, "gateways"), 1);
@@ -196,7 +200,8 @@ static void names_complete(void **state)
 	assert_string_equal(got, "east ");
 }
 
-/* ---- Bytes on the socket ------------------------------------------------------------------------------------ */
+/* ---- Bytes on the socket
+ * ------------------------------------------------------------------------------------ */
 
 #define TAKE_MAX (64u << 20) /* bytes */
 
@@ -257,24 +262,33 @@ static void errors_have_codes(void **state)
 	assert_int_equal(code_of(""), CTL_ERR_PARSE);
 	assert_int_equal(code_of("[]"), CTL_ERR_REQUEST);
 	assert_int_equal(code_of("{\"id\":1,\"method\":\"show.status\"}"), CTL_ERR_REQUEST);
-	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"show.status\"}"), CTL_ERR_REQUEST);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"show.status\"}"),
+			 CTL_ERR_REQUEST);
 	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1}"), CTL_ERR_REQUEST);
 	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show\"}"), CTL_ERR_METHOD);
-	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.status\\u0000x\"}"), CTL_ERR_PARSE);
-	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\"}"), CTL_ERR_PARAMS);
-	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":[\"gw1\"]}"),
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.status\\u0000x\"}"),
+			 CTL_ERR_PARSE);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\"}"),
 			 CTL_ERR_PARAMS);
-	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{\"gateway\":1}}"),
+	assert_int_equal(
+		code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":[\"gw1\"]}"),
+		CTL_ERR_PARAMS);
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{"
+				 "\"gateway\":1}}"),
 			 CTL_ERR_PARAMS);
-	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{\"gw\":\"gw1\"}}"),
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{"
+				 "\"gw\":\"gw1\"}}"),
 			 CTL_ERR_PARAMS);
-	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateways\",\"params\":{\"from\":9999999}}"),
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateways\",\"params\":{"
+				 "\"from\":9999999}}"),
 			 CTL_ERR_PARAMS);
-	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{\"gateway\":\"\xc3\xa9\"}}"),
+	assert_int_equal(code_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{"
+				 "\"gateway\":\"\xc3\xa9\"}}"),
 			 CTL_ERR_NO_SUCH);
 }
 
-/* Lines that come in pieces, together, or before the sender stops sending are each answered once, in order. */
+/* Lines that come in pieces, together, or before the sender stops sending are each answered once, in order.
+ */
 static void lines_in_any_pieces(void **state)
 {
 	static const char two[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.peers\"}\n"
@@ -357,7 +371,8 @@ static uint32_t next_random(void)
 /* Bytes at random, requests with bytes changed, cut or repeated; sender gone at any moment. Seeded. */
 static void garbage_hurts_nobody(void **state)
 {
-	static const char good[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{\"gateway\":\"gw1\"}}\n";
+	static const char good[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"show.gateway\",\"params\":{"
+				   "\"gateway\":\"gw1\"}}\n";
 	char bytes[512];
 	size_t n;
 	int fd;
@@ -380,7 +395,8 @@ static void garbage_hurts_nobody(void **state)
 	assert_int_equal(waitpid(fake.pid, NULL, WNOHANG), 0);
 }
 
-/* ---- The socket file ---------------------------------------------------------------------------------------- */
+/* ---- The socket file
+ * ---------------------------------------------------------------------------------------- */
 
 static void socket_file(void **state)
 {
@@ -388,86 +404,6 @@ static void socket_file(void **state)
 
 	assert_int_equal(stat(fake.socket, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0660);
-}
-
-/* ---- HTTP --------------------------------------------------------------------------------------------------- */
-
-/* Sends a request and returns everything that comes until the server closes. */
-static char *http(const char *request)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(fake.metrics),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	char *text;
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	put(fd, request, strlen(request));
-	text = take(fd, 1 << 30);
-	close(fd);
-	return text;
-}
-
-static void http_begins(const char *request, const char *begin)
-{
-	char *text = http(request);
-
-	if (strncmp(text, begin, strlen(begin)))
-		fail_msg("%.40s: %.80s", request, text);
-	free(text);
-}
-
-static void http_answers(void **state)
-{
-	static char big[8192];
-
-	http_begins("GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.0 200");
-	http_begins("GET /readyz HTTP/1.0\r\n\r\n", "HTTP/1.0 200");
-	http_begins("GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 404");
-	http_begins("POST /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 501");
-	http_begins("GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.0 200");
-	memset(big, 'x', sizeof(big) - 1);
-	memcpy(big, "GET /", 5);
-	http_begins(big, "HTTP/1."); /* refused, whatever the words */
-	http_begins("nonsense\r\n\r\n", "");
-	assert_int_equal(weirctl("show status"), 0);
-}
-
-static void scrape_is_valid(void **state)
-{
-	char *text = http("GET /metrics HTTP/1.0\r\n\r\n"), *body = strstr(text, "\r\n\r\n");
-	FILE *promtool;
-
-	assert_non_null(body);
-	body += 4;
-	assert_non_null(strstr(body, "weir_up 1\n"));
-	assert_non_null(strstr(body, "weir_gateway_state{pool=\"east\",gateway=\"gw2\",state=\"down\"} 1\n"));
-	assert_non_null(strstr(body, "weir_port_xstat{port=\"access\",name=\"rx_good_packets\"} 7\n"));
-	assert_non_null(strstr(body, "weir_gateway_state{pool=\"west\",gateway=\"w2499\",state=\"up\"} 1\n"));
-	promtool = popen("promtool check metrics", "w");
-	assert_non_null(promtool);
-	fputs(body, promtool);
-	assert_int_equal(pclose(promtool), 0);
-	free(text);
-}
-
-/* Scrapers that go away in the middle leave nothing behind. */
-static void broken_scrapes(void **state)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(fake.metrics),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	static const char get[] = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-	char byte;
-
-	for (int i = 0; i < 100; i++) {
-		int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-		assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-		put(fd, get, sizeof(get) - 1);
-		if (i % 2)
-			assert_int_equal(recv(fd, &byte, 1, 0), 1);
-		close(fd);
-	}
-	http_begins("GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.0 200");
 }
 
 static int set_up(void **state)
@@ -502,9 +438,6 @@ int main(void)
 		cmocka_unit_test(slow_reader_hurts_nobody),
 		cmocka_unit_test(garbage_hurts_nobody),
 		cmocka_unit_test(socket_file),
-		cmocka_unit_test(http_answers),
-		cmocka_unit_test(scrape_is_valid),
-		cmocka_unit_test(broken_scrapes),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -13,7 +13,8 @@
 
 static void split_words(void **state)
 {
-	char plain[] = "  show \t gateways\n", quoted[] = "drain \"gw 1\" 'a\"b' x''y", open[] = "drain \"gw", empty[] = " \n";
+	char plain[] = "  show \t gateways\n", quoted[] = "drain \"gw 1\" 'a\"b' x''y", open[] = "drain \"gw",
+	     empty[] = " \n";
 	char *argv[8];
 
 	assert_int_equal(cli_split(plain, argv, 8), 2);
@@ -61,9 +62,10 @@ static void options_anywhere(void **state)
 
 static void options_refused(void **state)
 {
-	static const char *const bad[] = { "--nothing", "-x",	      "show --timeout", "--timeout=0",	"--timeout=1x",
-					   "--json=1",	"-jx",	      "--watch=-1",	"--watch=",	"-s",
-					   "--socket=", "a b c d e f g h i" };
+	static const char *const bad[] = { "--nothing",   "-x",           "show --timeout",
+					   "--timeout=0", "--timeout=1x", "--json=1",
+					   "-jx",         "--watch=-1",   "--watch=",
+					   "-s",          "--socket=",    "a b c d e f g h i" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct cli cli = { 0 };
@@ -82,7 +84,8 @@ static void commands_found(void **state)
 		     { "show gateways east", "show.gateways", "east" },
 		     { "drain gw1", "gateway.drain", "gw1" },
 		     { "health", "health", NULL } };
-	static const char *const bad[] = { "show", "show nothing", "drain", "drain a b", "nothing", "show status now", "gateways" };
+	static const char *const bad[] = { "show",    "show nothing",    "drain",   "drain a b",
+					   "nothing", "show status now", "gateways" };
 	char copy[64], *argv[8];
 	const char *arg;
 
@@ -205,9 +208,10 @@ static void completion(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(split_words),	    cmocka_unit_test(options_anywhere), cmocka_unit_test(options_refused),
-		cmocka_unit_test(commands_found),   cmocka_unit_test(table_is_whole),	cmocka_unit_test(figures),
-		cmocka_unit_test(table_aligned),    cmocka_unit_test(completion),
+		cmocka_unit_test(split_words),     cmocka_unit_test(options_anywhere),
+		cmocka_unit_test(options_refused), cmocka_unit_test(commands_found),
+		cmocka_unit_test(table_is_whole),  cmocka_unit_test(figures),
+		cmocka_unit_test(table_aligned),   cmocka_unit_test(completion),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
