@@ -20,7 +20,7 @@ class Message:
     def __init__(self, data, source=None):
         self.data, self.source = data, source
         head, _, self.body = data.partition(b"\r\n\r\n")
-        self.start, *lines = head.decode("utf-8", "replace").split("\r\n")
+        self.start, *lines = re.sub("\r\n[ \t]+", " ", head.decode("utf-8", "replace")).split("\r\n")
         self.headers = []
         for line in lines:
             name, _, value = line.partition(":")
