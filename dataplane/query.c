@@ -156,20 +156,24 @@ static bool walk_routes(const struct dp *dp, struct dp_ctx *c, struct sip_uri *n
 	return r == SIP_NEXT_END;
 }
 
-/* RFC 3261 16.4: a strict router moved our Record-Route URI into the Request-URI and the target to the end. */
+/*
+ * RFC 3261 16.4: a strict router moved our topmost Record-Route URI into the Request-URI and the target to the end.
+ * Our second one (RFC 5658) may still lead the Route set.
+ */
 static void undo_strict_route(const struct dp *dp, struct dp_ctx *c, struct sip_uri *next)
 {
 	const struct sip_msg *m = &c->msg->sip;
 
-	if (c->pop || !c->values || !is_our_route(dp, m, &c->f.uri))
+	if (!c->values || !is_our_route(dp, m, &c->f.uri))
 		return;
 	c->strict = 1;
-	c->q.token = sip_str(m, c->f.uri.user);
+	if (!c->q.token.n)
+		c->q.token = sip_str(m, c->f.uri.user);
 	if (!sip_uri_parse(m, c->last, &c->f.uri)) {
 		c->fault = SIP_FAULT_ROUTE;
 		return;
 	}
-	if (c->values == 1) {
+	if (c->values == c->pop + 1) {
 		c->route = (struct sip_span){ 0 };
 		*next = c->f.uri;
 	}
@@ -272,6 +276,8 @@ bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_c
 		sip_via_top(m, &c->f.via);
 	} else {
 		c->fault = sip_check(m, &c->f);
+		if (c->fault != SIP_FAULT_NONE && !c->f.via.value.off)
+			sip_via_top(m, &c->f.via); /* the answer needs it */
 	}
 	if (c->f.from.tag.off) {
 		struct str tag = sip_str(m, c->f.from.tag);

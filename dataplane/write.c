@@ -100,7 +100,12 @@ static void edit_routes(const struct dp_ctx *c, struct request_texts *texts, str
 
 	if (c->strict) {
 		sip_edits_add(edits, m->uri.off, m->uri.len, sip_str(m, c->last));
-		sip_edits_pop_last(m, SIP_HDR_ROUTE, edits);
+		if (c->pop + 1 == c->values) {
+			sip_edits_pop(m, SIP_HDR_ROUTE, c->values, edits);
+		} else {
+			sip_edits_pop(m, SIP_HDR_ROUTE, c->pop, edits);
+			sip_edits_pop_last(m, SIP_HDR_ROUTE, edits);
+		}
 	} else if (c->route.off && !c->route_lr && m->uri.len <= STRICT_URI) {
 		sip_edits_add(edits, m->uri.off, m->uri.len, sip_str(m, c->route));
 		sip_edits_pop(m, SIP_HDR_ROUTE, c->pop + 1u, edits);

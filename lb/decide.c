@@ -285,6 +285,8 @@ static bool take_route(struct decision *d)
 {
 	const struct route *r = route_find(d->s, d->q, d->peer, d->from);
 
+	if (!r && d->q->has_to_tag) /* not the user is unknown, but the dialog (RFC 3261 12.2.1.2) */
+		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
 	if (!r)
 		return answer(d, 404, ST_REPLY_NO_ROUTE);
 	if (r->pool == LB_NONE)

@@ -248,7 +248,7 @@ struct sip_fields {
 /*
  * Decide if a message of verdict SIP_OK may be forwarded: the syntax of the parts a proxy uses (RFC 3261
  * 16.3, RFC 4475, RFC 5118), mandatory and duplicate headers, URI scheme (known: sip, sips, tel),
- * Max-Forwards 0, Proxy-Require. Unused malformed parts pass.
+ * Max-Forwards 0, Max-Breadth 0, Proxy-Require. Unused malformed parts pass.
  * f: filled as far as decoded; complete for SIP_FAULT_NONE, SIP_FAULT_TOO_MANY_HOPS and
  * SIP_FAULT_EXTENSION (the caller may still answer an OPTIONS of its own with 200).
  * A request with a fault is answered (never an ACK), a response with a fault is dropped: by the caller.
