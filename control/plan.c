@@ -126,17 +126,21 @@ static bool has_worker(const struct ctl_plan *plan, uint16_t cpu)
 /* Never on an isolated core: those are for polling, and the kernel moves nothing off them. */
 static void place_control(const struct ctl_topology *topo, struct ctl_plan *plan)
 {
-	uint16_t *core = &plan->dp.eal.main_cpu;
-	bool found = false;
+	int shared = -1;
 
-	for (uint32_t i = 0; i < topo->n && !(found && !has_worker(plan, *core)); i++) {
-		if (topo->isolated[i] || (found && has_worker(plan, topo->cpu[i])))
+	for (uint32_t i = 0; i < topo->n; i++) {
+		if (topo->isolated[i])
 			continue;
-		*core = topo->cpu[i];
-		found = true;
+		if (!has_worker(plan, topo->cpu[i])) {
+			plan->dp.eal.main_cpu = topo->cpu[i];
+			return;
+		}
+		if (shared < 0)
+			shared = topo->cpu[i];
 	}
-	if (has_worker(plan, *core) && !plan->dp.adaptive)
-		plan_warn(plan, "workers: the control thread shares core %u with a busy worker", *core);
+	plan->dp.eal.main_cpu = (uint16_t)shared;
+	if (!plan->dp.adaptive)
+		plan_warn(plan, "workers: the control thread shares core %d with a busy worker", shared);
 }
 
 static void note_nodes(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan)
