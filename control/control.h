@@ -114,7 +114,7 @@ enum ctl_probe_end {
 	CTL_PROBE_WAITING,  /* sent, neither answered nor given up */
 	CTL_PROBE_ANSWERED, /* any response: alive */
 	CTL_PROBE_TIMEOUT,  /* silence until `timeout` */
-	CTL_PROBE_UNSENT,   /* could not be handed to a worker; says nothing about the gateway */
+	CTL_PROBE_UNSENT,   /* not handed to a worker, or held up inside Weir; says nothing about the gateway */
 };
 
 struct ctl_probe {

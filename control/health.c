@@ -131,17 +131,44 @@ static void arm(struct target *t, uint64_t at, uint64_t now)
 	evtimer_add(t->timer, &tv);
 }
 
+/* True if a worker has not ended a turn since the probe was sent: then silence is our own. */
+static bool stood_still(const struct app *app, uint64_t since)
+{
+	struct ctl_worker w;
+
+	for (uint32_t i = 0; i < ctl_worker_count(app); i++) {
+		ctl_worker(app, i, &w);
+		if (w.info.heartbeat < since)
+			return true;
+	}
+	return false;
+}
+
+/* Gives up the open probe if its time is over. */
+static void expire(struct target *t, uint64_t now)
+{
+	struct app *app = t->health->app;
+	bool lost;
+
+	if (t->probe.open && now >= t->probe.deadline &&
+	    stood_still(app, t->probe.deadline - t->rules.timeout)) {
+		probe_void(&t->probe);
+		st_inc(app->lane, ST_PROBES_UNSENT);
+		return;
+	}
+	if (probe_expired(&t->probe, &t->rules, now, &lost))
+		announce(t);
+	if (lost)
+		st_inc(app->lane, ST_PROBES_TIMEOUT);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct target *t = arg;
 	struct ctl_health *h = t->health;
 	uint64_t now = dp_now();
-	bool lost;
 
-	if (probe_expired(&t->probe, &t->rules, now - GRACE_NS, &lost))
-		announce(t);
-	if (lost)
-		st_inc(h->app->lane, ST_PROBES_TIMEOUT);
+	expire(t, now - GRACE_NS);
 	if (probe_due(&t->probe, now)) {
 		if (!within_cap(h, now)) {
 			arm(t, now + CAP_RETRY_NS + random32() % CAP_RETRY_NS, now);

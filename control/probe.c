@@ -90,6 +90,12 @@ bool probe_expired(struct probe *p, const struct probe_rules *rules, uint64_t no
 	return false;
 }
 
+void probe_void(struct probe *p)
+{
+	p->open = false;
+	newest(p)->end = CTL_PROBE_UNSENT;
+}
+
 uint32_t probe_history(const struct probe *p, struct ctl_probe out[CTL_PROBES])
 {
 	uint32_t n = p->total < CTL_PROBES ? p->total : CTL_PROBES;

@@ -57,6 +57,9 @@ bool probe_answered(struct probe *p, const struct probe_rules *rules, uint64_t a
 /* Gives the open probe up if its deadline has passed; *lost tells. Returns true if that changed p->health. */
 bool probe_expired(struct probe *p, const struct probe_rules *rules, uint64_t now, bool *lost);
 
+/* The open probe says nothing about the gateway: Weir's own packet path stood still. */
+void probe_void(struct probe *p);
+
 /* Copies the results, newest first, to out; returns how many. */
 uint32_t probe_history(const struct probe *p, struct ctl_probe out[CTL_PROBES]);
 

@@ -137,6 +137,26 @@ static void unsent_says_nothing(void **state)
 	assert_int_equal(seen[0].end, CTL_PROBE_UNSENT);
 }
 
+static void our_own_stall_says_nothing(void **state)
+{
+	struct probe p;
+	struct ctl_probe seen[CTL_PROBES];
+
+	probe_init(&p, &rules, 0, 100 * SECOND);
+	for (int i = 0; i < 2; i++) {
+		send_next(&p);
+		silence(&p);
+	}
+	send_next(&p);
+	probe_void(&p);
+	assert_false(p.open);
+	assert_int_equal(p.failures, 2); /* neither better nor worse */
+	assert_int_equal(probe_history(&p, seen), 3);
+	assert_int_equal(seen[0].end, CTL_PROBE_UNSENT);
+	send_next(&p);
+	assert_true(silence(&p));
+}
+
 static void jitter_stays_within_a_tenth_and_does_not_add_up(void **state)
 {
 	struct probe p;
@@ -186,6 +206,7 @@ int main(void)
 		cmocka_unit_test(up_only_after_answers_in_a_row),
 		cmocka_unit_test(late_and_second_answers_do_not_count),
 		cmocka_unit_test(unsent_says_nothing),
+		cmocka_unit_test(our_own_stall_says_nothing),
 		cmocka_unit_test(jitter_stays_within_a_tenth_and_does_not_add_up),
 		cmocka_unit_test(a_late_loop_skips_probes_and_sends_no_burst),
 		cmocka_unit_test(keeps_the_newest_results),
