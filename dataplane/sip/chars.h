@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Private to the SIP room: character classes of RFC 3261 25.1 and the cursor steps all decoders share.
+ * Private to the SIP room: character sets of RFC 3261 25.1 and the steps all decoders share. A step takes the
+ * message, a position and the end of what may be looked at; it reads up to m->len to step 16 bytes at once.
  * CR and LF count as white space: past the scan they only occur where a row is folded.
  */
 #ifndef WEIR_DATAPLANE_SIP_CHARS_H
@@ -8,51 +9,196 @@
 
 #include "dataplane/sip/sip.h"
 
-enum sip_class {
-	SIP_C_TOKEN = 1, /* token */
-	SIP_C_VALUE = 2, /* parameter value without quotes; lenient: all but separators and controls */
-	SIP_C_HOST = 4,  /* hostname or IPv4; lenient: '_' too */
-	SIP_C_WS = 8,    /* SP HT CR LF */
-	SIP_C_DIGIT = 16,
-	SIP_C_IP6 = 32, /* inside [ ]: hex digits, ':', '.' */
+#include <tmmintrin.h>
+
+/* A set of bytes: c is in it if a bit is set in both lo[c & 15] and hi[c >> 4]. */
+struct sip_set {
+	uint8_t lo[16];
+	uint8_t hi[16];
 };
 
-extern const uint8_t sip_class[256];
+extern const struct sip_set sip_token; /* token */
+extern const struct sip_set sip_value; /* parameter value without quotes; lenient: no control, SP and ",;<> */
+extern const struct sip_set sip_ip6;   /* inside [ ]: hex digits, ':', '.' */
+extern const struct sip_set
+	sip_plain; /* all but controls, SP and "<> (8-bit bytes pass): what a URI is made of */
 
-static inline bool sip_is(char c, unsigned classes)
+static inline bool sip_in(const struct sip_set *set, char c)
 {
-	return (sip_class[(uint8_t)c] & classes) != 0;
+	return (set->lo[c & 15] & set->hi[(uint8_t)c >> 4]) != 0;
 }
 
-/* First position in [p, end) whose byte is not of the classes; end if there is none. */
-static inline uint32_t sip_skip(const char *b, uint32_t p, uint32_t end, unsigned classes)
+static inline bool sip_is_ws(char c)
 {
-	while (p < end && sip_is(b[p], classes))
+	return (uint8_t)c <= ' ' && (1ull << c & (1ull << ' ' | 1 << '\t' | 1 << '\r' | 1 << '\n'));
+}
+
+static inline bool sip_is_digit(char c)
+{
+	return (uint8_t)(c - '0') <= 9;
+}
+
+/* First position in [p, end) whose byte is not in the set; end if there is none. */
+static inline uint32_t sip_skip(const struct sip_msg *m, uint32_t p, uint32_t end, const struct sip_set *set)
+{
+	const __m128i lo = _mm_loadu_si128((const void *)set->lo),
+		      hi = _mm_loadu_si128((const void *)set->hi);
+	const __m128i low4 = _mm_set1_epi8(15), zero = _mm_setzero_si128();
+
+	for (; p < end; p += 16) {
+		__m128i x, in;
+		uint32_t out;
+
+		if (p + 16 > m->len) {
+			while (p < end && sip_in(set, m->base[p]))
+				p++;
+			return p;
+		}
+		x = _mm_loadu_si128((const void *)(m->base + p));
+		in = _mm_and_si128(_mm_shuffle_epi8(lo, _mm_and_si128(x, low4)),
+				   _mm_shuffle_epi8(hi, _mm_and_si128(_mm_srli_epi16(x, 4), low4)));
+		out = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(in, zero));
+		if (out) {
+			p += (uint32_t)__builtin_ctz(out);
+			return p < end ? p : end;
+		}
+	}
+	return end;
+}
+
+/* First position in [p, end) whose byte is c or d; end if there is none. */
+static inline uint32_t sip_find(const struct sip_msg *m, uint32_t p, uint32_t end, char c, char d)
+{
+	const __m128i want_c = _mm_set1_epi8(c), want_d = _mm_set1_epi8(d);
+
+	for (; p < end; p += 16) {
+		__m128i x;
+		uint32_t hit;
+
+		if (p + 16 > m->len) {
+			while (p < end && m->base[p] != c && m->base[p] != d)
+				p++;
+			return p;
+		}
+		x = _mm_loadu_si128((const void *)(m->base + p));
+		hit = (uint32_t)_mm_movemask_epi8(
+			_mm_or_si128(_mm_cmpeq_epi8(x, want_c), _mm_cmpeq_epi8(x, want_d)));
+		if (hit) {
+			p += (uint32_t)__builtin_ctz(hit);
+			return p < end ? p : end;
+		}
+	}
+	return end;
+}
+
+/*
+ * Which bytes of 64 are no token characters. Steps from token to token through one window cost a shift each,
+ * where a vector search a step would wait for the one before it.
+ */
+struct sip_window {
+	uint32_t at;    /* offset of bit 0; empty while it is beyond any message */
+	uint64_t stops; /* bit i: byte at + i is no token character, or not in the message */
+};
+
+#define SIP_WINDOW ((struct sip_window){ .at = UINT32_MAX / 2 })
+
+static inline uint64_t sip_stops(const struct sip_msg *m, uint32_t at)
+{
+	const __m128i lo = _mm_loadu_si128((const void *)sip_token.lo),
+		      hi = _mm_loadu_si128((const void *)sip_token.hi);
+	const __m128i low4 = _mm_set1_epi8(15), zero = _mm_setzero_si128();
+	const char *p = m->base + at;
+	char copy[64] = { 0 };
+	uint64_t stops = 0;
+
+	if (at + 64 > m->len)
+		p = memcpy(copy, p, m->len - at);
+	for (uint32_t i = 0; i < 64; i += 16) {
+		__m128i x = _mm_loadu_si128((const void *)(p + i));
+		__m128i in = _mm_and_si128(_mm_shuffle_epi8(lo, _mm_and_si128(x, low4)),
+					   _mm_shuffle_epi8(hi, _mm_and_si128(_mm_srli_epi16(x, 4), low4)));
+
+		stops |= (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(in, zero)) << i;
+	}
+	return stops;
+}
+
+/* First position in [p, end) that is no token character; end if there is none. */
+static inline uint32_t sip_token_end(const struct sip_msg *m, struct sip_window *w, uint32_t p, uint32_t end)
+{
+	while (p < end) {
+		uint64_t stops;
+
+		if (p - w->at >= 64) {
+			w->at = p;
+			w->stops = sip_stops(m, p);
+		}
+		stops = w->stops >> (p - w->at);
+		if (stops) {
+			p += (uint32_t)__builtin_ctzll(stops);
+			return p < end ? p : end;
+		}
+		p = w->at + 64;
+	}
+	return end;
+}
+
+/* First position in [p, end) that cannot be in a parameter value without quotes; end if there is none. */
+static inline uint32_t sip_value_end(const struct sip_msg *m, struct sip_window *w, uint32_t p, uint32_t end)
+{
+	while ((p = sip_token_end(m, w, p, end)) < end && sip_in(&sip_value, m->base[p]))
 		p++;
 	return p;
 }
 
-/* New end of [p, end) without the white space before it. */
-static inline uint32_t sip_rtrim(const char *b, uint32_t p, uint32_t end)
+static inline uint32_t sip_skip_ws(const struct sip_msg *m, uint32_t p, uint32_t end)
 {
-	while (end > p && sip_is(b[end - 1], SIP_C_WS))
-		end--;
-	return end;
+	while (p < end && sip_is_ws(m->base[p]))
+		p++;
+	return p;
+}
+
+static inline uint32_t sip_skip_digits(const struct sip_msg *m, uint32_t p, uint32_t end)
+{
+	while (p < end && sip_is_digit(m->base[p]))
+		p++;
+	return p;
+}
+
+/* Decimal digits from p on; *value saturates at UINT32_MAX. Returns the position behind them. */
+static inline uint32_t sip_digits(const struct sip_msg *m, uint32_t p, uint32_t end, uint32_t *value)
+{
+	uint64_t v = 0;
+
+	for (; p < end && sip_is_digit(m->base[p]); p++) {
+		v = v * 10 + (uint64_t)(m->base[p] - '0');
+		if (v > UINT32_MAX)
+			v = UINT32_MAX;
+	}
+	*value = (uint32_t)v;
+	return p;
 }
 
 static inline struct sip_span sip_span(uint32_t from, uint32_t to)
 {
-	return (struct sip_span){ (uint16_t)from, (uint16_t)(to - from) };
+	uint32_t both = (uint16_t)from | (to - from)
+						 << 16; /* one store: a later load of both need not wait */
+	struct sip_span span;
+
+	memcpy(&span, &both, sizeof(span));
+	return span;
 }
 
 /* [p, end) without the white space at both ends. */
-static inline struct sip_span sip_trim(const char *b, uint32_t p, uint32_t end)
+static inline struct sip_span sip_trim(const struct sip_msg *m, uint32_t p, uint32_t end)
 {
-	p = sip_skip(b, p, end, SIP_C_WS);
-	return sip_span(p, sip_rtrim(b, p, end));
+	p = sip_skip_ws(m, p, end);
+	while (end > p && sip_is_ws(m->base[end - 1]))
+		end--;
+	return sip_span(p, end);
 }
 
-/* ASCII case-insensitive comparison of n bytes with lower-case letters, digits and '-'. */
+/* ASCII case-insensitive comparison of n bytes with lower-case letters, digits, '-', '/', '.' and ' '. */
 static inline bool sip_same(const char *p, const char *lower, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -64,15 +210,41 @@ static inline bool sip_same(const char *p, const char *lower, uint32_t n)
 	return true;
 }
 
-/* Span s of b is the lower-case text, in any case. */
-#define SIP_IS_WORD(b, s, text)                                                                              \
-	((s).len == sizeof(text) - 1 && sip_same((b) + (s).off, text, sizeof(text) - 1))
+/*
+ * Up to 8 bytes of s as a number, with bit 0x20 set in each: two words of letters are the same in any case
+ * exactly if their numbers are. 0 if s is empty or longer.
+ */
+static inline uint64_t sip_word(const struct sip_msg *m, struct sip_span s)
+{
+	uint64_t word = 0;
+
+	if (s.len - 1u >= 8)
+		return 0;
+	if (s.off + 8u <= m->len)
+		memcpy(&word, m->base + s.off, 8);
+	else
+		memcpy(&word, m->base + s.off, s.len);
+	return (word | 0x2020202020202020ull) << (64 - 8 * s.len);
+}
+
+/* sip_word of a literal of 2 to 8 lower-case letters; a constant to the compiler. */
+#define SIP_WORD(s)                                                                                          \
+	((SIP_LETTER(s, 0) | SIP_LETTER(s, 1) | SIP_LETTER(s, 2) | SIP_LETTER(s, 3) | SIP_LETTER(s, 4) |     \
+	  SIP_LETTER(s, 5) | SIP_LETTER(s, 6) | SIP_LETTER(s, 7))                                            \
+	 << (72 - 8 * sizeof(s)))
+#define SIP_LETTER(s, i) ((uint64_t)(sizeof(s) > (i) + 1 ? (s)[sizeof(s) > (i) + 1 ? (i) : 0] : 0) << 8 * (i))
 
 /*
  * A quoted string begins at p. Returns the position after its closing quote, 0 if there is none.
  * A backslash takes the next byte along, whatever it is (RFC 3261 25.1 quoted-pair).
  */
-uint32_t sip_quoted_end(const char *b, uint32_t p, uint32_t end);
+static inline uint32_t sip_quoted_end(const struct sip_msg *m, uint32_t p, uint32_t end)
+{
+	for (p++; (p = sip_find(m, p, end, '"', '\\')) < end; p += 2)
+		if (m->base[p] == '"')
+			return p + 1;
+	return 0;
+}
 
 /* One ";name[=value]" (RFC 3261 25.1 generic-param). */
 struct sip_param {
@@ -85,14 +257,77 @@ struct sip_param {
  * Next parameter at *p, which is moved past it and the white space behind. SIP_NEXT_END: *p is end.
  * SIP_NEXT_BAD: anything that is no parameter. Empty parameters (";;") are BAD if strict, else skipped.
  */
-enum sip_next sip_param_next(const char *b, uint32_t *p, uint32_t end, bool strict, struct sip_param *param);
+static inline enum sip_next sip_param_next(const struct sip_msg *m, struct sip_window *w, uint32_t *pos,
+					   uint32_t end, bool strict, struct sip_param *param)
+{
+	uint32_t p = *pos, semi, name, past;
+
+	do {
+		p = sip_skip_ws(m, p, end);
+		if (p == end) {
+			*pos = p;
+			return SIP_NEXT_END;
+		}
+		if (m->base[p] != ';')
+			return SIP_NEXT_BAD;
+		semi = p;
+		name = sip_skip_ws(m, p + 1, end);
+		p = sip_token_end(m, w, name, end);
+		if (p == name && strict)
+			return SIP_NEXT_BAD;
+	} while (p == name);
+	param->name = sip_span(name, p);
+	param->value = (struct sip_span){ 0 };
+	past = sip_skip_ws(m, p, end);
+	if (past < end && m->base[past] == '=') {
+		uint32_t value = sip_skip_ws(m, past + 1, end);
+
+		p = value < end && m->base[value] == '"' ? sip_quoted_end(m, value, end)
+							 : sip_value_end(m, w, value, end);
+		if (!p)
+			return SIP_NEXT_BAD;
+		param->value = sip_span(value, p);
+	}
+	param->whole = sip_span(semi, p);
+	*pos = p;
+	return SIP_NEXT_VALUE;
+}
 
 /*
  * Host and optional port at *p, which is moved past them: "name", "192.0.2.1", "[2001:db8::1]", each with
- * ":5060". port is 0 if not given. ws: white space may surround the colon (Via, not in URIs).
- * False: empty or malformed host, or a port that is no number in 1..65535.
+ * ":5060". port is 0 if not given. ws: white space may surround the colon (Via, not in URIs). A name is taken
+ * to be any token. False: empty or malformed host, or a port that is no number in 1..65535.
  */
-bool sip_hostport(const char *b, uint32_t *p, uint32_t end, bool ws, struct sip_span *host, uint16_t *port);
+static inline bool sip_hostport(const struct sip_msg *m, struct sip_window *w, uint32_t *pos, uint32_t end,
+				bool ws, struct sip_span *host, uint16_t *port)
+{
+	uint32_t p = *pos, past, value;
+
+	*port = 0;
+	if (p < end && m->base[p] == '[') {
+		past = sip_skip(m, p + 1, end, &sip_ip6);
+		if (past == end || m->base[past] != ']')
+			return false;
+		*host = sip_span(p + 1, past);
+		p = past + 1;
+	} else {
+		past = sip_token_end(m, w, p, end);
+		*host = sip_span(p, past);
+		p = past;
+	}
+	if (host->len == 0)
+		return false;
+	past = ws ? sip_skip_ws(m, p, end) : p;
+	if (past < end && m->base[past] == ':') {
+		past = ws ? sip_skip_ws(m, past + 1, end) : past + 1;
+		p = sip_digits(m, past, end, &value);
+		if (value == 0 || value > UINT16_MAX)
+			return false;
+		*port = (uint16_t)value;
+	}
+	*pos = p;
+	return true;
+}
 
 /* s without the brackets of an IPv6 reference, if it has them. */
 static inline struct sip_span sip_unbracket(const char *b, struct sip_span s)
@@ -101,8 +336,5 @@ static inline struct sip_span sip_unbracket(const char *b, struct sip_span s)
 		return (struct sip_span){ (uint16_t)(s.off + 1), (uint16_t)(s.len - 2) };
 	return s;
 }
-
-/* Decimal number that fills s wholly; saturates at UINT32_MAX. False: empty or another byte. */
-bool sip_decimal(const char *b, struct sip_span s, uint32_t *out);
 
 #endif

@@ -31,17 +31,13 @@ struct str sip_fault_reason(enum sip_fault fault)
 /* Which headers a message must have, and which it may have once (RFC 3261 8.1.1, 20). */
 static enum sip_fault check_rows(const struct sip_msg *m)
 {
-	static const uint8_t mandatory[] = { SIP_HDR_VIA, SIP_HDR_FROM, SIP_HDR_TO, SIP_HDR_CALL_ID,
-					     SIP_HDR_CSEQ };
-	static const uint8_t single[] = { SIP_HDR_FROM, SIP_HDR_TO,           SIP_HDR_CALL_ID,
-					  SIP_HDR_CSEQ, SIP_HDR_MAX_FORWARDS, SIP_HDR_MAX_BREADTH };
+	const uint8_t *n = m->count;
 
-	for (unsigned i = 0; i < sizeof(mandatory); i++)
-		if (m->count[mandatory[i]] == 0)
-			return SIP_FAULT_MISSING_HEADER;
-	for (unsigned i = 0; i < sizeof(single); i++)
-		if (m->count[single[i]] > 1)
-			return SIP_FAULT_DUPLICATE_HEADER;
+	if (!n[SIP_HDR_VIA] || !n[SIP_HDR_FROM] || !n[SIP_HDR_TO] || !n[SIP_HDR_CALL_ID] || !n[SIP_HDR_CSEQ])
+		return SIP_FAULT_MISSING_HEADER;
+	if (n[SIP_HDR_FROM] > 1 || n[SIP_HDR_TO] > 1 || n[SIP_HDR_CALL_ID] > 1 || n[SIP_HDR_CSEQ] > 1 ||
+	    n[SIP_HDR_MAX_FORWARDS] > 1 || n[SIP_HDR_MAX_BREADTH] > 1)
+		return SIP_FAULT_DUPLICATE_HEADER;
 	return SIP_FAULT_NONE;
 }
 
@@ -113,7 +109,9 @@ static bool routes_readable(const struct sip_msg *m)
 
 static enum sip_fault check_request(const struct sip_msg *m, struct sip_fields *f)
 {
-	if (!str_eq(sip_str(m, f->cseq.method_text), sip_str(m, m->method_text)))
+	if (f->cseq.method != m->method ||
+	    (m->method == METHOD_OTHER &&
+	     !str_eq(sip_str(m, f->cseq.method_text), sip_str(m, m->method_text))))
 		return m->method == METHOD_OTHER ? SIP_FAULT_METHOD_UNKNOWN : SIP_FAULT_METHOD_MISMATCH;
 	if (!sip_uri_parse(m, m->uri, &f->uri) || f->uri.has_headers)
 		return SIP_FAULT_URI;
@@ -159,7 +157,7 @@ uint32_t sip_unsupported(const struct sip_msg *m, char *out, uint32_t cap)
 		struct str lead = n ? STR(", ") : STR(name);
 
 		/* an option tag is a token (RFC 3261 25.1); anything else would break our line */
-		if (sip_skip(m->base, tag.off, (uint32_t)tag.off + tag.len, SIP_C_TOKEN) !=
+		if (sip_skip(m, tag.off, (uint32_t)tag.off + tag.len, &sip_token) !=
 		    (uint32_t)tag.off + tag.len)
 			continue;
 		if (cap - n < lead.n + tag.len + 2)

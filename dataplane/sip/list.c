@@ -5,27 +5,22 @@
  */
 #include "dataplane/sip/chars.h"
 
-struct sip_list sip_list_start(const struct sip_msg *m, enum sip_hdr id)
-{
-	return (struct sip_list){ .row = m->first[id] };
-}
-
 /* The value at p ends here: a comma, or end. 0: unbalanced quote or bracket. */
-static uint32_t value_end(const char *b, uint32_t p, uint32_t end)
+static uint32_t value_end(const struct sip_msg *m, uint32_t p, uint32_t end)
 {
+	const char *b = m->base;
+
 	while (p < end) {
 		if (b[p] == ',')
 			return p;
 		if (b[p] == '"') {
-			p = sip_quoted_end(b, p, end);
+			p = sip_quoted_end(m, p, end);
 			if (!p)
 				return 0;
 		} else if (b[p] == '<') {
-			const char *close = memchr(b + p, '>', end - p);
-
-			if (!close)
+			p = sip_find(m, p, end, '>', '>') + 1;
+			if (p > end)
 				return 0;
-			p = (uint32_t)(close - b) + 1;
 		} else {
 			p++;
 		}
@@ -44,9 +39,9 @@ enum sip_next sip_list_next(const struct sip_msg *m, struct sip_list *it, struct
 	row = &m->row[it->row];
 	p = it->pos ? it->pos : row->value;
 	end = row->end;
-	if (memchr(m->base + p, ',', end - p))
-		end = value_end(m->base, p, end);
-	span = end ? sip_trim(m->base, p, end) : (struct sip_span){ 0 };
+	if (sip_find(m, p, end, ',', ',') < end)
+		end = value_end(m, p, end);
+	span = end ? sip_trim(m, p, end) : (struct sip_span){ 0 };
 	if (span.len == 0) {
 		it->row = SIP_NO_ROW;
 		return SIP_NEXT_BAD;

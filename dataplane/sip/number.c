@@ -14,7 +14,7 @@ static struct sip_span only_value(const struct sip_msg *m, enum sip_hdr id)
 	if (m->first[id] == SIP_NO_ROW)
 		return (struct sip_span){ 0 };
 	row = &m->row[m->first[id]];
-	value = sip_trim(m->base, row->value, row->end);
+	value = sip_trim(m, row->value, row->end);
 	return value.len ? value : (struct sip_span){ 0 };
 }
 
@@ -25,16 +25,15 @@ struct sip_span sip_call_id(const struct sip_msg *m)
 
 bool sip_cseq_parse(const struct sip_msg *m, struct sip_cseq *cseq)
 {
-	const char *b = m->base;
 	struct sip_span value = only_value(m, SIP_HDR_CSEQ);
 	uint32_t end = (uint32_t)value.off + value.len, digits, method;
 	struct str token;
 
 	memset(cseq, 0, sizeof(*cseq));
-	digits = sip_skip(b, value.off, end, SIP_C_DIGIT);
-	method = sip_skip(b, digits, end, SIP_C_WS);
-	if (method == digits || method == end || sip_skip(b, method, end, SIP_C_TOKEN) != end ||
-	    !sip_decimal(b, sip_span(value.off, digits), &cseq->number) || cseq->number > INT32_MAX)
+	digits = sip_digits(m, value.off, end, &cseq->number);
+	method = sip_skip_ws(m, digits, end);
+	if (digits == value.off || method == digits || method == end ||
+	    sip_skip(m, method, end, &sip_token) != end || cseq->number > INT32_MAX)
 		return false;
 	cseq->method_text = sip_span(method, end);
 	token = sip_str(m, cseq->method_text);
@@ -52,5 +51,7 @@ bool sip_number_parse(const struct sip_msg *m, enum sip_hdr id, struct sip_numbe
 		return true;
 	out->present = 1;
 	out->text = only_value(m, id);
-	return sip_decimal(m->base, out->text, &out->value);
+	return sip_digits(m, out->text.off, (uint32_t)out->text.off + out->text.len, &out->value) ==
+		       (uint32_t)out->text.off + out->text.len &&
+	       out->text.len > 0;
 }

@@ -6,13 +6,15 @@
 #include "dataplane/sip/chars.h"
 
 /* Where the '<' of a name-addr is; end for the form without; 0 for neither. */
-static uint32_t find_bracket(const char *b, uint32_t p, uint32_t end)
+static uint32_t find_bracket(const struct sip_msg *m, uint32_t p, uint32_t end)
 {
+	const char *b = m->base;
+
 	if (p < end && b[p] == '"') {
-		p = sip_quoted_end(b, p, end);
+		p = sip_quoted_end(m, p, end);
 		if (!p)
 			return 0;
-		p = sip_skip(b, p, end, SIP_C_WS);
+		p = sip_skip_ws(m, p, end);
 		return p < end && b[p] == '<' ? p : 0;
 	}
 	for (; p < end; p++) {
@@ -33,24 +35,20 @@ static uint32_t find_bracket(const char *b, uint32_t p, uint32_t end)
 }
 
 /* The URI of the value [*p, end); *p is moved to the parameters behind it. */
-static bool find_uri(const char *b, uint32_t *pos, uint32_t end, struct sip_span *uri)
+static bool find_uri(const struct sip_msg *m, uint32_t *pos, uint32_t end, struct sip_span *uri)
 {
-	uint32_t p = *pos, bracket = find_bracket(b, p, end);
+	uint32_t p = *pos, bracket = find_bracket(m, p, end), past;
 
 	if (!bracket)
 		return false;
 	if (bracket < end) {
-		const char *close = memchr(b + bracket, '>', end - bracket);
-
-		if (!close)
+		past = sip_find(m, bracket, end, '>', '>');
+		if (past == end)
 			return false;
-		*pos = (uint32_t)(close - b) + 1;
-		*uri = sip_trim(b, bracket + 1, *pos - 1);
+		*pos = past + 1;
+		*uri = sip_trim(m, bracket + 1, past);
 	} else {
-		uint32_t past = p;
-
-		while (past < end && b[past] != ';' && b[past] != ',' && !sip_is(b[past], SIP_C_WS))
-			past++;
+		past = sip_skip(m, p, end, &sip_value);
 		*pos = past;
 		*uri = sip_span(p, past);
 	}
@@ -59,17 +57,17 @@ static bool find_uri(const char *b, uint32_t *pos, uint32_t end, struct sip_span
 
 bool sip_party_parse(const struct sip_msg *m, struct sip_span value, struct sip_party *party)
 {
-	const char *b = m->base;
 	uint32_t p = value.off, end = p + value.len;
+	struct sip_window w = SIP_WINDOW;
 	struct sip_param param;
 	enum sip_next next;
 
 	party->tag = (struct sip_span){ 0 };
 	party->end = (uint16_t)end;
-	if (!find_uri(b, &p, end, &party->uri))
+	if (!find_uri(m, &p, end, &party->uri))
 		return false;
-	while ((next = sip_param_next(b, &p, end, false, &param)) == SIP_NEXT_VALUE) {
-		if (!SIP_IS_WORD(b, param.name, "tag"))
+	while ((next = sip_param_next(m, &w, &p, end, false, &param)) == SIP_NEXT_VALUE) {
+		if (sip_word(m, param.name) != SIP_WORD("tag"))
 			continue;
 		if (party->tag.off || param.value.len == 0)
 			return false;
@@ -88,7 +86,7 @@ bool sip_party_first(const struct sip_msg *m, enum sip_hdr id, struct sip_party 
 
 		if (m->first[id] == SIP_NO_ROW)
 			return false;
-		value = sip_trim(m->base, row->value, row->end);
+		value = sip_trim(m, row->value, row->end);
 	} else if (sip_list_next(m, &it, &value) != SIP_NEXT_VALUE) {
 		return false;
 	}

@@ -9,18 +9,17 @@
 #include "dataplane/sip/start.h"
 
 #include <stddef.h>
+#include <emmintrin.h>
 
-#define BLOCK  64u
-#define CHUNK  8u  /* blocks turned into masks by one call */
-#define NAME   16u /* longest name of headers.def */
-#define COLONS 0x3a3a3a3a3a3a3a3aull
-#define LOW7   0x7f7f7f7f7f7f7f7full
-#define CASE   0x2020202020202020ull
+#define BLOCK 64u
+#define CHUNK SIP_MASKS
+#define NAME  16u /* longest name of headers.def */
+#define CASE  0x2020202020202020ull
 
 /* Entries SIP_HDR_COUNT + id are the compact forms. */
 static const char names[2 * SIP_HDR_COUNT][NAME] = {
-#define HEADER(name, text, last) [SIP_HDR_##name] = text,
-#define COMPACT(name, letter)    [SIP_HDR_COUNT + SIP_HDR_##name] = { letter },
+#define HEADER(name, text, first, last) [SIP_HDR_##name] = text,
+#define COMPACT(name, letter)           [SIP_HDR_COUNT + SIP_HDR_##name] = { letter },
 #include "dataplane/sip/headers.def"
 #undef HEADER
 #undef COMPACT
@@ -28,19 +27,33 @@ static const char names[2 * SIP_HDR_COUNT][NAME] = {
 
 /* The only entry of names[] with this length and last letter; 0 = none. */
 static const uint8_t candidate[NAME + 1][32] = {
-#define HEADER(name, text, last) [sizeof(text) - 1][(last)&31] = SIP_HDR_##name,
-#define COMPACT(name, letter)    [1][(letter)&31] = SIP_HDR_COUNT + SIP_HDR_##name,
+#define HEADER(name, text, first, last) [sizeof(text) - 1][(last)&31] = SIP_HDR_##name,
+#define COMPACT(name, letter)           [1][(letter)&31] = SIP_HDR_COUNT + SIP_HDR_##name,
 #include "dataplane/sip/headers.def"
 #undef HEADER
 #undef COMPACT
 };
 
-/* Where the scan of one datagram is. */
-struct walk {
-	struct sip_msg *m;
-	uint32_t len;   /* bytes from m->base */
-	uint32_t start; /* first byte of the current line */
-	int open;       /* row that a continuation line belongs to; -1 = a row that is not recorded */
+/* Bit (c & 31) is set if a name in names[] begins with letter c. */
+static const uint32_t initials = 0
+#define HEADER(name, text, first, last) | 1u << ((first)&31)
+#define COMPACT(name, letter)           | 1u << ((letter)&31)
+#include "dataplane/sip/headers.def"
+#undef HEADER
+#undef COMPACT
+	;
+
+/* Masks of up to CHUNK blocks, and what they were made from. */
+struct chunk {
+	uint32_t at;     /* offset of the first block */
+	uint32_t blocks; /* filled */
+	struct sip_masks masks;
+};
+
+enum end {
+	END_DATAGRAM, /* no blank line */
+	END_BLANK,    /* m->body is set */
+	END_STOP      /* garbage, or a bound was hit */
 };
 
 static inline void blame(struct sip_msg *m, enum sip_fault fault)
@@ -49,212 +62,255 @@ static inline void blame(struct sip_msg *m, enum sip_fault fault)
 		m->fault = (uint8_t)fault;
 }
 
-/* Index of the first ':' of 16 bytes; 16 if there is none. */
-static inline uint32_t first_colon(uint64_t lo, uint64_t hi)
+/* Offset of the first ':' of the line [start, end), which has one. */
+static inline uint32_t find_colon(const char *b, const struct chunk *chunk, uint32_t start, uint32_t end)
 {
-	uint64_t x = lo ^ COLONS;
-	uint64_t hit = ~(((x & LOW7) + LOW7) | x | LOW7);
+	if (start >= chunk->at) {
+		uint32_t bit = start - chunk->at;
+		uint64_t colons;
 
-	if (hit)
-		return (uint32_t)__builtin_ctzll(hit) >> 3;
-	x = hi ^ COLONS;
-	hit = ~(((x & LOW7) + LOW7) | x | LOW7);
-	return hit ? 8 + ((uint32_t)__builtin_ctzll(hit) >> 3) : 16;
+		memcpy(&colons, (const char *)chunk->masks.colon + bit / 8, sizeof(colons));
+		colons >>= bit % 8;
+		if (colons)
+			return start + (uint32_t)__builtin_ctzll(colons);
+	}
+	return (uint32_t)((const char *)memchr(b + start, ':', end - start) - b);
 }
 
-/* Header of a name of n bytes (1..16) that begins the 16 bytes lo, hi. */
-static inline unsigned header_id(uint64_t lo, uint64_t hi, uint32_t n, char last)
+/* Header of the name of n bytes at p; avail: bytes that may be read at p. */
+static inline unsigned header_id(const char *p, uint32_t n, uint32_t avail)
 {
-	unsigned i = candidate[n][last & 31];
-	uint64_t want_lo, want_hi;
+	static const uint8_t keep[2 * NAME] = { [0 ... NAME - 1] = 0xff };
+	unsigned i = n <= NAME ? candidate[n][p[n - 1] & 31] : 0;
+	char copy[NAME] = { 0 };
+	__m128i have;
 
 	if (!i)
 		return SIP_HDR_OTHER;
-	lo |= CASE;
-	hi |= CASE;
-	if (n < 8) {
-		lo &= (1ull << (8 * n)) - 1;
-		hi = 0;
-	} else if (n < 16) {
-		hi &= (1ull << (8 * (n - 8))) - 1;
-	}
-	memcpy(&want_lo, names[i], 8);
-	memcpy(&want_hi, names[i] + 8, 8);
-	if (lo != want_lo || hi != want_hi)
+	if (avail < NAME)
+		p = memcpy(copy, p, avail);
+	have = _mm_or_si128(_mm_loadu_si128((const void *)p), _mm_set1_epi8(0x20));
+	have = _mm_and_si128(have, _mm_loadu_si128((const void *)(keep + NAME - n)));
+	have = _mm_cmpeq_epi8(have, _mm_loadu_si128((const void *)names[i]));
+	if (_mm_movemask_epi8(have) != 0xffff)
 		return SIP_HDR_OTHER;
 	return i < SIP_HDR_COUNT ? i : i - SIP_HDR_COUNT;
 }
 
-static void record(struct walk *w, unsigned id, uint32_t colon, uint32_t end)
+/* Add a row of header id. Returns its index, -1 if there is no room. */
+static inline int record(struct sip_msg *m, unsigned id, uint32_t start, uint32_t colon, uint32_t end)
 {
-	struct sip_msg *m = w->m;
 	uint8_t at = m->n_rows;
 
 	if (at == LIMIT_ROWS) {
 		blame(m, SIP_FAULT_TOO_MANY_HEADERS);
-		return;
+		return -1;
 	}
 	m->row[at] = (struct sip_row){
-		.off = (uint16_t)w->start,
+		.off = (uint16_t)start,
 		.value = (uint16_t)(colon + 1),
 		.end = (uint16_t)end,
 		.id = (uint8_t)id,
 		.next = SIP_NO_ROW,
 	};
-	if (m->count[id]++ == 0)
+	if (m->first[id] == SIP_NO_ROW)
 		m->first[id] = at;
 	else
 		m->row[m->last[id]].next = at;
 	m->last[id] = at;
+	m->count[id]++;
 	m->n_rows = (uint8_t)(at + 1);
-	w->open = at;
+	return at;
 }
 
-/* A line that begins a header row: [w->start, end). */
-static void header_line(struct walk *w, uint32_t end)
+/* SP and HT at the end of a name whose first byte is neither. */
+static uint32_t trailing_space(const char *p, uint32_t n)
 {
-	const char *b = w->m->base, *p = b + w->start;
-	uint32_t n, colon;
-	uint64_t word[2] = { 0 };
+	uint32_t k = 0;
+
+	while (p[n - 1 - k] == ' ' || p[n - 1 - k] == '\t')
+		k++;
+	return k;
+}
+
+/* The line [start, end) has a colon, and may begin with a name of names[]. Returns its row, or -1. */
+static inline int named_line(struct sip_msg *m, const struct chunk *chunk, uint32_t start, uint32_t end)
+{
+	const char *p = m->base + start;
+	uint32_t colon = find_colon(m->base, chunk, start, end), n = colon - start;
 	unsigned id;
 
-	if (w->start + NAME <= w->len)
-		memcpy(word, p, NAME);
-	else
-		memcpy(word, p, w->len - w->start);
-	w->open = -1;
-	n = first_colon(word[0], word[1]);
-	colon = w->start + n;
-	if (n == NAME) {
-		const char *hit = colon < end ? memchr(b + colon, ':', end - colon) : NULL;
-
-		colon = hit ? (uint32_t)(hit - b) : end;
-	}
-	if (colon >= end || colon == w->start) {
-		blame(w->m, SIP_FAULT_HEADER_LINE);
-		return;
-	}
-	n = colon - w->start;
-	while (p[n - 1] == ' ' || p[n - 1] == '\t') /* the first byte is neither */
-		n--;
-	if (n > NAME)
-		return;
-	id = header_id(word[0], word[1], n, p[n - 1]);
-	if (id != SIP_HDR_OTHER)
-		record(w, id, colon, end);
+	if ((uint8_t)p[n - 1] <= ' ')
+		n -= trailing_space(p, n);
+	id = header_id(p, n, m->len - start);
+	return id == SIP_HDR_OTHER ? -1 : record(m, id, start, colon, end);
 }
 
-/* A line [w->start, end) that is not empty. False: the scan is over. */
-static inline bool line(struct walk *w, uint32_t end, uint32_t next)
+/* A continuation line that begins at start and ends at end (RFC 3261 7.3.1); open: row before it, or -1. */
+static void fold(struct sip_msg *m, int open, uint32_t start, uint32_t end)
 {
-	struct sip_msg *m = w->m;
-
-	if (w->start == 0) {
-		m->headers = (uint16_t)next;
-		return sip_start_line(m, end);
-	}
-	if (m->base[w->start] == ' ' || m->base[w->start] == '\t') {
-		if (w->start == m->headers)
-			blame(m, SIP_FAULT_HEADER_LINE);
-		else if (w->open >= 0)
-			m->row[w->open].end = (uint16_t)end;
-		m->folded = 1;
-		return true;
-	}
-	if (m->n_lines == LIMIT_HEADERS) {
-		blame(m, SIP_FAULT_TOO_MANY_HEADERS);
-		return false;
-	}
-	m->n_lines++;
-	header_line(w, end);
-	return true;
+	if (start == m->headers)
+		blame(m, SIP_FAULT_HEADER_LINE);
+	else if (open >= 0)
+		m->row[open].end = (uint16_t)end;
+	m->folded = 1;
 }
 
-/* Masks of up to CHUNK blocks from offset at. Returns how many blocks; the last one may be partial. */
-static uint32_t masks_at(sip_masks_h *masks, const char *b, uint32_t at, uint32_t len,
-			 struct sip_masks out[CHUNK])
+/* Masks of up to CHUNK blocks at chunk->at; the last one may be partial. */
+static inline void fill(struct chunk *chunk, sip_masks_h *masks, const char *b, uint32_t len)
 {
-	uint32_t whole = (len - at) / BLOCK, rest;
+	const char *p = b + chunk->at;
+	uint32_t n = (len - chunk->at) / BLOCK, rest = (len - chunk->at) % BLOCK;
 
-	if (whole >= CHUNK) {
-		masks(b + at, CHUNK, out);
-		return CHUNK;
+	if (n >= CHUNK) {
+		n = CHUNK;
+		rest = 0;
 	}
-	masks(b + at, whole, out);
-	rest = (len - at) % BLOCK;
+	masks(p, 0, n, &chunk->masks);
 	if (rest) {
-		char tail[BLOCK] = { 0 };
+		char tail[BLOCK];
 
-		memcpy(tail, b + at + whole * BLOCK, rest);
-		masks(tail, 1, &out[whole]);
-		out[whole].nul &= (1ull << rest) - 1;
+		memset(tail, ' ', BLOCK);
+		memcpy(tail, p + n * BLOCK, rest);
+		masks(tail, n, n + 1, &chunk->masks);
+		n++;
 	}
-	return whole + (rest != 0);
+	chunk->masks.colon[n] = 0;
+	chunk->blocks = n;
 }
 
-/* A NUL among those of one block that is no quoted-pair (RFC 4475 3.1.1.2 has one that is)? */
-static bool bare_nul(const char *b, uint32_t at, uint64_t nul)
+/*
+ * Bits of lf whose line holds a bit of mark: adding a mark to the ones of its line carries into the line's
+ * LF. *before: 1 if the first line had a mark in an earlier block; set likewise for the block that follows.
+ */
+static inline uint64_t lines_with(uint64_t lf, uint64_t mark, uint64_t *before)
 {
-	for (; nul; nul &= nul - 1) {
-		uint32_t pos = at + (uint32_t)__builtin_ctzll(nul);
+	uint64_t sum;
+	bool over = __builtin_add_overflow(~lf, *before, &sum);
 
-		if (pos == 0 || b[pos - 1] != '\\')
-			return true;
-	}
-	return false;
+	*before = __builtin_add_overflow(sum, mark, &sum) | over;
+	return lf & sum;
 }
 
-enum end {
-	END_DATAGRAM, /* no blank line */
-	END_BLANK,    /* m->body is set */
-	END_STOP      /* garbage, or a bound was hit */
+/* A line [start, end) that is not empty; colon: it has one. open: row before it. Returns its row, or -1. */
+static inline int line(struct sip_msg *m, const struct chunk *chunk, uint32_t start, uint32_t end, bool colon,
+		       int open)
+{
+	char c = m->base[start];
+
+	if (c <= ':') {
+		if (c == ' ' || c == '\t') {
+			fold(m, open, start, end);
+			return open;
+		}
+		colon = colon && c != ':';
+	}
+	if (!colon) {
+		blame(m, SIP_FAULT_HEADER_LINE);
+		return -1;
+	}
+	return initials >> (c & 31) & 1 ? named_line(m, chunk, start, end) : -1;
+}
+
+/* What walk counts; a clean header part has low == 2 * crlf. */
+struct tally {
+	uint32_t crlf; /* line ends CRLF, start line and blank line included */
+	uint32_t low;  /* bytes up to CR */
 };
 
-/* All lines of one block at offset at. Sets *upto to the bits that belong to the header part. */
-static inline enum end block_lines(struct walk *w, uint32_t at, uint64_t lf, uint64_t *upto)
+/* All lines from start on, up to the blank one. Block first of chunk holds start. */
+static enum end walk(struct sip_msg *m, struct chunk *chunk, sip_masks_h *masks, uint32_t first,
+		     uint32_t start, struct tally *tally)
 {
-	const char *b = w->m->base;
+	const char *b = m->base;
+	uint32_t lines = 0, crlf = 0, low = 0;
+	uint64_t had_colon = 0; /* the line that reaches into the block has one before it */
+	enum end stop = END_DATAGRAM;
+	int open = -1;
 
-	for (; lf; lf &= lf - 1) {
-		uint32_t pos = at + (uint32_t)__builtin_ctzll(lf);
-		uint32_t end = pos > w->start && b[pos - 1] == '\r' ? pos - 1 : pos;
+	for (uint32_t i = first; stop == END_DATAGRAM; i++) {
+		uint64_t lf, colon, upto = ~0ull;
 
-		if (end == w->start) {
-			w->m->body = (uint16_t)(pos + 1);
-			*upto = lf ^ (lf - 1);
-			return END_BLANK;
+		if (i == chunk->blocks) {
+			chunk->at += i * BLOCK;
+			if (chunk->at >= m->len)
+				break;
+			fill(chunk, masks, b, m->len);
+			i = 0;
 		}
-		if (!line(w, end, pos + 1))
-			return END_STOP;
-		w->start = pos + 1;
+		lf = chunk->masks.lf[i];
+		for (colon = lines_with(lf, chunk->masks.colon[i], &had_colon); lf; lf &= lf - 1) {
+			uint32_t bit = (uint32_t)__builtin_ctzll(lf), pos = chunk->at + i * BLOCK + bit;
+			uint32_t cr =
+				b[pos - 1] == '\r'; /* byte 0 is no LF; of an empty line b[start - 1] is */
+
+			crlf += cr;
+			if (pos - cr == start) {
+				m->body = (uint16_t)(pos + 1);
+				upto = lf ^ (lf - 1);
+				stop = END_BLANK;
+				break;
+			}
+			open = line(m, chunk, start, pos - cr, colon >> bit & 1, open);
+			start = pos + 1;
+			lines++;
+		}
+		low += (uint32_t)__builtin_popcountll(chunk->masks.low[i] & upto);
+		if (lines > LIMIT_HEADERS) {
+			blame(m, SIP_FAULT_TOO_MANY_HEADERS);
+			stop = END_STOP;
+		}
 	}
-	return END_DATAGRAM;
+	tally->crlf += crlf;
+	tally->low += low;
+	return stop;
 }
 
-static enum end walk_lines(struct walk *w, sip_masks_h *masks)
+/*
+ * Find the LF of the start line, decode it, and take it out of the masks. Returns the block of chunk it is
+ * in, or -1 for garbage.
+ */
+static int start_line(struct sip_msg *m, struct chunk *chunk, sip_masks_h *masks, struct tally *tally)
 {
-	struct sip_masks chunk[CHUNK];
-	uint64_t carry = 0, bare = 0; /* carry: the last byte of the block before was CR */
-	enum end end = END_DATAGRAM;
+	for (chunk->at = 0; chunk->at < m->len; chunk->at += chunk->blocks * BLOCK) {
+		fill(chunk, masks, m->base, m->len);
+		for (uint32_t i = 0; i < chunk->blocks; i++) {
+			uint64_t lf = chunk->masks.lf[i], upto = lf ^ (lf - 1);
+			uint32_t pos = chunk->at + i * BLOCK + (uint32_t)__builtin_ctzll(lf | 1ull << 63);
+			uint32_t cr = m->base[pos - 1] == '\r';
 
-	for (uint32_t at = 0; at < w->len && end == END_DATAGRAM;) {
-		uint32_t n = masks_at(masks, w->m->base, at, w->len, chunk);
-
-		for (uint32_t i = 0; i < n && end == END_DATAGRAM; i++, at += BLOCK) {
-			uint64_t after_cr = chunk[i].cr << 1 | carry, upto = ~0ull;
-
-			carry = chunk[i].cr >> 63;
-			end = block_lines(w, at, chunk[i].lf, &upto);
-			bare |= (after_cr ^ chunk[i].lf) & upto;
-			if (chunk[i].nul & upto && bare_nul(w->m->base, at, chunk[i].nul & upto))
-				blame(w->m, SIP_FAULT_NUL);
+			tally->low += (uint32_t)__builtin_popcountll(chunk->masks.low[i] & upto);
+			if (!lf)
+				continue;
+			tally->crlf += cr;
+			m->headers = (uint16_t)(pos + 1);
+			chunk->masks.lf[i] &= ~upto;
+			chunk->masks.low[i] &= ~upto;
+			chunk->masks.colon[i] &= ~upto;
+			return sip_start_line(m, pos - cr) ? (int)i : -1;
 		}
 	}
-	if (bare) {
-		blame(w->m, SIP_FAULT_BARE_NEWLINE);
-		w->m->folded = 1;
+	return -1;
+}
+
+/*
+ * Look at the header part [0, end) byte by byte: CR and LF only as CRLF, NUL only as a quoted-pair
+ * (RFC 4475 3.1.1.2 has one).
+ */
+static void check_controls(struct sip_msg *m, uint32_t end)
+{
+	const char *b = m->base;
+
+	for (uint32_t p = 0; p < end; p++) {
+		bool after_cr = p > 0 && b[p - 1] == '\r';
+
+		if (after_cr != (b[p] == '\n')) {
+			m->folded = 1;
+			blame(m, SIP_FAULT_BARE_NEWLINE);
+		}
+		if (b[p] == '\0' && (p == 0 || b[p - 1] != '\\'))
+			blame(m, SIP_FAULT_NUL);
 	}
-	return end;
 }
 
 /* Content-Length against the bytes that came (RFC 3261 18.3). */
@@ -274,9 +330,11 @@ static void body_length(struct sip_msg *m)
 
 enum sip_verdict sip_scan(enum sip_simd simd, const char *bytes, uint32_t len, struct sip_msg *m)
 {
-	struct walk w = { .m = m, .open = -1 };
+	struct chunk chunk; /* written as far as it is read */
+	struct tally tally = { 0 };
 	uint32_t skip = 0;
 	enum end end;
+	int block;
 
 	if (len > UINT16_MAX)
 		return SIP_GARBAGE;
@@ -288,17 +346,17 @@ enum sip_verdict sip_scan(enum sip_simd simd, const char *bytes, uint32_t len, s
 	memset(m->first, SIP_NO_ROW, sizeof(m->first));
 	m->base = bytes + skip;
 	m->len = (uint16_t)(len - skip);
-	w.len = m->len;
-	end = walk_lines(&w, sip_masks[simd]);
-	if (m->headers == 0 || (!m->is_request && m->status == 0))
+	block = start_line(m, &chunk, sip_masks[simd], &tally);
+	if (block < 0)
 		return SIP_GARBAGE;
-	if (end != END_BLANK) {
-		if (end == END_DATAGRAM && w.start < w.len)
-			line(&w, w.len, w.len);
+	end = walk(m, &chunk, sip_masks[simd], (uint32_t)block, m->headers, &tally);
+	if (end != END_BLANK)
 		m->body = m->len;
-		blame(m, SIP_FAULT_NO_BLANK_LINE);
-	} else {
+	if (tally.low != 2 * tally.crlf)
+		check_controls(m, m->body);
+	if (end == END_BLANK)
 		body_length(m);
-	}
+	else
+		blame(m, SIP_FAULT_NO_BLANK_LINE);
 	return m->fault ? SIP_FAULTY : SIP_OK;
 }

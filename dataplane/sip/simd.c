@@ -10,61 +10,74 @@
 #define ONES 0x0101010101010101ull
 #define LOW7 0x7f7f7f7f7f7f7f7full
 
-/* 8 bytes of x -> 8 bits: bit i is set where byte i is zero. Exact: no carry crosses a byte. */
-static inline uint64_t zero_bytes(uint64_t x)
+/* High bit of each byte of x -> 8 bits: bit i from byte i. */
+static inline uint64_t high_bits(uint64_t x)
 {
-	uint64_t high = ~(((x & LOW7) + LOW7) | x | LOW7);
-
-	return ((high >> 7) * 0x0102040810204080ull) >> 56;
+	return (((x >> 7) & ONES) * 0x0102040810204080ull) >> 56;
 }
 
-static void masks_plain(const char *p, uint32_t blocks, struct sip_masks *out)
+/* Bytes of x that equal c. Exact: no carry crosses a byte. */
+static inline uint64_t equal_plain(uint64_t x, char c)
 {
-	for (uint32_t i = 0; i < blocks; i++, p += 64) {
-		struct sip_masks m = { 0 };
+	x ^= (uint8_t)c * ONES;
+	return high_bits(~(((x & LOW7) + LOW7) | x));
+}
+
+/* Bytes of x that are at most max, max < 0x7f. */
+static inline uint64_t at_most_plain(uint64_t x, uint8_t max)
+{
+	return high_bits(~(((x & LOW7) + (0x7full - max) * ONES) | x));
+}
+
+static void masks_plain(const char *p, uint32_t from, uint32_t to, struct sip_masks *out)
+{
+	for (uint32_t i = from; i < to; i++, p += 64) {
+		uint64_t lf = 0, low = 0, colon = 0;
 
 		for (uint32_t k = 0; k < 8; k++) {
 			uint64_t x;
 
 			memcpy(&x, p + 8 * k, 8);
-			m.lf |= zero_bytes(x ^ ('\n' * ONES)) << (8 * k);
-			m.cr |= zero_bytes(x ^ ('\r' * ONES)) << (8 * k);
-			m.nul |= zero_bytes(x) << (8 * k);
+			lf |= equal_plain(x, '\n') << (8 * k);
+			low |= at_most_plain(x, '\r') << (8 * k);
+			colon |= equal_plain(x, ':') << (8 * k);
 		}
-		out[i] = m;
+		out->lf[i] = lf;
+		out->low[i] = low;
+		out->colon[i] = colon;
 	}
 }
 
-__attribute__((target("avx2"))) static inline uint64_t equal_avx2(__m256i lo, __m256i hi, char c)
+__attribute__((target("avx2"))) static inline uint64_t bits_avx2(__m256i lo, __m256i hi)
 {
-	__m256i want = _mm256_set1_epi8(c);
-	uint32_t a = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(lo, want));
-	uint32_t b = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(hi, want));
-
-	return a | (uint64_t)b << 32;
+	return (uint32_t)_mm256_movemask_epi8(lo) | (uint64_t)(uint32_t)_mm256_movemask_epi8(hi) << 32;
 }
 
-__attribute__((target("avx2"))) static void masks_avx2(const char *p, uint32_t blocks, struct sip_masks *out)
+__attribute__((target("avx2"))) static void masks_avx2(const char *p, uint32_t from, uint32_t to,
+						       struct sip_masks *out)
 {
-	for (uint32_t i = 0; i < blocks; i++, p += 64) {
-		__m256i lo = _mm256_loadu_si256((const void *)p);
-		__m256i hi = _mm256_loadu_si256((const void *)(p + 32));
+	const __m256i lf = _mm256_set1_epi8('\n'), cr = _mm256_set1_epi8('\r'), colon = _mm256_set1_epi8(':');
 
-		out[i].lf = equal_avx2(lo, hi, '\n');
-		out[i].cr = equal_avx2(lo, hi, '\r');
-		out[i].nul = equal_avx2(lo, hi, '\0');
+	for (uint32_t i = from; i < to; i++, p += 64) {
+		__m256i a = _mm256_loadu_si256((const void *)p);
+		__m256i b = _mm256_loadu_si256((const void *)(p + 32));
+
+		out->lf[i] = bits_avx2(_mm256_cmpeq_epi8(a, lf), _mm256_cmpeq_epi8(b, lf));
+		out->low[i] = bits_avx2(_mm256_cmpeq_epi8(_mm256_min_epu8(a, cr), a),
+					_mm256_cmpeq_epi8(_mm256_min_epu8(b, cr), b));
+		out->colon[i] = bits_avx2(_mm256_cmpeq_epi8(a, colon), _mm256_cmpeq_epi8(b, colon));
 	}
 }
 
-__attribute__((target("avx512f,avx512bw"))) static void masks_avx512(const char *p, uint32_t blocks,
-								     struct sip_masks *out)
+__attribute__((target("avx512f,avx512bw"))) static void masks_avx512(const char *p, uint32_t from,
+								     uint32_t to, struct sip_masks *out)
 {
-	for (uint32_t i = 0; i < blocks; i++, p += 64) {
+	for (uint32_t i = from; i < to; i++, p += 64) {
 		__m512i x = _mm512_loadu_si512(p);
 
-		out[i].lf = _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('\n'));
-		out[i].cr = _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('\r'));
-		out[i].nul = _mm512_testn_epi8_mask(x, x);
+		out->lf[i] = _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8('\n'));
+		out->low[i] = _mm512_cmple_epu8_mask(x, _mm512_set1_epi8('\r'));
+		out->colon[i] = _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8(':'));
 	}
 }
 

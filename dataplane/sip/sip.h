@@ -24,7 +24,7 @@ struct sip_span {
 
 enum sip_hdr {
 	SIP_HDR_OTHER, /* known by number only, never recorded */
-#define HEADER(name, text, last) SIP_HDR_##name,
+#define HEADER(name, text, first, last) SIP_HDR_##name,
 #define COMPACT(name, letter)
 #include "dataplane/sip/headers.def"
 #undef HEADER
@@ -73,7 +73,6 @@ struct sip_msg {
 	uint8_t is_request;             /* 1 or 0 */
 	uint8_t folded;                 /* 1: a recorded row may hold CR or LF (fold, or BARE_NEWLINE) */
 	uint8_t n_rows;                 /* entries of row[] */
-	uint8_t n_lines;                /* all header rows, known or not */
 	uint8_t first[SIP_HDR_COUNT];   /* index of the first row of each header, or SIP_NO_ROW */
 	uint8_t last[SIP_HDR_COUNT];    /* index of the last row; undefined where first is SIP_NO_ROW */
 	uint8_t count[SIP_HDR_COUNT];   /* rows of each header */
@@ -137,7 +136,10 @@ enum sip_next {
 };
 
 /* Begin a walk over all values of header id: rows in order, comma lists inside them (RFC 3261 7.3.1). */
-struct sip_list sip_list_start(const struct sip_msg *m, enum sip_hdr id);
+static inline struct sip_list sip_list_start(const struct sip_msg *m, enum sip_hdr id)
+{
+	return (struct sip_list){ .row = m->first[id] };
+}
 
 /*
  * Next value without the white space around it. Commas inside quoted strings and < > do not separate.

@@ -34,7 +34,7 @@ static bool status_line(struct sip_msg *m, uint32_t end)
 	if (end < 11 || !sip_same(b, "sip/2.0 ", 8) || (end > 11 && b[11] != ' '))
 		return false;
 	for (uint32_t p = 8; p < 11; p++)
-		if (!sip_is(b[p], SIP_C_DIGIT))
+		if (!sip_is_digit(b[p]))
 			return false;
 	status = (unsigned)((b[8] - '0') * 100 + (b[9] - '0') * 10 + (b[10] - '0'));
 	if (status < 100 || status >= 700)
@@ -43,51 +43,54 @@ static bool status_line(struct sip_msg *m, uint32_t end)
 	return true;
 }
 
-/* SIP-Version (RFC 3261 7.1) at [p, end)? */
-static bool is_version(const char *b, uint32_t p, uint32_t end)
+/* Is [p, end) a SIP-Version (RFC 3261 7.1)? */
+static bool is_version(const struct sip_msg *m, uint32_t p, uint32_t end)
 {
-	if (end - p < 7 || !sip_same(b + p, "sip/", 4))
-		return false;
-	p += 4;
-	for (int part = 0; part < 2; part++) {
-		uint32_t past = sip_skip(b, p, end, SIP_C_DIGIT);
+	uint32_t dot;
 
-		if (past == p)
-			return false;
-		if (part == 1)
-			return past == end;
-		if (past == end || b[past] != '.')
-			return false;
-		p = past + 1;
-	}
-	return false;
+	if (end - p < 7 || !sip_same(m->base + p, "sip/", 4))
+		return false;
+	dot = sip_skip_digits(m, p + 4, end);
+	return dot > p + 4 && dot + 1 < end && m->base[dot] == '.' && sip_skip_digits(m, dot + 1, end) == end;
+}
+
+/* Where the version of a Request-Line begins. 0: it has none. Sets m->fault for a wrong one. */
+static uint32_t version_start(struct sip_msg *m, uint32_t end)
+{
+	const char *b = m->base;
+	uint32_t clean = sip_trim(m, 0, end).len, p;
+
+	if (end > 8 && memcmp(b + end - 8, " SIP/2.0", 8) == 0)
+		return end - 7;
+	for (p = clean; p > 0 && b[p - 1] != ' ';)
+		p--;
+	if (!is_version(m, p, clean))
+		return 0;
+	if (clean != end)
+		m->fault = SIP_FAULT_START_LINE;
+	else if (clean - p != 7 || !sip_same(b + p, "sip/2.0", 7))
+		m->fault = SIP_FAULT_VERSION;
+	return p;
 }
 
 bool sip_start_line(struct sip_msg *m, uint32_t end)
 {
 	const char *b = m->base;
-	uint32_t method_end, uri_end;
+	uint32_t method, version;
 
-	if (end >= 4 && sip_same(b, "sip/", 4))
+	if ((b[0] | 0x20) == 's' && end >= 4 && sip_same(b, "sip/", 4))
 		return status_line(m, end);
-	method_end = sip_skip(b, 0, end, SIP_C_TOKEN);
-	if (method_end == 0 || method_end == end || b[method_end] != ' ')
+	method = sip_skip(m, 0, end, &sip_token);
+	if (method == 0 || method == end || b[method] != ' ')
 		return false;
-	if (sip_rtrim(b, 0, end) != end) {
-		end = sip_rtrim(b, 0, end);
-		m->fault = SIP_FAULT_START_LINE;
-	}
-	for (uri_end = end; uri_end > method_end && b[uri_end - 1] != ' ';)
-		uri_end--;
-	if (!is_version(b, uri_end, end))
+	version = version_start(m, end);
+	if (version == 0)
 		return false;
-	if (!sip_same(b + uri_end, "sip/2.0", end - uri_end > 7 ? 8 : 7))
-		m->fault = SIP_FAULT_VERSION;
 	m->is_request = 1;
-	m->method_text = sip_span(0, method_end);
-	m->method = (uint8_t)sip_method((struct str){ b, method_end });
-	if (uri_end - 1 > method_end + 1u)
-		m->uri = sip_span(method_end + 1, uri_end - 1);
+	m->method_text = sip_span(0, method);
+	m->method = (uint8_t)sip_method((struct str){ b, method });
+	if (version > method + 2)
+		m->uri = sip_span(method + 1, version - 1);
 	else
 		m->fault = SIP_FAULT_START_LINE;
 	return true;

@@ -6,8 +6,10 @@
 #include "dataplane/sip/chars.h"
 
 /* "SIP / 2.0 / transport" at *p, white space around the slashes allowed. */
-static bool protocol(const char *b, uint32_t *pos, uint32_t end, struct sip_span *transport)
+static bool protocol(const struct sip_msg *m, struct sip_window *w, uint32_t *pos, uint32_t end,
+		     struct sip_span *transport)
 {
+	const char *b = m->base;
 	uint32_t p = *pos, from = p;
 
 	if (end - p > 8 && memcmp(b + p, "SIP/2.0/", 8) == 0) {
@@ -15,32 +17,31 @@ static bool protocol(const char *b, uint32_t *pos, uint32_t end, struct sip_span
 	} else {
 		for (int part = 0; part < 2; part++) {
 			from = p;
-			p = sip_skip(b, p, end, SIP_C_TOKEN);
+			p = sip_token_end(m, w, p, end);
 			if (p == from)
 				return false;
-			p = sip_skip(b, p, end, SIP_C_WS);
+			p = sip_skip_ws(m, p, end);
 			if (p == end || b[p] != '/')
 				return false;
-			p++;
-			p = sip_skip(b, p, end, SIP_C_WS);
+			p = sip_skip_ws(m, p + 1, end);
 		}
 	}
 	from = p;
-	p = sip_skip(b, p, end, SIP_C_TOKEN);
+	p = sip_token_end(m, w, p, end);
 	*transport = sip_span(from, p);
-	*pos = sip_skip(b, p, end, SIP_C_WS);
+	*pos = sip_skip_ws(m, p, end);
 	return p > from && *pos > p;
 }
 
-static bool take_rport(const char *b, const struct sip_param *param, struct sip_via *via)
+static bool take_rport(const struct sip_msg *m, const struct sip_param *param, struct sip_via *via)
 {
-	uint32_t value;
+	uint32_t end = (uint32_t)param->value.off + param->value.len, value;
 
 	if (via->has_rport)
 		return false;
 	via->has_rport = 1;
 	via->rport = param->whole;
-	if (param->value.len && sip_decimal(b, param->value, &value) && value <= UINT16_MAX)
+	if (sip_digits(m, param->value.off, end, &value) == end && value <= UINT16_MAX)
 		via->rport_port = (uint16_t)value;
 	return true;
 }
@@ -54,50 +55,60 @@ static bool take_once(struct sip_span *slot, struct sip_span value)
 }
 
 /* False: a parameter that is used comes twice, or has no value where it needs one. */
-static bool take(const char *b, const struct sip_param *param, struct sip_via *via)
+static bool take(const struct sip_msg *m, const struct sip_param *param, struct sip_via *via)
 {
-	switch (param->name.len) {
-	case 5:
-		if (SIP_IS_WORD(b, param->name, "rport"))
-			return take_rport(b, param, via);
-		if (SIP_IS_WORD(b, param->name, "maddr"))
-			return take_once(&via->maddr, sip_unbracket(b, param->value));
+	uint64_t name = sip_word(m, param->name);
+
+	if (name == SIP_WORD("branch"))
+		return take_once(&via->branch, param->value);
+	if (name == SIP_WORD("rport"))
+		return take_rport(m, param, via);
+	if (name == SIP_WORD("maddr"))
+		return take_once(&via->maddr, sip_unbracket(m->base, param->value));
+	if (name != SIP_WORD("received"))
 		return true;
-	case 6:
-		if (SIP_IS_WORD(b, param->name, "branch"))
-			return take_once(&via->branch, param->value);
-		return true;
-	case 8:
-		if (!SIP_IS_WORD(b, param->name, "received"))
-			return true;
-		via->received_param = param->whole;
-		return take_once(&via->received, sip_unbracket(b, param->value));
-	default:
-		return true;
+	via->received_param = param->whole;
+	return take_once(&via->received, sip_unbracket(m->base, param->value));
+}
+
+/*
+ * Decode the Via value that begins at p. Returns where it ends: at end, at the comma before the next value,
+ * or at whatever is no part of it; 0 if it is malformed.
+ */
+static uint32_t via_at(const struct sip_msg *m, uint32_t p, uint32_t end, struct sip_via *via)
+{
+	struct sip_window w = SIP_WINDOW;
+	struct sip_param param;
+	uint32_t from = p, to;
+
+	memset(via, 0, sizeof(*via));
+	if (!protocol(m, &w, &p, end, &via->transport) ||
+	    !sip_hostport(m, &w, &p, end, true, &via->host, &via->port))
+		return 0;
+	to = p;
+	while (sip_param_next(m, &w, &p, end, true, &param) == SIP_NEXT_VALUE) {
+		if (!take(m, &param, via))
+			return 0;
+		to = p;
 	}
+	via->value = sip_span(from, to);
+	return sip_skip_ws(m, to, end);
 }
 
 bool sip_via_parse(const struct sip_msg *m, struct sip_span value, struct sip_via *via)
 {
-	const char *b = m->base;
-	uint32_t p = value.off, end = p + value.len;
-	struct sip_param param;
-	enum sip_next next;
+	uint32_t end = (uint32_t)value.off + value.len;
 
-	memset(via, 0, sizeof(*via));
-	via->value = value;
-	if (!protocol(b, &p, end, &via->transport) || !sip_hostport(b, &p, end, true, &via->host, &via->port))
-		return false;
-	while ((next = sip_param_next(b, &p, end, true, &param)) == SIP_NEXT_VALUE)
-		if (!take(b, &param, via))
-			return false;
-	return next == SIP_NEXT_END;
+	return via_at(m, value.off, end, via) == end;
 }
 
 bool sip_via_top(const struct sip_msg *m, struct sip_via *via)
 {
-	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
-	struct sip_span value;
+	const struct sip_row *row = &m->row[m->first[SIP_HDR_VIA]];
+	uint32_t stop;
 
-	return sip_list_next(m, &it, &value) == SIP_NEXT_VALUE && sip_via_parse(m, value, via);
+	if (m->first[SIP_HDR_VIA] == SIP_NO_ROW)
+		return false;
+	stop = via_at(m, sip_skip_ws(m, row->value, row->end), row->end, via);
+	return stop == row->end || (stop && m->base[stop] == ',');
 }
