@@ -260,7 +260,7 @@ static int ask(struct nlmsghdr *h, mnl_cb_t cb, void *data)
 
 static int dump(struct ctl_rtnl *r, uint16_t type, uint8_t family)
 {
-	char req[128];
+	char req[128] = { 0 };
 	struct nlmsghdr *h = mnl_nlmsg_put_header(req);
 
 	h->nlmsg_type = type;
@@ -415,7 +415,7 @@ static void put_addr(struct nlmsghdr *h, uint16_t type, const struct addr *ip)
 
 int ctl_rtnl_keep_neigh(struct ctl_rtnl *r, uint8_t port, const struct addr *ip)
 {
-	char req[256];
+	char req[256] = { 0 };
 
 	if (port >= r->n_ports || r->ifindexes[port] == 0)
 		return -ENODEV;
@@ -439,7 +439,7 @@ int ctl_rtnl_keep_neigh(struct ctl_rtnl *r, uint8_t port, const struct addr *ip)
 
 int ctl_rtnl_set_link(int ifindex, const uint8_t mac[NET_MAC], uint16_t mtu, bool up)
 {
-	char req[256];
+	char req[256] = { 0 };
 	struct nlmsghdr *h = put_request(req, RTM_NEWLINK, 0);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(h, sizeof(*ifi));
 
@@ -454,7 +454,7 @@ int ctl_rtnl_set_link(int ifindex, const uint8_t mac[NET_MAC], uint16_t mtu, boo
 
 int ctl_rtnl_add_addr(int ifindex, const struct addr *ip, uint8_t len)
 {
-	char req[256];
+	char req[256] = { 0 };
 	struct nlmsghdr *h = put_request(req, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(h, sizeof(*ifa));
 	int rc;

@@ -169,7 +169,8 @@ struct net_port_info {
 
 /*
  * Configure and start a port. Control thread, after net_eal_start(). Returns 0 and *port, or -errno:
- * -ENODEV when EAL did not make the device, -EMSGSIZE when the MTU does not fit the pool's mbufs.
+ * -ENODEV when EAL did not make the device, -EMSGSIZE when the MTU does not fit the pool's mbufs; a device
+ * that could not be started is closed.
  */
 int net_port_open(const struct net_port_plan *plan, struct net_port *port);
 

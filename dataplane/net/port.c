@@ -144,10 +144,11 @@ int net_port_open(const struct net_port_plan *plan, struct net_port *port)
 		rc = choose_mac(port, info.driver_name);
 	if (rc == 0)
 		rc = rte_eth_dev_start(port->id);
-	if (rc)
-		return rc;
-	hear_groups(port);
-	return 0;
+	if (rc == 0)
+		hear_groups(port);
+	else
+		rte_eth_dev_close(port->id);
+	return rc;
 }
 
 void net_port_close(struct net_port *port)

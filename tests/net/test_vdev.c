@@ -3,7 +3,8 @@
  * A real device, without huge pages, for many more packets than its pool holds: the far end, a plain socket
  * in a network namespace of its own, sends datagrams of many sizes and gets each one back through
  * net_decode() and net_encode(). Kinds: tap (kernel side moved to the far namespace) and af_xdp (veth). Both
- * namespaces are nameless and die with the two processes. Exit 77 (skipped) without the right to make them.
+ * namespaces are nameless and die with the two processes. With "_huge" behind the kind huge pages are used.
+ * Exit 77 (skipped) without the right to make namespaces, or without huge pages.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -174,7 +175,7 @@ static uint32_t echo(const struct net_port *port, struct rte_mempool *pool, uint
 	return n;
 }
 
-static int start_eal(const char *device)
+static int start_eal(const char *device, bool huge)
 {
 	static struct net_eal_args args;
 	struct net_device dev = { .text = device };
@@ -184,13 +185,15 @@ static int start_eal(const char *device)
 				     .pid = (uint32_t)getpid(),
 				     .n_workers = 0,
 				     .worker_cpus = &cpu,
-				     .huge = NET_HUGE_OFF,
-				     .memory_mb = 128,
+				     .huge = huge ? NET_HUGE_AUTO : NET_HUGE_OFF,
+				     .memory_mb = 48,
 				     .n_devices = 1,
 				     .devices = &dev };
 	int rc;
 
 	net_eal_detect(&plan);
+	if (huge && plan.huge != NET_HUGE_ON)
+		exit(SKIP);
 	rc = net_eal_args(&plan, &args);
 	for (int i = 0; rc == 0 && i < args.argc; i++)
 		printf("%s%c", args.argv[i], i + 1 < args.argc ? ' ' : '\n');
@@ -225,7 +228,7 @@ static int near_end(bool tap, pid_t far, int to_far, const struct net_port *port
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-static int test(bool tap, pid_t far, int to_far)
+static int test(bool tap, bool huge, pid_t far, int to_far)
 {
 	struct net_port_plan plan = { .device = tap ? "net_tap,iface=dt0" : "net_af_xdp,iface=near0",
 				      .queues = 1,
@@ -240,7 +243,7 @@ static int test(bool tap, pid_t far, int to_far)
 			"ip link set far0 netns %d",
 			far) != 0)
 		return SKIP;
-	if (start_eal(plan.device) != 0)
+	if (start_eal(plan.device, huge) != 0)
 		return 1;
 	rc = net_pool_create("test", POOL, 1024, -1, &pool);
 	plan.pools = &pool;
@@ -250,7 +253,7 @@ static int test(bool tap, pid_t far, int to_far)
 		fprintf(stderr, "port: %s\n", strerror(-rc));
 		return 1;
 	}
-	rc = near_end(tap, far, to_far, &port, pool);
+	rc = strcmp(port.iface, tap ? "dt0" : "near0") == 0 ? near_end(tap, far, to_far, &port, pool) : 1;
 	if (net_port_info(&port, &info) == 0)
 		printf("%s %s: rx %lu tx %lu missed %lu rx errors %lu tx errors %lu nombuf %lu\n",
 		       info.device, info.driver, info.rx_packets, info.tx_packets, info.rx_missed,
@@ -263,7 +266,7 @@ static int test(bool tap, pid_t far, int to_far)
 
 int main(int argc, char **argv)
 {
-	bool tap = argc > 1 && strcmp(argv[1], "tap") == 0;
+	bool tap = argc > 1 && strncmp(argv[1], "tap", 3) == 0;
 	int to_far[2], ready[2], rc;
 	char c = 0;
 	pid_t far;
@@ -282,7 +285,7 @@ int main(int argc, char **argv)
 	close(ready[1]);
 	if (far < 0 || read(ready[0], &c, 1) != 1)
 		return SKIP;
-	rc = test(tap, far, to_far[1]);
+	rc = test(tap, argc > 1 && strstr(argv[1], "_huge"), far, to_far[1]);
 	close(to_far[1]);
 	waitpid(far, NULL, 0);
 	return rc;
