@@ -57,13 +57,20 @@ void world_init(struct world *w)
 	w->words = lb_words_init(memory(lb_words_size()));
 	w->lane = st_lane_init(memory(st_lane_size(64, 4)), "0", 64, 4);
 	w->now = 1000 * (uint64_t)SECOND;
+	world_pins(w, 1 << 16);
+}
 
-	struct lb_worker_spec spec = { .pins = 1 << 16,
-				       .pin_ns = 32 * (uint64_t)SECOND,
-				       .ringing_ns = 212 * (uint64_t)SECOND,
-				       .words = w->words,
-				       .lane = w->lane };
+void world_pins(struct world *w, uint32_t pins)
+{
+	struct lb_worker_spec spec = {
+		.pins = pins,
+		.pin_ns = 32 * (uint64_t)SECOND,
+		.ringing_ns = 212 * (uint64_t)SECOND,
+		.words = w->words,
+		.lane = w->lane,
+	};
 
+	free(w->worker);
 	w->worker = lb_worker_init(memory(lb_worker_size(&spec)), &spec);
 }
 

@@ -35,6 +35,9 @@ uint16_t world_gateway(struct world *w, uint16_t pool, uint16_t weight, uint8_t 
 /* Adds a route at the end that matches everything; the caller narrows it. */
 struct lb_route_spec *world_route(struct world *w, uint16_t pool);
 
+/* Gives the worker new tables with room for so many pins; world_init() gives it room for 65536. */
+void world_pins(struct world *w, uint32_t pins);
+
 /* Makes the snapshot of w->spec, in place of the one before. */
 void world_build(struct world *w);
 
