@@ -45,33 +45,44 @@ static inline uint64_t from_text(uint64_t text, uint64_t *bad)
 	return (letter * 0xff & (folded - letter * 'a')) | (digit * 0xff & (t - digit * ('2' - 26)));
 }
 
-unsigned base32_write(char *out, const uint8_t *in, unsigned n)
+unsigned base32_write(char *out, const uint64_t *group, unsigned bits)
 {
-	for (unsigned i = 0, o = 0; i < n; i += BASE32_GROUP, o += 8) {
-		uint64_t v = (uint64_t)in[i] << 32 | (uint64_t)in[i + 1] << 24 | in[i + 2] << 16 |
-			     in[i + 3] << 8 | in[i + 4];
-		uint64_t t = __builtin_bswap64(to_text(spread(v)));
+	for (unsigned i = 0; i < BASE32_GROUPS(bits); i++) {
+		uint64_t t = __builtin_bswap64(to_text(spread(group[i])));
 
-		memcpy(out + o, &t, 8);
+		memcpy(out + 8 * i, &t, 8);
 	}
-	return BASE32_CHARS(n);
+	return BASE32_CHARS(bits);
 }
 
-bool base32_read(uint8_t *out, unsigned n, struct str text)
+/* The last n = 1..7 characters of a text, then as many 'a' as fill the eight. */
+static inline uint64_t last_chars(struct str text, unsigned n)
 {
+	uint64_t t = EACH((uint64_t)'a');
+
+	if (text.n < 8) {
+		memcpy(&t, text.p, n);
+		return t;
+	}
+	memcpy(&t, text.p + text.n - 8, 8);
+	return t >> 8 * (8 - n) | EACH((uint64_t)'a') << 8 * n;
+}
+
+bool base32_read(uint64_t *group, unsigned bits, struct str text)
+{
+	unsigned n = BASE32_GROUPS(bits);
 	uint64_t bad = 0;
 
-	if (text.n != BASE32_CHARS(n))
+	if (text.n != BASE32_CHARS(bits))
 		return false;
-	for (unsigned i = 0, o = 0; i < text.n; i += 8, o += BASE32_GROUP) {
-		uint64_t t = EACH((uint64_t)'a'), v;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t t;
 
-		memcpy(&t, text.p + i, text.n - i < 8 ? text.n - i : 8);
-		v = gather(__builtin_bswap64(from_text(t, &bad)));
-		for (unsigned k = 0; k < BASE32_GROUP; k++)
-			out[o + k] = v >> (32 - 8 * k);
+		if (text.n - 8 * i >= 8)
+			memcpy(&t, text.p + 8 * i, 8);
+		else
+			t = last_chars(text, text.n - 8 * i);
+		group[i] = gather(__builtin_bswap64(from_text(t, &bad)));
 	}
-	for (unsigned i = n; i < BASE32_ROUND(n); i++)
-		bad |= out[i];
-	return bad == 0;
+	return (bad | (group[n - 1] & (BASE32_GROUP >> (bits - 40 * (n - 1))))) == 0;
 }

@@ -20,7 +20,7 @@
 #include "conf/types.h"
 #include "stats/stats.h"
 
-#define LB_NONE UINT16_MAX      /* no slot, no index */
+#define LB_NONE      UINT16_MAX /* no slot, no index */
 #define LB_UNLIMITED UINT32_MAX /* a rate without limit */
 
 /* ---- Keys and hashes ------------------------------------------------------------------------------ */
@@ -43,23 +43,32 @@ uint64_t lb_hash(const struct lb_key *key, const void *p, size_t n);
  */
 uint64_t lb_hash_more(const struct lb_key *key, uint64_t seed, const void *p, size_t n);
 
-/* The 32-bit identity of a gateway: an unkeyed hash of its name, the same on every node and for ever. Any thread. */
+/* The 32-bit identity of a gateway: an unkeyed hash of its name, the same on every node and for ever. Any
+ * thread. */
 uint32_t lb_gateway_id(struct str name);
 
 /* ---- Words: what workers and control share about a gateway or a peer -------------------------------- */
 
-enum lb_health { LB_DOWN, LB_UP };     /* written by control */
-enum lb_admin { LB_READY, LB_DRAIN };  /* written by control on behalf of the operator */
+enum lb_health {
+	LB_DOWN,
+	LB_UP
+}; /* written by control */
+enum lb_admin {
+	LB_READY,
+	LB_DRAIN
+}; /* written by control on behalf of the operator */
 
 struct lb_words;
 
 /* Bytes for the words of LIMIT_GATEWAYS gateways and LIMIT_PEERS peers. Control. */
 size_t lb_words_size(void);
 
-/* Makes words in `mem` (lb_words_size() bytes, 64-byte aligned): every gateway UP, READY, without limit. Control. */
+/* Makes words in `mem` (lb_words_size() bytes, 64-byte aligned): every gateway UP, READY, without limit.
+ * Control. */
 struct lb_words *lb_words_init(void *mem);
 
-/* What the operator and the health machine say of gateway `slot`; takes effect with the next message. Control. */
+/* What the operator and the health machine say of gateway `slot`; takes effect with the next message.
+ * Control. */
 void lb_set_health(struct lb_words *words, uint16_t slot, enum lb_health health);
 void lb_set_admin(struct lb_words *words, uint16_t slot, enum lb_admin admin);
 enum lb_health lb_get_health(const struct lb_words *words, uint16_t slot);
@@ -74,17 +83,25 @@ void lb_set_peer_cps(struct lb_words *words, uint16_t slot, uint32_t per_s);
 
 /* ---- Specification: plain arrays, made by control from the config ---------------------------------- */
 
-enum lb_when_full { LB_FULL_503_RETRY, LB_FULL_503, LB_FULL_500 };
-enum lb_unknown { LB_UNKNOWN_DROP, LB_UNKNOWN_403, LB_UNKNOWN_ALLOW };
+enum lb_when_full {
+	LB_FULL_503_RETRY,
+	LB_FULL_503,
+	LB_FULL_500
+};
+enum lb_unknown {
+	LB_UNKNOWN_DROP,
+	LB_UNKNOWN_403,
+	LB_UNKNOWN_ALLOW
+};
 
 struct lb_gateway_spec {
 	struct str name;
 	struct addr addr;
-	uint16_t slot;     /* index of its word and of its cells in a lane; stable for its name over reloads */
-	uint16_t pool;     /* index into lb_spec.pools */
-	uint16_t weight;   /* share of new work inside its tier; 0: none */
-	uint8_t tier;      /* 0 is tried first */
-	uint8_t listener;  /* where messages to it leave */
+	uint16_t slot;    /* index of its word and of its cells in a lane; stable for its name over reloads */
+	uint16_t pool;    /* index into lb_spec.pools */
+	uint16_t weight;  /* share of new work inside its tier; 0: none */
+	uint8_t tier;     /* 0 is tried first */
+	uint8_t listener; /* where messages to it leave */
 };
 
 struct lb_pool_spec {
@@ -104,22 +121,25 @@ struct lb_peer_spec {
 	enum lb_when_full when_full;
 };
 
-/* One routing rule; the first that matches decides. Absent conditions (LB_NONE, METHOD_COUNT, n == 0) match all. */
+/* One routing rule; the first that matches decides. Absent conditions (LB_NONE, METHOD_COUNT, n == 0) match
+ * all. */
 struct lb_route_spec {
-	uint16_t from_peer;  /* index into peers, or LB_NONE */
-	uint16_t from_pool;  /* index into pools: the source is a gateway of it; or LB_NONE */
-	uint8_t method;      /* enum method, or METHOD_COUNT */
-	struct str number;   /* prefix of the Request-URI's user part, visual separators removed by the caller */
-	struct str host;     /* Request-URI host, case-insensitive */
-	uint16_t pool;       /* index into pools, or LB_NONE: answer */
-	uint16_t answer;     /* status code, if pool is LB_NONE */
+	uint16_t from_peer; /* index into peers, or LB_NONE */
+	uint16_t from_pool; /* index into pools: the source is a gateway of it; or LB_NONE */
+	uint8_t method;     /* enum method, or METHOD_COUNT */
+	struct str
+		number;  /* prefix of the Request-URI's user part, visual separators removed by the caller */
+	struct str host; /* Request-URI host, case-insensitive */
+	uint16_t pool;   /* index into pools, or LB_NONE: answer */
+	uint16_t answer; /* status code, if pool is LB_NONE */
 };
 
 struct lb_spec {
-	struct lb_key hash_key; /* hashes of queries, owners and choices: never rotated, the same on every node */
-	struct lb_key key;      /* mints and verifies tokens, branches and tags; rotated */
-	struct lb_key old_key;  /* verifies only; equal to key if there is none */
-	uint16_t node;          /* this node's number, part of tokens */
+	struct lb_key
+		hash_key;  /* hashes of queries, owners and choices: never rotated, the same on every node */
+	struct lb_key key; /* mints and verifies tokens, branches and tags; rotated */
+	struct lb_key old_key; /* verifies only; equal to key if there is none */
+	uint16_t node;         /* this node's number, part of tokens */
 	enum lb_unknown unknown;
 	const struct lb_gateway_spec *gateways;
 	const struct lb_pool_spec *pools;
@@ -151,11 +171,11 @@ struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec);
 /* ---- Worker state ---------------------------------------------------------------------------------- */
 
 struct lb_worker_spec {
-	uint32_t pins;           /* pins to have room for; 32 to 64 bytes each, in a power of two of cache lines */
-	uint64_t pin_ns;         /* how long a transaction keeps its gateway after its last news (32 s) */
-	uint64_t ringing_ns;     /* how long an INVITE without a final keeps it (Timer C + 32 s) */
+	uint32_t pins;   /* pins to have room for; 32 to 64 bytes each, in a power of two of cache lines */
+	uint64_t pin_ns; /* how long a transaction keeps its gateway after its last news (32 s) */
+	uint64_t ringing_ns; /* how long an INVITE without a final keeps it (Timer C + 32 s) */
 	struct lb_words *words;
-	struct st_lane *lane;    /* this worker's counters */
+	struct st_lane *lane; /* this worker's counters */
 };
 
 struct lb_worker;
@@ -175,27 +195,28 @@ void lb_prefetch(const struct lb_worker *w, uint64_t call_hash);
 /* ---- One message in -------------------------------------------------------------------------------- */
 
 struct lb_query {
-	uint8_t request;    /* 1 request, 0 response */
-	uint8_t method;     /* enum method; for a response that of its CSeq */
-	uint8_t listener;   /* where it arrived */
+	uint8_t request;  /* 1 request, 0 response */
+	uint8_t method;   /* enum method; for a response that of its CSeq */
+	uint8_t listener; /* where it arrived */
 	uint8_t has_to_tag;
-	uint8_t to_us;      /* request for Weir itself: Request-URI is a listener without a user part, no Route left */
-	uint8_t looped;     /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
-	uint16_t status;    /* response: its status code */
-	uint16_t fault;     /* request: the status its syntax earns, or 0 */
+	uint8_t to_us;   /* request for Weir itself: Request-URI is a listener without a user part, no Route
+			    left */
+	uint8_t looped;  /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
+	uint16_t status; /* response: its status code */
+	uint16_t fault;  /* request: the status its syntax earns, or 0 */
 	const char *fault_reason; /* static reason phrase of `fault` */
-	struct addr src;      /* where it came from */
-	struct addr reply_to; /* request: where its responses go (RFC 3261 18.2.2, RFC 3581 4) */
-	struct addr via_to;   /* response: where the Via below ours says it goes; port 0: nowhere */
-	struct addr next;     /* request: literal next hop (next Route, else Request-URI host); port 0: none */
-	uint64_t call_hash;   /* lb_hash of the Call-ID */
-	uint64_t from_hash;   /* lb_hash of the From tag, 0 if none */
-	uint64_t via_hash;    /* request: identity of the received top Via, without the method */
-	uint32_t loop_hash;   /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
-	struct str number;    /* Request-URI user part */
-	struct str host;      /* Request-URI host */
-	struct str token;     /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
-	struct str branch;    /* response: branch of the top Via, if that names a listener; n == 0: not ours */
+	struct addr src;          /* where it came from */
+	struct addr reply_to;     /* request: where its responses go (RFC 3261 18.2.2, RFC 3581 4) */
+	struct addr via_to;       /* response: where the Via below ours says it goes; port 0: nowhere */
+	struct addr next;   /* request: literal next hop (next Route, else Request-URI host); port 0: none */
+	uint64_t call_hash; /* lb_hash of the Call-ID */
+	uint64_t from_hash; /* lb_hash of the From tag, 0 if none */
+	uint64_t via_hash;  /* request: identity of the received top Via, without the method */
+	uint32_t loop_hash; /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
+	struct str number;  /* Request-URI user part */
+	struct str host;    /* Request-URI host */
+	struct str token;   /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
+	struct str branch;  /* response: branch of the top Via, if that names a listener; n == 0: not ours */
 	struct str to_tag;
 };
 
@@ -209,18 +230,19 @@ enum lb_op {
 
 struct lb_act {
 	enum lb_op op;
-	enum st_end end;       /* the one counter in which the message ends */
-	uint16_t gateway;      /* slot that a request goes to, that a response comes from, or LB_NONE */
-	uint16_t status;       /* REPLY */
-	const char *reason;    /* REPLY: static reason phrase */
-	uint32_t retry_after_s;/* REPLY: 0: no Retry-After */
-	uint8_t listener;      /* FORWARD: where it leaves; REPLY: where it arrived */
-	uint8_t towards;       /* FORWARD request: 1 to a gateway, 0 away from it */
+	enum st_end end;        /* the one counter in which the message ends */
+	uint16_t gateway;       /* slot that a request goes to, that a response comes from, or LB_NONE */
+	uint16_t status;        /* REPLY */
+	const char *reason;     /* REPLY: static reason phrase */
+	uint32_t retry_after_s; /* REPLY: 0: no Retry-After */
+	uint8_t listener;       /* FORWARD: where it leaves; REPLY: where it arrived */
+	uint8_t towards;        /* FORWARD request: 1 to a gateway, 0 away from it */
 	uint8_t branch_n, token_n, to_tag_n;
-	struct addr dst;       /* FORWARD, REPLY */
+	struct addr dst;           /* FORWARD, REPLY */
 	char branch[LIMIT_BRANCH]; /* FORWARD request: our Via branch, cookie included */
-	char token[LIMIT_TOKEN];   /* FORWARD request: user part of our Record-Route; token_n == 0: none wanted */
-	char to_tag[LIMIT_TAG];    /* REPLY: tag for a To that has none */
+	char token[LIMIT_TOKEN]; /* FORWARD request: user part of our Record-Route; token_n == 0: none wanted
+				  */
+	char to_tag[LIMIT_TAG];  /* REPLY: tag for a To that has none */
 };
 
 /*
@@ -232,15 +254,16 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 		  struct lb_act *acts);
 
 /*
- * Reads the loop part of a branch that names one of our listeners: 0 if it is no branch of Weir's, else 1 with
- * the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2): a loop if it equals the
- * loop_hash of the query, which is keyed and covers the Call-ID, so that no other message's part fits. Any.
+ * Reads the loop part of a branch that names one of our listeners: 0 if it is no branch of Weir's, else 1
+ * with the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2): a loop if it
+ * equals the loop_hash of the query, which is keyed and covers the Call-ID, so that no other message's part
+ * fits. Any.
  */
 int lb_branch_loop(struct str branch, uint32_t *loop);
 
 /*
- * Gives a reply of the caller's own making (one that lb_input() did not ask for) its To tag, in act->to_tag, so
- * that the ACK to it is absorbed. Any.
+ * Gives a reply of the caller's own making (one that lb_input() did not ask for) its To tag, in act->to_tag,
+ * so that the ACK to it is absorbed. Any.
  */
 void lb_reply_tag(const struct lb_snapshot *s, const struct lb_query *q, struct lb_act *act);
 
@@ -251,10 +274,11 @@ const struct lb_key *lb_snapshot_key(const struct lb_snapshot *s);
  * Writes the Via branch of a probe that control sends to the gateway with identity `gateway_id`; its response
  * comes back as LB_TO_CONTROL. `call_hash` is that of the probe's Call-ID. Returns the length. Any.
  */
-unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8_t listener, uint64_t call_hash,
-			 char out[LIMIT_BRANCH]);
+unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8_t listener,
+			 uint64_t call_hash, char out[LIMIT_BRANCH]);
 
-/* The gateway that a new request with this Call-ID hash is meant for in `pool`, all being well; LB_NONE: none. Any. */
+/* The gateway that a new request with this Call-ID hash is meant for in `pool`, all being well; LB_NONE:
+ * none. Any. */
 uint16_t lb_pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash);
 
 #endif

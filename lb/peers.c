@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Addresses to gateways and peers. Gateways: one probe by address and port, one by address. Peers: one probe
- * per prefix length in use, longest first, so thousands of prefixes cost no more than their few lengths.
- * The tables hold what the operator configured, so their hash needs no key. Any thread reads.
+ * Addresses to gateways and peers. Gateways: one probe by address, one more where several share it. Peers:
+ * one probe per prefix length in use, longest first, so thousands of prefixes cost no more than their few
+ * lengths. The tables hold what the operator configured, so their hash needs no key. Any thread reads.
  */
 #include <errno.h>
 #include "lb/hash.h"
@@ -74,9 +74,12 @@ static const struct gateway *find_ip(const struct lb_snapshot *s, const struct a
 
 const struct gateway *gateway_at(const struct lb_snapshot *s, const struct addr *a)
 {
-	const struct gateway *g = find_addr(s, a);
+	const struct gateway *one = find_ip(s, a), *exact;
 
-	return g ? g : find_ip(s, a);
+	if (!one || one->addr.port == a->port)
+		return one;
+	exact = find_addr(s, a);
+	return exact ? exact : one;
 }
 
 int peers_index_gateways(struct lb_snapshot *s)

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Layout of token, branch and tag: fixed bytes, little-endian, MAC last.
- *   token   key id, listener, node 2, gateway 4, caller 4, port 2, IPv4 4 or IPv6 16, MAC 8
- *   branch  key id, kind, listener, gateway 4, loop 4, identity 8, MAC 8
- *   tag     key id, kind, MAC 8
+ * Layout of token, branch and tag, in groups of 40 bits (see base32.h), as the functions below write it out.
  * The first word of each MAC names the kind of text, so that none can stand in for another. Any thread.
  */
 #include "lb/token.h"
 #include "lb/base32.h"
 #include "lb/hash.h"
 
-#define COOKIE   "z9hG4bK"
-#define COOKIE_N 7
-#define MAC_N    8
-#define TOKEN4_N (14 + 4 + MAC_N)
-#define TOKEN6_N (14 + 16 + MAC_N)
-#define BRANCH_N (19 + MAC_N)
-#define TAG_N    (2 + MAC_N)
+#define COOKIE      "z9hG4bK"
+#define COOKIE_N    7
+#define TOKEN4_BITS (144 + 64)
+#define TOKEN6_BITS (240 + 64)
+#define BRANCH_BITS (152 + 64)
+#define TAG_BITS    (16 + 64)
 
-_Static_assert(BASE32_ROUND(TOKEN6_N) / 5 * 8 <= LIMIT_TOKEN, "whole groups are written");
-_Static_assert(COOKIE_N + BASE32_ROUND(BRANCH_N) / 5 * 8 <= LIMIT_BRANCH, "whole groups are written");
-_Static_assert(BASE32_ROUND(TAG_N) / 5 * 8 <= LIMIT_TAG, "whole groups are written");
+_Static_assert(BASE32_ROOM(TOKEN6_BITS) <= LIMIT_TOKEN, "whole groups are written");
+_Static_assert(COOKIE_N + BASE32_ROOM(BRANCH_BITS) <= LIMIT_BRANCH, "whole groups are written");
+_Static_assert(BASE32_ROOM(TAG_BITS) <= LIMIT_TAG, "whole groups are written");
 _Static_assert(LIMIT_LISTENERS <= 256, "a listener is one byte");
 
 enum domain {
@@ -28,6 +24,7 @@ enum domain {
 	DOMAIN_BRANCH,
 	DOMAIN_TAG
 };
+
 enum tag_kind {
 	TAG_STATELESS = 1
 };
@@ -39,19 +36,29 @@ static inline uint64_t first_word(enum domain domain, uint8_t key_id, uint8_t a,
 	       (uint64_t)c << 32;
 }
 
-static inline uint64_t get_mac(const uint8_t *p)
-{
-	uint64_t mac;
-
-	memcpy(&mac, p, MAC_N);
-	return mac;
-}
-
 static const struct lb_key *key_of(const struct keys *keys, uint8_t id)
 {
 	if (id == keys->now.id)
 		return &keys->now;
 	return id == keys->old.id ? &keys->old : NULL;
+}
+
+/* ---- Token ------------------------------------------------------------------------------------------- */
+
+/* An address as two numbers, and back. */
+static inline void ip_words(const uint8_t ip[16], uint64_t *hi, uint64_t *lo)
+{
+	memcpy(hi, ip, 8);
+	memcpy(lo, ip + 8, 8);
+	*hi = __builtin_bswap64(*hi);
+	*lo = __builtin_bswap64(*lo);
+}
+
+static inline struct addr ip_addr(uint64_t hi, uint64_t lo, uint16_t port)
+{
+	uint64_t w[2] = { __builtin_bswap64(hi), __builtin_bswap64(lo) };
+
+	return addr_v6(w, port);
 }
 
 static uint64_t token_mac(const struct lb_key *key, const struct token *t, uint64_t call_hash)
@@ -68,40 +75,49 @@ static uint64_t token_mac(const struct lb_key *key, const struct token *t, uint6
 unsigned token_write(const struct keys *keys, const struct token *t, uint64_t call_hash,
 		     char out[LIMIT_TOKEN])
 {
-	uint8_t b[BASE32_ROUND(TOKEN6_N)] = { keys->now.id, t->listener };
-	unsigned ip_n = t->flow.v6 ? 16 : 4;
-	uint64_t mac = token_mac(&keys->now, t, call_hash);
+	uint64_t mac = token_mac(&keys->now, t, call_hash), hi, lo, g[8];
 
-	memcpy(b + 2, &t->node, 2);
-	memcpy(b + 4, &t->gateway, 4);
-	memcpy(b + 8, &t->caller, 4);
-	memcpy(b + 12, &t->flow.port, 2);
-	memcpy(b + 14, t->flow.ip + 16 - ip_n, ip_n);
-	memcpy(b + 14 + ip_n, &mac, MAC_N);
-	return base32_write(out, b, 14 + ip_n + MAC_N);
+	ip_words(t->flow.ip, &hi, &lo);
+	g[0] = (uint64_t)keys->now.id << 32 | t->gateway;
+	g[1] = (uint64_t)t->listener << 32 | t->caller;
+	g[2] = (uint64_t)t->node << 24 | (uint64_t)t->flow.port << 8 | mac >> 56;
+	g[3] = mac >> 16 & BASE32_GROUP;
+	if (!t->flow.v6) {
+		g[4] = (mac & 0xffff) << 24 | (lo >> 8 & 0xffffff);
+		g[5] = (lo & 0xff) << 32;
+		return base32_write(out, g, TOKEN4_BITS);
+	}
+	g[4] = (mac & 0xffff) << 24 | hi >> 40;
+	g[5] = hi & BASE32_GROUP;
+	g[6] = lo >> 24;
+	g[7] = (lo & 0xffffff) << 16;
+	return base32_write(out, g, TOKEN6_BITS);
 }
 
 bool token_read(const struct keys *keys, struct str text, uint64_t call_hash, struct token *t)
 {
-	uint8_t b[BASE32_ROUND(TOKEN6_N)];
-	bool v6 = text.n == BASE32_CHARS(TOKEN6_N);
+	bool v6 = text.n == BASE32_CHARS(TOKEN6_BITS);
 	const struct lb_key *key;
-	uint32_t ip4;
+	uint64_t g[8], mac;
 
-	if (!base32_read(b, v6 ? TOKEN6_N : TOKEN4_N, text))
+	if (!base32_read(g, v6 ? TOKEN6_BITS : TOKEN4_BITS, text))
 		return false;
-	key = key_of(keys, b[0]);
+	key = key_of(keys, g[0] >> 32);
 	if (!key)
 		return false;
-	t->listener = b[1];
-	memcpy(&t->node, b + 2, 2);
-	memcpy(&t->gateway, b + 4, 4);
-	memcpy(&t->caller, b + 8, 4);
-	memcpy(&ip4, b + 14, 4);
-	t->flow = v6 ? addr_v6(b + 14, 0) : addr_v4(ip4, 0);
-	memcpy(&t->flow.port, b + 12, 2);
-	return token_mac(key, t, call_hash) == get_mac(b + 14 + (v6 ? 16 : 4));
+	t->gateway = g[0];
+	t->listener = g[1] >> 32;
+	t->caller = g[1];
+	t->node = g[2] >> 24;
+	if (v6)
+		t->flow = ip_addr((g[4] & 0xffffff) << 40 | g[5], g[6] << 24 | g[7] >> 16, g[2] >> 8);
+	else
+		t->flow = addr_v4(__builtin_bswap32((uint32_t)(g[4] << 8 | g[5] >> 32)), g[2] >> 8);
+	mac = g[2] << 56 | g[3] << 16 | g[4] >> 24;
+	return token_mac(key, t, call_hash) == mac;
 }
+
+/* ---- Branch ------------------------------------------------------------------------------------------ */
 
 /* Answers to probes end here, wherever their Via points. */
 static uint64_t branch_mac(const struct lb_key *key, const struct branch *b, uint64_t call_hash,
@@ -123,52 +139,56 @@ static uint64_t branch_mac(const struct lb_key *key, const struct branch *b, uin
 unsigned branch_write(const struct keys *keys, const struct branch *b, uint64_t call_hash,
 		      const struct addr *to, char out[LIMIT_BRANCH])
 {
-	uint8_t p[BASE32_ROUND(BRANCH_N)] = { keys->now.id, b->kind, b->listener };
-	uint64_t mac = branch_mac(&keys->now, b, call_hash, to);
+	uint64_t mac = branch_mac(&keys->now, b, call_hash, to), g[6];
 
-	memcpy(p + 3, &b->gateway, 4);
-	memcpy(p + 7, &b->loop, 4);
-	memcpy(p + 11, &b->identity, 8);
-	memcpy(p + 19, &mac, MAC_N);
+	g[0] = (uint64_t)keys->now.id << 32 | b->gateway;
+	g[1] = (uint64_t)b->listener << 32 | b->loop;
+	g[2] = b->identity >> 24;
+	g[3] = (b->identity & 0xffffff) << 16 | mac >> 48;
+	g[4] = mac >> 8 & BASE32_GROUP;
+	g[5] = (mac & 0xff) << 32 | (uint64_t)b->kind << 24;
 	memcpy(out, COOKIE, COOKIE_N);
-	return COOKIE_N + base32_write(out + COOKIE_N, p, BRANCH_N);
+	return COOKIE_N + base32_write(out + COOKIE_N, g, BRANCH_BITS);
 }
 
-/* The bytes of a branch text, MAC included. */
-static bool branch_bytes(struct str text, uint8_t p[BASE32_ROUND(BRANCH_N)], struct branch *b)
+/* The groups of a branch text, MAC included. */
+static bool branch_groups(struct str text, uint64_t g[6], struct branch *b)
 {
-	if (text.n != COOKIE_N + BASE32_CHARS(BRANCH_N) ||
+	if (text.n != COOKIE_N + BASE32_CHARS(BRANCH_BITS) ||
 	    !str_eq_nocase((struct str){ text.p, COOKIE_N }, STR(COOKIE)) ||
-	    !base32_read(p, BRANCH_N, (struct str){ text.p + COOKIE_N, text.n - COOKIE_N }))
+	    !base32_read(g, BRANCH_BITS, (struct str){ text.p + COOKIE_N, text.n - COOKIE_N }))
 		return false;
-	b->kind = p[1];
-	b->listener = p[2];
-	memcpy(&b->gateway, p + 3, 4);
-	memcpy(&b->loop, p + 7, 4);
-	memcpy(&b->identity, p + 11, 8);
+	b->gateway = g[0];
+	b->listener = g[1] >> 32;
+	b->loop = g[1];
+	b->identity = g[2] << 24 | g[3] >> 16;
+	b->kind = g[5] >> 24;
 	return b->kind < BRANCH_KINDS;
 }
 
 bool branch_parse(struct str text, struct branch *b)
 {
-	uint8_t p[BASE32_ROUND(BRANCH_N)];
+	uint64_t g[6];
 
-	return branch_bytes(text, p, b);
+	return branch_groups(text, g, b);
 }
 
 enum branch_verdict branch_read(const struct keys *keys, struct str text, uint64_t call_hash,
 				const struct addr *to, struct branch *b)
 {
-	uint8_t p[BASE32_ROUND(BRANCH_N)];
 	const struct lb_key *key;
+	uint64_t g[6], mac;
 
-	if (!branch_bytes(text, p, b))
+	if (!branch_groups(text, g, b))
 		return BRANCH_NONE;
-	key = key_of(keys, p[0]);
-	if (!key || branch_mac(key, b, call_hash, to) != get_mac(p + 19))
+	key = key_of(keys, g[0] >> 32);
+	mac = g[3] << 48 | g[4] << 8 | g[5] >> 32;
+	if (!key || branch_mac(key, b, call_hash, to) != mac)
 		return BRANCH_FORGED;
 	return BRANCH_OK;
 }
+
+/* ---- Tag --------------------------------------------------------------------------------------------- */
 
 static uint64_t tag_mac(const struct lb_key *key, uint8_t kind, const struct lb_query *q)
 {
@@ -180,20 +200,22 @@ static uint64_t tag_mac(const struct lb_key *key, uint8_t kind, const struct lb_
 
 unsigned tag_write(const struct keys *keys, const struct lb_query *q, char out[LIMIT_TAG])
 {
-	uint8_t p[BASE32_ROUND(TAG_N)] = { keys->now.id, TAG_STATELESS };
 	uint64_t mac = tag_mac(&keys->now, TAG_STATELESS, q);
+	uint64_t g[2] = { (uint64_t)keys->now.id << 32 | (uint64_t)TAG_STATELESS << 24 | mac >> 40,
+			  mac & BASE32_GROUP };
 
-	memcpy(p + 2, &mac, MAC_N);
-	return base32_write(out, p, TAG_N);
+	return base32_write(out, g, TAG_BITS);
 }
 
 bool tag_is_ours(const struct keys *keys, const struct lb_query *q)
 {
-	uint8_t p[BASE32_ROUND(TAG_N)];
 	const struct lb_key *key;
+	uint8_t kind;
+	uint64_t g[2];
 
-	if (!base32_read(p, TAG_N, q->to_tag) || p[1] != TAG_STATELESS)
+	if (!base32_read(g, TAG_BITS, q->to_tag))
 		return false;
-	key = key_of(keys, p[0]);
-	return key && tag_mac(key, p[1], q) == get_mac(p + 2);
+	kind = g[0] >> 24;
+	key = key_of(keys, g[0] >> 32);
+	return key && kind == TAG_STATELESS && tag_mac(key, kind, q) == (g[0] << 40 | g[1]);
 }
