@@ -11,15 +11,19 @@ static const struct str cookie = { "z9hG4bK", 7 }; /* RFC 3261 8.1.1.7 */
 
 int dp_listener_named(const struct dp *dp, struct str host, uint16_t port)
 {
-	struct addr a;
-	bool literal = sip_host_addr(host, port ? port : DP_SIP_PORT, &a);
+	bool v6 = host.n && memchr(host.p, ':', host.n);
+	struct addr a = { 0 };
 
+	port = port ? port : DP_SIP_PORT;
+	if (host.n == 0 || (v6 && !sip_host_addr(host, port, &a)))
+		return -1;
 	for (uint32_t i = 0; i < dp->n_listeners; i++) {
 		const struct dp_listener *l = &dp->listeners[i];
 
-		if (literal && addr_eq(&l->addr, &a))
+		/* an IPv4 address has one text, an IPv6 address many */
+		if (l->addr.port == port && (v6 ? addr_eq(&l->addr, &a) : str_eq(l->ip, host)))
 			return (int)i;
-		if (str_eq_nocase(l->host, host) && l->show_port == (port ? port : DP_SIP_PORT))
+		if (l->show_port == port && str_eq_nocase(l->host, host))
 			return (int)i;
 	}
 	return -1;
@@ -84,17 +88,20 @@ static bool is_loop(const struct dp *dp, const struct lb_snapshot *policy, const
 {
 	const struct sip_msg *m = &c->msg->sip;
 	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
+	struct sip_via via = c->f.via;
+	bool readable = true;
 	struct sip_span value;
-	struct sip_via via;
 	uint32_t loop;
 
-	while (sip_list_next(m, &it, &value) == SIP_NEXT_VALUE) {
-		if (!sip_via_parse(m, value, &via) || dp_listener_named(dp, sip_str(m, via.host), via.port) < 0)
-			continue;
-		if (lb_branch_loop(sip_str(m, via.branch), &loop) && loop == c->q.loop_hash)
+	sip_list_next(m, &it, &value);
+	do {
+		if (readable && dp_listener_named(dp, sip_str(m, via.host), via.port) >= 0 &&
+		    lb_branch_loop(sip_str(m, via.branch), &loop) && loop == c->q.loop_hash)
 			return true;
-	}
-	return false;
+		if (sip_list_next(m, &it, &value) != SIP_NEXT_VALUE)
+			return false;
+		readable = sip_via_parse(m, value, &via);
+	} while (true);
 }
 
 /* RFC 3966 3: "-", ".", "(" and ")" are for the eye only. Anything but a telephone number stays as it is. */

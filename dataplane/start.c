@@ -121,6 +121,9 @@ static void make_listeners(struct dp *dp, const struct dp_plan *plan)
 
 		l->addr = from->addr;
 		l->port = (uint8_t)from->port;
+		l->ip.p = l->ip_text;
+		if (!l->addr.v6)
+			l->ip.n = sip_ip_text(&l->addr, l->ip_text);
 		if (from->advertise)
 			l->show_n = (uint16_t)snprintf(l->show, sizeof(l->show) - 1, "%s", from->advertise);
 		else

@@ -25,10 +25,12 @@
 struct dp_listener {
 	struct addr addr;
 	struct str host;     /* of `show`, IPv6 without brackets */
+	struct str ip;       /* text of an IPv4 address, which has only one */
 	uint16_t show_port;  /* the port that `show` stands for */
 	uint16_t show_n;     /* bytes of `show` */
 	uint8_t port;        /* index into dp.ports */
 	char show[DP_SHOW];  /* host, or host:port */
+	char ip_text[SIP_ADDR_TEXT];
 };
 
 /* What control and workers tell each other of an mbuf on the rings between them. */

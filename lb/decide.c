@@ -144,9 +144,11 @@ static uint16_t what_is_wrong(const struct lb_query *q, enum st_end *end, const 
 		*reason = q->fault_reason;
 		return q->fault;
 	}
+	if (!q->looped)
+		return 0;
 	*end = ST_REPLY_LOOP;
 	*reason = route_reason(482);
-	return q->looped ? 482 : 0;
+	return 482;
 }
 
 /* ---- The steps: each true if it has decided ---------------------------------------------------------- */
@@ -399,6 +401,7 @@ static bool (*const steps[])(struct decision *) = {
 
 static void input_request(struct decision *d)
 {
+#pragma GCC unroll 16
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		if (steps[i](d))
 			return;
