@@ -54,7 +54,7 @@ class Family:
     def __init__(self, name, config, work):
         self.work = work
         self.lab = Lab(name, DEVICE)
-        self.trouble = []
+        self.peers = []
         try:
             self.callers = self.lab.side("callers", "access", [f"192.0.2.{n}/24" for n in range(11, 19)]
                                          + [f"2001:db8:1::{n}/64" for n in range(11, 19)])
@@ -84,8 +84,9 @@ class Family:
     # ---- end points
 
     def peer(self, side, host, port=0, v6=False):
-        """A raw end point on that side."""
-        return Peer(getattr(self, side).ns, ip_of(side, host, v6), port, WEIR[side, v6])
+        """A raw end point on that side, closed when the test ends."""
+        self.peers.append(Peer(getattr(self, side).ns, ip_of(side, host, v6), port, WEIR[side, v6]))
+        return self.peers[-1]
 
     def sipp(self, side, scenario, ip, port, **kw):
         """Start sipp on a side; `scenario` is a file or (name, XML). A gateway (no target) listens on return."""
@@ -147,8 +148,11 @@ def family(request, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _laws(request):
-    """After every test of a family: the conservation laws, and the daemon is still the one that was started."""
+def _after(request):
+    """After every test of a family: its raw end points are closed and the conservation laws hold."""
     yield
-    if "family" in request.fixturenames and not request.node.get_closest_marker("no_laws"):
-        request.getfixturevalue("family").conserved()
+    if "family" in request.fixturenames:
+        family = request.getfixturevalue("family")
+        while family.peers:
+            family.peers.pop().close()
+        family.conserved()

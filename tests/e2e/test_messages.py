@@ -28,7 +28,6 @@ URI = "sip:+82105551234@pstn.test"
 def caller(family):
     peer = family.peer("callers", 11)
     yield peer
-    peer.close()
 
 
 @pytest.fixture
@@ -36,7 +35,6 @@ def gateway(family):
     peer = family.peer("gateways", 21, 5301)
     yield peer
     unexpected = peer.pending()
-    peer.close()
     assert not unexpected, "the gateway saw more than the test accounts for"
 
 
@@ -155,7 +153,6 @@ def test_response_goes_to_the_sent_by_port_without_rport(family, caller, gateway
     assert seen.via_param("received", 1) == "192.0.2.11" and seen.via_param("rport", 1) is None
     gateway.answer(seen, 200, tag="t")
     assert listening.response(200)
-    listening.close()
 
 
 def test_spoofed_received_is_replaced(family, caller, gateway):
@@ -251,7 +248,6 @@ def test_caller_cannot_be_sent_to_anywhere(family, caller, gateway):
     gateway.send(call.from_gateway("INFO", uri=f"sip:x@{stranger.hostport}"))
     info = caller.request("INFO")
     assert info.uri == f"sip:x@{stranger.hostport}" and not stranger.pending()
-    stranger.close()
 
 
 # ---- refusals
@@ -338,7 +334,6 @@ def test_loop_is_told_from_a_spiral(family, caller, gateway):
     second = family.peer("gateways", 22, 5302)
     gateway.send(back("sip:+99105551234@pstn.test"))
     assert second.request("INVITE").uri == "sip:+99105551234@pstn.test"
-    second.close()
 
 
 def test_too_long_for_a_frame(family, caller, gateway):
@@ -355,7 +350,6 @@ def test_unknown_source_is_dropped(family):
     with counted(family, "unknown-source"):
         stranger.send(stranger.make("OPTIONS", URI))
     assert not stranger.pending()
-    stranger.close()
 
 
 @pytest.mark.parametrize("data", [b"hello, is anybody there?", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes(range(200))])
@@ -391,7 +385,6 @@ def test_options_to_weir(family, v6):
     caller.send(caller.make("OPTIONS", f"sip:{host}:5060"))
     answer = caller.response(200)
     assert "INVITE" in answer.get("allow") and answer.get("supported") is not None and answer.tag("to")
-    caller.close()
 
 
 # ---- the other address family
@@ -408,4 +401,3 @@ def test_via_and_record_route_speak_each_side_s_family(family, caller):
     assert not bye.all("route") and bye.all("via")[0].startswith("SIP/2.0/UDP 192.0.2.10")
     caller.answer(bye, 200)
     assert gateway.response(200)
-    gateway.close()

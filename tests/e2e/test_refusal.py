@@ -10,12 +10,12 @@ from lab.sipp import SCENARIOS
 
 CONFIG = """
 peers:
-  phones: { from: [192.0.2.11] }
+  phones: { from: [192.0.2.11], answer-when-full: 503+retry-after }
   trunk: { from: [192.0.2.12], answer-when-full: 503 }
   old: { from: [192.0.2.13], answer-when-full: 500 }
   limited: { from: [192.0.2.14], max-cps: 1/s }
 pools:
-""" + pool("one", 5401, hosts=(21,), gateway="max-cps: 1/s", overload="{ retry-after: 7s }") + "\n" \
+""" + pool("one", 5401, hosts=(21,), gateway="max-cps: 1/s", **{"retry-after": "7s"}) + "\n" \
     + pool("two", 5402, hosts=(21, 22), gateway="max-cps: 1/s") + "\n" \
     + pool("rate", 5403, hosts=(21,), gateway="max-cps: 40/s") + "\n" + pool("free", 5404, hosts=(21,)) + """
 routes:
@@ -31,7 +31,6 @@ URI = "sip:+15551234@pstn.test"
 def gateway(family):
     peer = family.peer("gateways", 21, 5401)
     yield peer
-    peer.close()
 
 
 def fill(family, caller, gateway, uri=URI):
@@ -67,7 +66,6 @@ def test_phone_is_told_when_to_come_back(family, gateway):
     caller.send(ack(caller, invite, refusal))
     until(lambda: family.weir.ended("ack") == absorbed + 1, 3, "ACK not absorbed")
     assert not gateway.pending()
-    caller.close()
 
 
 def test_refusal_never_flips(family, gateway):
@@ -85,18 +83,17 @@ def test_refusal_never_flips(family, gateway):
     repeated = caller.receive(where=lambda m: m.get("call-id") == refusal.get("call-id"))
     assert repeated.data == refusal.data
     assert family.weir.ended("full-again") == again + 1
-    caller.close()
 
 
-def test_cancel_of_a_refused_invite_is_answered_here(family, gateway):
+def test_cancel_of_a_refused_invite_goes_no_further(family, gateway):
+    """RFC 3261 8.2.7: who answers without state ignores the CANCEL; the gateway never saw its INVITE."""
     caller = family.peer("callers", 11)
     invite, refusal = fill(family, caller, gateway)
     via, frm, call_id = (re.search(f"{name}: (.*)", invite).group(1) for name in ("Via", "From", "Call-ID"))
+    absorbed = family.weir.ended("cancel")
     caller.send(caller.make("CANCEL", URI, via=via, frm=frm, call_id=call_id, cseq="1 CANCEL", contact=""))
-    answer = caller.receive(where=lambda m: m.get("cseq") == "1 CANCEL")
-    assert answer.status in (200, 481)
+    until(lambda: family.weir.ended("cancel") == absorbed + 1, 3, "CANCEL not absorbed")
     assert not [m for m in gateway.pending() if m.method == "CANCEL"]
-    caller.close()
 
 
 @pytest.mark.parametrize("host, status", [(12, 503), (13, 500)])
@@ -105,7 +102,6 @@ def test_answer_when_full_is_the_peer_s(family, gateway, host, status):
     caller = family.peer("callers", host)
     _, refusal = fill(family, caller, gateway)
     assert refusal.status == status and refusal.get("retry-after") is None
-    caller.close()
 
 
 def test_the_next_gateway_takes_what_one_cannot(family):
@@ -117,8 +113,6 @@ def test_the_next_gateway_takes_what_one_cannot(family):
     for gateway in gateways:
         gateway.request("INVITE")
     assert not caller.pending()
-    for peer in (caller, *gateways):
-        peer.close()
 
 
 def test_peer_is_held_to_its_own_limit(family):
@@ -127,8 +121,6 @@ def test_peer_is_held_to_its_own_limit(family):
     limited = family.weir.ended("peer-limit")
     fill(family, caller, gateway, "sip:+95551234@pstn.test")
     assert family.weir.ended("peer-limit") > limited
-    gateway.close()
-    caller.close()
 
 
 @pytest.mark.slow

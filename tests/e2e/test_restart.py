@@ -140,5 +140,3 @@ def test_calls_survive_kill_and_reordered_pools(family):
         bye = a.request("BYE")
         a.answer(bye, 200, "OK")
         assert b.response(200)
-    for peer in (phone, phone_gw, trunk, *signals.values()):
-        peer.close()
