@@ -3,6 +3,7 @@
  * Runs one command line from parsing to exit code, once or again and again (--watch), and the commands that
  * need no daemon.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -144,14 +145,25 @@ static void sleep_s(double s)
 	nanosleep(&ts, NULL);
 }
 
-/* Again and again until stdout goes away or the user ends it. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
+{
+	interrupted = 1;
+}
+
+/* Again and again until stdout goes away or Ctrl-C. */
 static int run_watch(struct cli *cli, const struct cli_command *c, const char *arg)
 {
+	const struct sigaction act = { .sa_handler = on_interrupt };
+	struct sigaction before;
 	char stamp[32];
 	struct tm tm;
 	time_t now;
 	int rc;
 
+	interrupted = 0;
+	sigaction(SIGINT, &act, &before);
 	do {
 		if (!cli->json) {
 			now = time(NULL);
@@ -160,8 +172,10 @@ static int run_watch(struct cli *cli, const struct cli_command *c, const char *a
 				cli->watch_s, stamp);
 		}
 		rc = run_once(cli, c, arg);
-		sleep_s(cli->watch_s);
-	} while (!ferror(cli->out));
+		if (!interrupted)
+			sleep_s(cli->watch_s);
+	} while (!interrupted && !ferror(cli->out));
+	sigaction(SIGINT, &before, NULL);
 	return rc;
 }
 

@@ -101,7 +101,9 @@ static int at_terminal(struct cli *cli)
 	history(lines, &event, H_SETUNIQUE, 1);
 	el_set(el, EL_PROMPT, prompt);
 	el_set(el, EL_EDITOR, "emacs");
-	el_set(el, EL_SIGNAL, 1);
+	/* Ctrl-C throws the line away, as in a shell, instead of ending the program. */
+	el_set(el, EL_SETTY, "-d", "-isig", NULL);
+	el_set(el, EL_BIND, "^C", "ed-start-over", NULL);
 	el_set(el, EL_HIST, history, lines);
 	el_set(el, EL_CLIENTDATA, cli);
 	el_set(el, EL_ADDFN, "weir-complete", "complete a word", on_tab);
