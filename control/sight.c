@@ -3,6 +3,7 @@
  * What `weirctl show` shows, as JSON: raw numbers, the unit in the key (`_s`, `_ms`, `cps`), names and never
  * indexes. Control thread; reads words and counters that the workers go on writing, changes nothing.
  */
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,16 +274,25 @@ static void port_traffic(json_t *o, const struct net_port_info *net)
 		json_object_set_new(o, counts[i].key, json_integer((json_int_t)counts[i].value));
 }
 
+/* A tap whose interface lives in another network namespace is beyond the driver's sight: it says down. */
+static const char *link_state(const struct net_port *port, const struct net_port_info *net)
+{
+	if (net->link_up)
+		return "up";
+	return port->iface[0] && !if_nametoindex(port->iface) ? "unknown" : "down";
+}
+
 json_t *ctl_show_port(const struct ctl_call *call, uint32_t index)
 {
 	const struct conf_port *conf = &call->app->conf->ports[index];
+	const struct net_port *port = dp_port(call->app->dp, index);
 	json_t *addresses = json_array(), *o;
 	struct net_port_info net = { 0 };
 	struct ctl_port p;
 	char mac[18];
 
 	ctl_port(call->app, index, &p);
-	net_port_info(dp_port(call->app->dp, index), &net);
+	net_port_info(port, &net);
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", net.mac[0], net.mac[1], net.mac[2],
 		 net.mac[3], net.mac[4], net.mac[5]);
 	for (uint32_t i = 0; i < conf->n_addresses; i++)
@@ -290,9 +300,8 @@ json_t *ctl_show_port(const struct ctl_call *call, uint32_t index)
 	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:i, s:s, s:i, s:b, s:b}", "name", p.name,
 		      "device", p.device, "driver", net.driver, "mac", mac, "twin", p.twin, "addresses",
 		      addresses, "mtu", p.mtu, "queues", net.queues, "worker",
-		      dp_port_worker(call->app->dp, index, 0), "link", net.link_up ? "up" : "down",
-		      "link_mbps", net.link_mbps, "hw_rx_checksum", net.hw_rx_csum, "hw_tx_checksum",
-		      net.hw_tx_csum);
+		      dp_port_worker(call->app->dp, index, 0), "link", link_state(port, &net), "link_mbps",
+		      net.link_mbps, "hw_rx_checksum", net.hw_rx_csum, "hw_tx_checksum", net.hw_tx_csum);
 	port_traffic(o, &net);
 	return o;
 }

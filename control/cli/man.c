@@ -31,6 +31,14 @@ static void man_commands(FILE *out)
 			fprintf(out, c->optional ? " [_%s_]" : " _%s_", c->arg_name);
 		fputs("\n\t", out);
 		sentence(out, c->help);
+		if (c->method)
+			fprintf(out, " Method *%s*", c->method);
+		if (c->method && c->param) {
+			fputs(", parameter *", out);
+			plain(out, c->param);
+			fputs("*", out);
+		}
+		fputs(c->method ? "." : "", out);
 		if (c->more) {
 			fputs("\n\n\t", out);
 			plain(out, c->more);

@@ -3,11 +3,14 @@
 #include <arpa/inet.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -225,23 +228,63 @@ static uint16_t free_port(void)
 	return ntohs(a.sin_port);
 }
 
+/* Leaves a socket file behind on which nobody listens, as a killed daemon does. */
+static void leave_stale(const struct fake *fake)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char run[96];
+
+	snprintf(run, sizeof(run), "%s/run", fake->dir);
+	strcpy(a.sun_path, fake->socket);
+	FAIL_IF(mkdir(run, 0755) || bind(fd, (struct sockaddr *)&a, sizeof(a)));
+	close(fd);
+}
+
+static bool answers(const struct fake *fake)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
+
+	strcpy(a.sun_path, fake->socket);
+	rc = connect(fd, (struct sockaddr *)&a, sizeof(a));
+	close(fd);
+	return rc == 0;
+}
+
+static pid_t fork_daemon(const struct fake *fake, unsigned int many)
+{
+	pid_t pid = fork();
+
+	FAIL_IF(pid < 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		serve(fake, many);
+	}
+	return pid;
+}
+
 void fake_start(struct fake *fake, unsigned int many)
 {
 	strcpy(fake->dir, "/tmp/weir-test-XXXXXX");
 	FAIL_IF(!mkdtemp(fake->dir));
 	snprintf(fake->socket, sizeof(fake->socket), "%s/run/weir.sock", fake->dir);
 	fake->metrics = free_port();
-	fake->pid = fork();
-	FAIL_IF(fake->pid < 0);
-	if (!fake->pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		serve(fake, many);
-	}
-	for (int i = 0; i < 500 && access(fake->socket, F_OK); i++) {
+	leave_stale(fake);
+	fake->pid = fork_daemon(fake, many);
+	for (int i = 0; i < 500 && !answers(fake); i++) {
 		FAIL_IF(waitpid(fake->pid, NULL, WNOHANG) != 0);
 		usleep(10000);
 	}
-	FAIL_IF(access(fake->socket, F_OK));
+	FAIL_IF(!answers(fake));
+}
+
+int fake_second(const struct fake *fake)
+{
+	int status = 0;
+
+	FAIL_IF(waitpid(fork_daemon(fake, 1), &status, 0) < 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 void fake_stop(struct fake *fake)

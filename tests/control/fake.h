@@ -21,6 +21,11 @@ struct fake {
  * ... Returns when it answers; ends the test if it does not.
  */
 void fake_start(struct fake *fake, unsigned int many);
+
+/* Starts another one on the same socket path and waits for its end. Returns its exit code: 1 if it was
+ * refused. */
+int fake_second(const struct fake *fake);
+
 void fake_stop(struct fake *fake);
 
 #endif

@@ -398,12 +398,40 @@ static void garbage_hurts_nobody(void **state)
 /* ---- The socket file
  * ---------------------------------------------------------------------------------------- */
 
-static void socket_file(void **state)
+/* The daemon of this test replaced a stale socket (fake_start() left one there). */
+static void socket_file_has_its_mode(void **state)
 {
 	struct stat st;
 
 	assert_int_equal(stat(fake.socket, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0660);
+}
+
+static void second_daemon_is_refused(void **state)
+{
+	struct stat before, after;
+
+	assert_int_equal(stat(fake.socket, &before), 0);
+	assert_int_equal(fake_second(&fake), 1);
+	assert_int_equal(stat(fake.socket, &after), 0);
+	assert_true(before.st_ino == after.st_ino);
+	assert_int_equal(weirctl("show status"), 0);
+}
+
+static void other_file_is_left_alone(void **state)
+{
+	struct fake other = fake;
+	struct stat st;
+	FILE *f;
+
+	snprintf(other.socket, sizeof(other.socket), "%s/run/precious", fake.dir);
+	f = fopen(other.socket, "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(fake_second(&other), 1);
+	assert_int_equal(stat(other.socket, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	unlink(other.socket);
 }
 
 static int set_up(void **state)
@@ -437,7 +465,9 @@ int main(void)
 		cmocka_unit_test(too_many_are_turned_away),
 		cmocka_unit_test(slow_reader_hurts_nobody),
 		cmocka_unit_test(garbage_hurts_nobody),
-		cmocka_unit_test(socket_file),
+		cmocka_unit_test(socket_file_has_its_mode),
+		cmocka_unit_test(second_daemon_is_refused),
+		cmocka_unit_test(other_file_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
