@@ -101,11 +101,11 @@ static void check_pool(struct loader *l, const struct conf_pool *pool)
 static bool same_pool(const struct conf *c, const struct conf_gateway *a, const struct conf_gateway *b)
 {
 	for (uint32_t i = 0; i < c->n_pools; i++) {
-		const struct conf_gateway *first = c->pools[i].gateways,
-					  *end = first + c->pools[i].n_gateways;
+		const struct conf_gateway *first = c->pools[i].gateways;
+		uint32_t n = c->pools[i].n_gateways;
 
-		if (a >= first && a < end)
-			return b >= first && b < end;
+		if (n > 0 && a >= first && a < first + n)
+			return b >= first && b < first + n;
 	}
 	return false;
 }
