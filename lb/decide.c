@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The decision about one message. A request goes down the list `steps` below until one of them decides; the
- * list is the order of admission, so read it first. A response needs no list: its branch says it all.
+ * list is the order of admission, so read it first. Responses are in respond.c.
  * Runs on the worker that owns the Call-ID. What must stay true: nobody unknown is ever answered unless the
  * operator wants it, an ACK never is, and a repeated request gets what the first one got.
  */
+#include "lb/act.h"
 #include "lb/hash.h"
 #include "lb/peers.h"
 #include "lb/pick.h"
@@ -31,20 +32,6 @@ struct decision {
 	struct pin_key key;
 	struct pin pin; /* of an earlier request with this Call-ID and From tag */
 };
-
-static void act_set(struct lb_act *act, enum lb_op op, enum st_end end)
-{
-	act->op = op;
-	act->end = end;
-	act->gateway = LB_NONE;
-	act->status = 0;
-	act->reason = NULL;
-	act->retry_after_s = 0;
-	act->listener = 0;
-	act->towards = 0;
-	act->branch_n = act->token_n = act->to_tag_n = 0;
-	act->dst = (struct addr){ 0 };
-}
 
 static bool finish(struct decision *d, enum lb_op op, enum st_end end)
 {
@@ -245,7 +232,8 @@ static bool refuse_again(struct decision *d)
 	if (!r)
 		return false;
 	answer(d, r->status, ST_REPLY_REFUSED_AGAIN);
-	d->act->retry_after_s = r->retry_after_s;
+	if (d->act->op == LB_REPLY)
+		d->act->retry_after_s = r->retry_after_s;
 	return true;
 }
 
@@ -399,108 +387,18 @@ static bool (*const steps[])(struct decision *) = {
 	place,                /* which gateway can take it, else no */
 };
 
-static void input_request(struct decision *d)
-{
-#pragma GCC unroll 16
-	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		if (steps[i](d))
-			return;
-	}
-}
-
-/* ---- Responses --------------------------------------------------------------------------------------- */
-
-/* Counts a gateway's response, and tells the pin what became of its request. */
-static void note_response(struct decision *d, const struct gateway *g, const struct branch *b)
-{
-	struct lb_worker *w = d->w;
-	const struct lb_query *q = d->q;
-	struct pin pin;
-	uint8_t *flags;
-
-	st_gateway_inc(w->lane, g->slot, ST_GW_RESPONSES_1XX + q->status / 100 - 1);
-	if (b->kind != BRANCH_PINNED || q->method == METHOD_CANCEL)
-		return;
-	pin = pin_find(&w->pins, pin_key(q->call_hash, q->from_hash), b->identity, d->now);
-	if (!pin.b || !pin.same || pin.b->gateway[pin.i] != g->slot)
-		return;
-	flags = &pin.b->flags[pin.i];
-	if (!(*flags & PIN_ANSWERED))
-		st_hist_add(&w->lane->gateways[g->slot].response, pin_age(pin, d->now));
-	*flags |= q->status >= 200 ? PIN_ANSWERED | PIN_FINAL : PIN_ANSWERED;
-	pin_extend(pin, d->now,
-		   q->method == METHOD_INVITE && !(*flags & PIN_FINAL) ? w->ringing_ns : w->pin_ns);
-}
-
-/* A response goes where its Via says, if the branch is ours and was made for just that (RFC 3261 16.11). */
-static void input_response(struct decision *d)
-{
-	const struct lb_query *q = d->q;
-	const struct gateway *g;
-	struct branch b;
-
-	switch (branch_read(&d->s->keys, q->branch, q->call_hash, &q->via_to, &b)) {
-	case BRANCH_NONE:
-		act_set(d->act, LB_DROP, ST_DROP_RESPONSE_NOT_OURS);
-		return;
-	case BRANCH_FORGED:
-		act_set(d->act, LB_DROP, ST_DROP_RESPONSE_BAD_MAC);
-		return;
-	case BRANCH_OK:
-		break;
-	}
-	g = gateway_by_id(d->s, b.gateway);
-	if (b.kind == BRANCH_PROBE)
-		act_set(d->act, LB_TO_CONTROL, ST_TO_CONTROL);
-	else if (q->via_to.port == 0)
-		act_set(d->act, LB_DROP, ST_DROP_RESPONSE_NO_VIA);
-	else
-		act_set(d->act, LB_FORWARD, ST_FWD_RESPONSE);
-	d->act->gateway = g ? g->slot : LB_NONE;
-	if (d->act->op != LB_FORWARD)
-		return;
-	d->act->dst = q->via_to;
-	d->act->listener = b.listener;
-	if (g)
-		note_response(d, g, &b);
-}
-
 unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q, uint64_t now,
 		  struct lb_act *acts)
 {
 	struct decision d = { .w = w, .s = s, .q = q, .now = now, .act = acts, .peer = LB_NONE };
 
-	if (q->request)
-		input_request(&d);
-	else
-		input_response(&d);
+	if (!q->request) {
+		respond(w, s, q, now, acts);
+		return 1;
+	}
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (steps[i](&d))
+			break;
+	}
 	return 1;
-}
-
-int lb_branch_loop(struct str branch, uint32_t *loop)
-{
-	struct branch b;
-
-	if (!branch_parse(branch, &b))
-		return 0;
-	*loop = b.loop;
-	return 1;
-}
-
-unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8_t listener,
-			 uint64_t call_hash, char out[LIMIT_BRANCH])
-{
-	struct branch b = {
-		.kind = BRANCH_PROBE,
-		.listener = listener,
-		.gateway = gateway_id,
-		.identity = call_hash,
-	};
-
-	return branch_write(&s->keys, &b, call_hash, NULL, out);
-}
-
-void lb_reply_tag(const struct lb_snapshot *s, const struct lb_query *q, struct lb_act *act)
-{
-	act->to_tag_n = q->has_to_tag ? 0 : tag_write(&s->keys, q, act->to_tag);
 }

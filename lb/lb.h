@@ -43,32 +43,30 @@ uint64_t lb_hash(const struct lb_key *key, const void *p, size_t n);
  */
 uint64_t lb_hash_more(const struct lb_key *key, uint64_t seed, const void *p, size_t n);
 
-/* The 32-bit identity of a gateway: an unkeyed hash of its name, the same on every node and for ever. Any
- * thread. */
+/* The 32-bit identity of a gateway: an unkeyed hash of its name, the same on every node. Any thread. */
 uint32_t lb_gateway_id(struct str name);
 
 /* ---- Words: what workers and control share about a gateway or a peer -------------------------------- */
 
-enum lb_health {
+enum lb_health { /* written by control */
 	LB_DOWN,
 	LB_UP
-}; /* written by control */
-enum lb_admin {
+};
+
+enum lb_admin { /* written by control on behalf of the operator */
 	LB_READY,
 	LB_DRAIN
-}; /* written by control on behalf of the operator */
+};
 
 struct lb_words;
 
 /* Bytes for the words of LIMIT_GATEWAYS gateways and LIMIT_PEERS peers. Control. */
 size_t lb_words_size(void);
 
-/* Makes words in `mem` (lb_words_size() bytes, 64-byte aligned): every gateway UP, READY, without limit.
- * Control. */
+/* Makes words in `mem` (lb_words_size() bytes, 64-byte aligned): all UP, READY, without limit. Control. */
 struct lb_words *lb_words_init(void *mem);
 
-/* What the operator and the health machine say of gateway `slot`; takes effect with the next message.
- * Control. */
+/* What the operator and the health machine say of gateway `slot`; holds from the next message on. Control. */
 void lb_set_health(struct lb_words *words, uint16_t slot, enum lb_health health);
 void lb_set_admin(struct lb_words *words, uint16_t slot, enum lb_admin admin);
 enum lb_health lb_get_health(const struct lb_words *words, uint16_t slot);
@@ -121,14 +119,14 @@ struct lb_peer_spec {
 	enum lb_when_full when_full;
 };
 
-/* One routing rule; the first that matches decides. Absent conditions (LB_NONE, METHOD_COUNT, n == 0) match
+/* A routing rule; the first that matches decides. Absent conditions (LB_NONE, METHOD_COUNT, n == 0) match
  * all. */
 struct lb_route_spec {
 	uint16_t from_peer; /* index into peers, or LB_NONE */
 	uint16_t from_pool; /* index into pools: the source is a gateway of it; or LB_NONE */
 	uint8_t method;     /* enum method, or METHOD_COUNT */
 	struct str
-		number;  /* prefix of the Request-URI's user part, visual separators removed by the caller */
+		number;  /* prefix of the Request-URI's user part without visual separators, as in a query */
 	struct str host; /* Request-URI host, case-insensitive */
 	uint16_t pool;   /* index into pools, or LB_NONE: answer */
 	uint16_t answer; /* status code, if pool is LB_NONE */
@@ -136,8 +134,8 @@ struct lb_route_spec {
 
 struct lb_spec {
 	struct lb_key
-		hash_key;  /* hashes of queries, owners and choices: never rotated, the same on every node */
-	struct lb_key key; /* mints and verifies tokens, branches and tags; rotated */
+		hash_key;      /* hashes of queries, owners, choices: never rotated, the same on every node */
+	struct lb_key key;     /* mints and verifies tokens, branches and tags; rotated */
 	struct lb_key old_key; /* verifies only; equal to key if there is none */
 	uint16_t node;         /* this node's number, part of tokens */
 	enum lb_unknown unknown;
@@ -199,8 +197,7 @@ struct lb_query {
 	uint8_t method;   /* enum method; for a response that of its CSeq */
 	uint8_t listener; /* where it arrived */
 	uint8_t has_to_tag;
-	uint8_t to_us;   /* request for Weir itself: Request-URI is a listener without a user part, no Route
-			    left */
+	uint8_t to_us;   /* request for Weir: Request-URI is a listener without a user part, no Route left */
 	uint8_t looped;  /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
 	uint16_t status; /* response: its status code */
 	uint16_t fault;  /* request: the status its syntax earns, or 0 */
@@ -240,9 +237,8 @@ struct lb_act {
 	uint8_t branch_n, token_n, to_tag_n;
 	struct addr dst;           /* FORWARD, REPLY */
 	char branch[LIMIT_BRANCH]; /* FORWARD request: our Via branch, cookie included */
-	char token[LIMIT_TOKEN]; /* FORWARD request: user part of our Record-Route; token_n == 0: none wanted
-				  */
-	char to_tag[LIMIT_TAG];  /* REPLY: tag for a To that has none */
+	char token[LIMIT_TOKEN];   /* FORWARD request: user part of our Record-Route; token_n == 0: none */
+	char to_tag[LIMIT_TAG];    /* REPLY: tag for a To that has none */
 };
 
 /*
@@ -256,7 +252,7 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 /*
  * Reads the loop part of a branch that names one of our listeners: 0 if it is no branch of Weir's, else 1
  * with the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2): a loop if it
- * equals the loop_hash of the query, which is keyed and covers the Call-ID, so that no other message's part
+ * equals the loop_hash of the query, which covers the keyed Call-ID hash, so that no other message's part
  * fits. Any.
  */
 int lb_branch_loop(struct str branch, uint32_t *loop);

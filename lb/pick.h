@@ -20,8 +20,7 @@ bool pick_take(struct lb_words *words, struct st_lane *lane, const struct gatewa
 const struct gateway *pick(struct lb_words *words, struct st_lane *lane, const struct lb_snapshot *s,
 			   uint16_t pool, uint64_t call_hash, uint64_t now, bool charge);
 
-/* The gateway that pick() tries first, whatever its state; NULL: the pool has none with weight. Any thread.
- */
+/* The gateway that pick() tries first, whatever its state; NULL: the pool has no weight. Any thread. */
 const struct gateway *pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash);
 
 #endif

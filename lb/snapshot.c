@@ -48,7 +48,9 @@ static bool gateways_valid(const struct lb_spec *spec)
 			return false;
 	}
 	for (uint32_t i = 0; i < spec->n_pools; i++) {
-		if (spec->pools[i].retry_after_s == 0)
+		uint32_t s = spec->pools[i].retry_after_s;
+
+		if (s == 0 || s > UINT16_MAX / 2) /* the memo keeps 16 bits of up to twice that */
 			return false;
 	}
 	return true;
