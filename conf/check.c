@@ -63,13 +63,8 @@ static void check_timers(struct loader *l)
 {
 	const struct conf_timers *t = &l->conf->timers;
 
-	if (t->t2_ns < t->t1_ns)
-		conf_fail_at(l, conf_given(l, &t->t2_ns, &t->t1_ns),
-			     "timers.t2: found less than t1, expected at least t1");
 	if (t->t1_ns < 500 * NS_MS)
 		conf_warn_at(l, &t->t1_ns, "timers.t1: below the 500ms of RFC 3261");
-	if (t->t2_ns < 4000 * NS_MS)
-		conf_warn_at(l, &t->t2_ns, "timers.t2: below the 4s of RFC 3261");
 	if (t->pin_ns < 64 * t->t1_ns)
 		conf_warn_at(
 			l, conf_given(l, &t->pin_ns, &t->t1_ns),

@@ -154,8 +154,8 @@ struct conf_control {
 };
 
 struct conf_timers {
-	uint64_t t1_ns, t2_ns; /* RFC 3261 17.1.1.1 */
-	uint64_t pin_ns;       /* how long a transaction keeps its gateway after its last message */
+	uint64_t t1_ns;  /* RFC 3261 17.1.1.1 */
+	uint64_t pin_ns; /* how long a transaction keeps its gateway after its last message */
 };
 
 struct conf {

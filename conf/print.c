@@ -180,7 +180,8 @@ int conf_schema_markdown(FILE *out)
 	      "- **prefix**: `192.0.2.0/28`; bits behind the length must be zero.\n"
 	      "- **name**: at most 63 letters, digits, `.`, `_`, `-`.\n\n"
 	      "Weir reads the file when it starts. *change* says which values only a start can take over\n"
-	      "(restart) and which are fit to change while calls go on (reload; this version has no reload).\n"
+	      "(restart) and which are fit to change while calls go on (reload; this version has no "
+	      "reload).\n"
 	      "Whole files to begin with: `conf/samples/`.\n\n",
 	      out);
 	doc_section(out, &conf_root, "");

@@ -187,15 +187,8 @@ static const struct field timer_fields[] = {
 	  .min = 10 * NS_MS,
 	  .max = 10 * NS_S,
 	  .change = CHANGE_RELOAD,
-	  .help = "T1 of RFC 3261: estimate of a round trip" },
-	{ .name = "t2",
-	  .kind = KIND_DURATION,
-	  AT(conf_timers, t2_ns),
-	  .def = "4s",
-	  .min = 100 * NS_MS,
-	  .max = NS_M,
-	  .change = CHANGE_RELOAD,
-	  .help = "T2 of RFC 3261: longest time between two transmissions of a request" },
+	  .help = "T1 of RFC 3261: estimate of a round trip. An INVITE that rings keeps its gateway for "
+		  "Timer C + 64 x t1" },
 	{ .name = "pin",
 	  .kind = KIND_DURATION,
 	  AT(conf_timers, pin_ns),
@@ -208,7 +201,7 @@ static const struct field timer_fields[] = {
 
 static const struct section timers = { .size = sizeof(struct conf_timers),
 				       FIELDS(timer_fields),
-				       LATER("b", "c", "session-min", "max-call-duration") };
+				       LATER("t2", "b", "c", "session-min", "max-call-duration") };
 
 static const struct field root_fields[] = {
 	{ .name = "node",

@@ -173,13 +173,6 @@ static inline void st_hist_add(struct st_hist *h, uint64_t ns)
 	st_cell_add(&h->bucket[st_hist_bucket(ns)], 1);
 }
 
-/* Records n equal durations, as for a burst. Owner of the lane that holds the histogram only. */
-static inline void st_hist_add_n(struct st_hist *h, uint64_t ns, uint64_t n)
-{
-	st_cell_add(&h->sum_ns, ns * n);
-	st_cell_add(&h->bucket[st_hist_bucket(ns)], n);
-}
-
 /* Adds what from holds to into (which only the caller touches). Any thread. */
 void st_hist_merge(struct st_hist *into, const struct st_hist *from);
 

@@ -39,7 +39,7 @@ static const char full[] =
 	"  - { match: { from: east }, pool: west }\n"
 	"  - { match: {}, answer: 404 }\n"
 	"control: { socket: /tmp/s, metrics: \"[::1]:9105\" }\n"
-	"timers: { t1: 500ms, t2: 5s, pin: 1m }\n";
+	"timers: { t1: 500ms, pin: 1m }\n";
 
 static void assert_addr(const struct addr *addr, const char *text)
 {
@@ -65,7 +65,6 @@ static void check_machine(const struct conf *c)
 	assert_string_equal(c->control.socket, "/tmp/s");
 	assert_addr(&c->control.metrics, "[::1]:9105");
 	assert_int_equal(c->timers.t1_ns, 500000000);
-	assert_int_equal(c->timers.t2_ns, 5000000000);
 	assert_int_equal(c->timers.pin_ns, 60000000000);
 }
 

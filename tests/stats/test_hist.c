@@ -60,23 +60,12 @@ static void test_quantile(void **state)
 	assert_in_range(st_hist_quantile(&a, 0.001), 0, 1300000);
 }
 
-static void test_add_n(void **state)
-{
-	struct st_hist a = { 0 }, b = { 0 };
-
-	st_hist_add_n(&a, 7000, 3);
-	for (int i = 0; i < 3; i++)
-		st_hist_add(&b, 7000);
-	assert_memory_equal(&a, &b, sizeof(a));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_timer_edges_are_exact),
 		cmocka_unit_test(test_buckets_are_ordered_and_cover_all),
 		cmocka_unit_test(test_quantile),
-		cmocka_unit_test(test_add_n),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
