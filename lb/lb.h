@@ -119,25 +119,23 @@ struct lb_peer_spec {
 	enum lb_when_full when_full;
 };
 
-/* A routing rule; the first that matches decides. Absent conditions (LB_NONE, METHOD_COUNT, n == 0) match
- * all. */
+/* A routing rule; the first that matches decides. A condition of LB_NONE, METHOD_COUNT or n == 0 always
+ * holds. */
 struct lb_route_spec {
 	uint16_t from_peer; /* index into peers, or LB_NONE */
 	uint16_t from_pool; /* index into pools: the source is a gateway of it; or LB_NONE */
 	uint8_t method;     /* enum method, or METHOD_COUNT */
-	struct str
-		number;  /* prefix of the Request-URI's user part without visual separators, as in a query */
-	struct str host; /* Request-URI host, case-insensitive */
-	uint16_t pool;   /* index into pools, or LB_NONE: answer */
-	uint16_t answer; /* status code, if pool is LB_NONE */
+	struct str number;  /* what lb_query.number starts with */
+	struct str host;    /* lb_query.host, case-insensitive */
+	uint16_t pool;      /* index into pools, or LB_NONE: answer */
+	uint16_t answer;    /* status code, if pool is LB_NONE */
 };
 
 struct lb_spec {
-	struct lb_key
-		hash_key;      /* hashes of queries, owners, choices: never rotated, the same on every node */
-	struct lb_key key;     /* mints and verifies tokens, branches and tags; rotated */
-	struct lb_key old_key; /* verifies only; equal to key if there is none */
-	uint16_t node;         /* this node's number, part of tokens */
+	struct lb_key hash_key; /* hashes, owners, choices: never rotated, the same on every node */
+	struct lb_key key;      /* mints and verifies tokens, branches and tags; rotated */
+	struct lb_key old_key;  /* verifies only; equal to key if there is none */
+	uint16_t node;          /* this node's number, part of tokens */
 	enum lb_unknown unknown;
 	const struct lb_gateway_spec *gateways;
 	const struct lb_pool_spec *pools;

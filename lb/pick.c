@@ -73,8 +73,9 @@ static const struct gateway *in_tier(struct lb_words *words, struct st_lane *lan
 {
 	const struct gateway *passed = NULL;
 	unsigned probes = t->maglev ? LIMIT_PROBES : 1;
+	uint64_t step = hash_again(h) | 1;
 
-	for (unsigned i = 0; i < probes; i++, h = hash_again(h)) {
+	for (unsigned i = 0; i < probes; i++, h += step) {
 		const struct gateway *g = at(s, t, h);
 
 		if (g == passed)
@@ -83,7 +84,7 @@ static const struct gateway *in_tier(struct lb_words *words, struct st_lane *lan
 			return g;
 		passed = g;
 	}
-	return t->maglev ? by_weight(words, lane, s, t, h, now, charge) : NULL;
+	return t->maglev ? by_weight(words, lane, s, t, hash_again(step), now, charge) : NULL;
 }
 
 const struct gateway *pick(struct lb_words *words, struct st_lane *lane, const struct lb_snapshot *s,

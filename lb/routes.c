@@ -60,68 +60,65 @@ void route_make(struct route *r, const struct lb_route_spec *spec, struct str nu
 	};
 }
 
-static const struct {
-	uint16_t status;
-	const char *reason;
-} reasons[] = {
-	{ 300, "Multiple Choices" },
-	{ 301, "Moved Permanently" },
-	{ 302, "Moved Temporarily" },
-	{ 305, "Use Proxy" },
-	{ 380, "Alternative Service" },
-	{ 400, "Bad Request" },
-	{ 401, "Unauthorized" },
-	{ 402, "Payment Required" },
-	{ 403, "Forbidden" },
-	{ 404, "Not Found" },
-	{ 405, "Method Not Allowed" },
-	{ 406, "Not Acceptable" },
-	{ 407, "Proxy Authentication Required" },
-	{ 408, "Request Timeout" },
-	{ 410, "Gone" },
-	{ 413, "Request Entity Too Large" },
-	{ 414, "Request-URI Too Long" },
-	{ 415, "Unsupported Media Type" },
-	{ 416, "Unsupported URI Scheme" },
-	{ 420, "Bad Extension" },
-	{ 421, "Extension Required" },
-	{ 423, "Interval Too Brief" },
-	{ 433, "Anonymity Disallowed" },
-	{ 480, "Temporarily Unavailable" },
-	{ 481, "Call/Transaction Does Not Exist" },
-	{ 482, "Loop Detected" },
-	{ 483, "Too Many Hops" },
-	{ 484, "Address Incomplete" },
-	{ 485, "Ambiguous" },
-	{ 486, "Busy Here" },
-	{ 487, "Request Terminated" },
-	{ 488, "Not Acceptable Here" },
-	{ 491, "Request Pending" },
-	{ 493, "Undecipherable" },
-	{ 500, "Server Internal Error" },
-	{ 501, "Not Implemented" },
-	{ 502, "Bad Gateway" },
-	{ 503, "Service Unavailable" },
-	{ 504, "Server Time-out" },
-	{ 505, "Version Not Supported" },
-	{ 513, "Message Too Large" },
-	{ 600, "Busy Everywhere" },
-	{ 603, "Decline" },
-	{ 604, "Does Not Exist Anywhere" },
-	{ 606, "Not Acceptable" },
-	{ 607, "Unwanted" },
-	{ 608, "Rejected" },
+static const char *const reasons[700] = {
+	[300] = "Multiple Choices",
+	[301] = "Moved Permanently",
+	[302] = "Moved Temporarily",
+	[305] = "Use Proxy",
+	[380] = "Alternative Service",
+	[400] = "Bad Request",
+	[401] = "Unauthorized",
+	[402] = "Payment Required",
+	[403] = "Forbidden",
+	[404] = "Not Found",
+	[405] = "Method Not Allowed",
+	[406] = "Not Acceptable",
+	[407] = "Proxy Authentication Required",
+	[408] = "Request Timeout",
+	[410] = "Gone",
+	[413] = "Request Entity Too Large",
+	[414] = "Request-URI Too Long",
+	[415] = "Unsupported Media Type",
+	[416] = "Unsupported URI Scheme",
+	[420] = "Bad Extension",
+	[421] = "Extension Required",
+	[423] = "Interval Too Brief",
+	[433] = "Anonymity Disallowed",
+	[480] = "Temporarily Unavailable",
+	[481] = "Call/Transaction Does Not Exist",
+	[482] = "Loop Detected",
+	[483] = "Too Many Hops",
+	[484] = "Address Incomplete",
+	[485] = "Ambiguous",
+	[486] = "Busy Here",
+	[487] = "Request Terminated",
+	[488] = "Not Acceptable Here",
+	[491] = "Request Pending",
+	[493] = "Undecipherable",
+	[500] = "Server Internal Error",
+	[501] = "Not Implemented",
+	[502] = "Bad Gateway",
+	[503] = "Service Unavailable",
+	[504] = "Server Time-out",
+	[505] = "Version Not Supported",
+	[513] = "Message Too Large",
+	[600] = "Busy Everywhere",
+	[603] = "Decline",
+	[604] = "Does Not Exist Anywhere",
+	[606] = "Not Acceptable",
+	[607] = "Unwanted",
+	[608] = "Rejected",
 };
 
 const char *route_reason(uint16_t status)
 {
-	static const char *const classes[] = {
-		[3] = "Redirect", [4] = "Request Failure", [5] = "Server Failure", [6] = "Global Failure"
-	};
+	static const char *const classes[] = { "",
+					       "Information",
+					       "Success",
+					       "Redirect",
+					       "Request Failure",
+					       "Server Failure",
+					       "Global Failure" };
 
-	for (unsigned i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-		if (reasons[i].status == status)
-			return reasons[i].reason;
-	}
-	return classes[status / 100];
+	return reasons[status] ? reasons[status] : classes[status / 100];
 }

@@ -13,7 +13,8 @@ const struct route *route_find(const struct lb_snapshot *s, const struct lb_quer
 /* Makes a route; number and host must live as long as it does. Control. */
 void route_make(struct route *r, const struct lb_route_spec *spec, struct str number, struct str host);
 
-/* Static reason phrase of a status code (RFC 3261 21 and its updates), or that of its class. */
+/* Static reason phrase of a status code < 700 (RFC 3261 21 and its updates), or that of its class. Any
+ * thread. */
 const char *route_reason(uint16_t status);
 
 #endif
