@@ -24,15 +24,15 @@ void conf_check_claims(struct loader *l, const char *what, struct claim *claims,
 		qsort(claims, n, sizeof(*claims), compare_claims);
 	for (uint32_t i = 1, first = 0; i < n; i++) {
 		const struct claim *c = &claims[i];
-		char text[CONF_ADDR_TEXT], bits[8] = "";
+		char text[CONF_ADDR_TEXT], bits[16] = "";
 
 		if (!addr_eq(&c->addr, &claims[first].addr) || c->bits != claims[first].bits) {
 			first = i;
 			continue;
 		}
 		conf_addr_text(&c->addr, text);
-		if (c->bits > 0)
-			snprintf(bits, sizeof(bits), "/%u", c->bits);
+		if (c->bits >= 0)
+			snprintf(bits, sizeof(bits), "/%d", c->bits);
 		conf_fail_at(l, c->member,
 			     "%s \"%s\": found %s%s, which \"%s\" has already, expected another", what,
 			     c->owner, text, bits, claims[first].owner);

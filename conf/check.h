@@ -12,7 +12,7 @@ struct check_names {
 /* Something with an address that nothing else may have. */
 struct claim {
 	struct addr addr;
-	uint8_t bits;       /* of a prefix; else 0 */
+	int bits;           /* of a prefix; else -1 */
 	uint32_t order;     /* in the file */
 	const void *member; /* for the place of the message */
 	const char *owner;  /* its name */

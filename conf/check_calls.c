@@ -138,6 +138,7 @@ static void check_gateway_addresses(struct loader *l, const struct names *names)
 
 		if (gw->address.port != 0)
 			claims[n++] = (struct claim){ .addr = gw->address,
+						      .bits = -1,
 						      .order = names->rows[i].index,
 						      .member = &gw->address,
 						      .owner = gw->name };

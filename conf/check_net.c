@@ -85,7 +85,7 @@ static void check_port_addresses(struct loader *l)
 	}
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		for (uint32_t k = 0; k < c->ports[i].n_addresses; k++, n++)
-			claims[n] = (struct claim){ c->ports[i].addresses[k].addr, 0, n,
+			claims[n] = (struct claim){ c->ports[i].addresses[k].addr, -1, n,
 						    &c->ports[i].addresses[k], c->ports[i].name };
 	conf_check_claims(l, "port", claims, n);
 	free(claims);
@@ -111,7 +111,7 @@ static void check_listeners(struct loader *l)
 
 		if (!is_set(&listener->address))
 			continue;
-		claims[n] = (struct claim){ listener->address, 0, n, &listener->address, listener->name };
+		claims[n] = (struct claim){ listener->address, -1, n, &listener->address, listener->name };
 		n++;
 		listener->port = port_of(l->conf, &listener->address);
 		conf_addr_text(&listener->address, text);

@@ -82,6 +82,11 @@ static const struct {
 	  "} }\n" POOL,
 	  "f:3:82: peer \"d\": found 203.0.113.7/32, which \"c\" has already, expected another\n" },
 
+	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n"
+	  "listeners: { l: { address: 192.0.2.10:5060 } }\n"
+	  "peers: { c: { from: [0.0.0.0/0] }, d: { from: [0.0.0.0/0] } }\n" POOL,
+	  "f:3:48: peer \"d\": found 0.0.0.0/0, which \"c\" has already, expected another\n" },
+
 	/* Pools and gateways. */
 	{ NET "pools: { p: { gateways: { g: { address: \"[2001:db8::21]:5060\" } } } }\n" ROUTE,
 	  "f:4:41: gateway \"g\": found [2001:db8::21]:5060 but no IPv6 listener, expected one to reach it "
