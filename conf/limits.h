@@ -40,6 +40,7 @@
 #define LIMIT_API_REQUEST 65536   /* bytes of one request line */
 #define LIMIT_API_PAGE 1000       /* gateways in one answer; more come with the next request */
 #define LIMIT_HTTP_CLIENTS 16     /* scrapes at the same time; each holds at most one chunk */
+#define LIMIT_HTTP_CONNECTIONS 64 /* descriptors that monitoring may hold open, idle ones included */
 
 /* Control. */
 #define LIMIT_PROBE_RATE 4000  /* health probes per second, all gateways together */

@@ -6,12 +6,15 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 
 #include "conf/conf.h"
 #include "control/control.h"
@@ -42,6 +45,9 @@ struct scrape {
 struct ctl_http {
 	struct app *app;
 	struct evhttp *server;
+	struct evconnlistener *listener; /* the server's */
+	struct event *resume;            /* accepts again after a rest */
+	int fd_limit;                    /* descriptor number from which on no more connections are taken */
 	struct scrape *scrapes;
 	unsigned n_scrapes;
 	struct st_gateway_name *gateways; /* by slot */
@@ -317,6 +323,40 @@ static void on_other(struct evhttp_request *req, void *arg)
 	answer(req, HTTP_NOTFOUND, "not found; there are /metrics, /healthz and /readyz");
 }
 
+/* The lowest descriptor number that is free, or -1 if there is none: rises with what is open. */
+static int lowest_free_fd(int any)
+{
+	int fd = fcntl(any, F_DUPFD_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl_http *http = arg;
+
+	evconnlistener_enable(http->listener);
+}
+
+/*
+ * Called for every new connection; evhttp neither counts nor limits them. Past the limit the next ones wait
+ * in the kernel until idle ones have timed out, so that the rest of control never runs out of descriptors.
+ */
+static struct bufferevent *on_connection(struct event_base *base, void *arg)
+{
+	const struct timeval rest = { .tv_sec = 1 };
+	struct ctl_http *http = arg;
+	int fd = lowest_free_fd(evconnlistener_get_fd(http->listener));
+
+	if (fd < 0 || fd > http->fd_limit) {
+		evconnlistener_disable(http->listener);
+		event_add(http->resume, &rest);
+	}
+	return NULL; /* evhttp makes its own */
+}
+
 /* Names of gateways by slot and of peers, for the labels. Returns 0 or -ENOMEM. */
 static int name_series(struct ctl_http *http)
 {
@@ -353,11 +393,16 @@ static int name_series(struct ctl_http *http)
 static int listen_on(struct ctl_http *http, const struct addr *addr)
 {
 	char ip[INET6_ADDRSTRLEN];
+	struct evhttp_bound_socket *bound;
 
 	inet_ntop(addr->v6 ? AF_INET6 : AF_INET, addr->v6 ? addr->ip : addr->ip + 12, ip, sizeof(ip));
 	errno = 0;
-	if (!evhttp_bind_socket_with_handle(http->server, ip, addr->port))
+	bound = evhttp_bind_socket_with_handle(http->server, ip, addr->port);
+	if (!bound)
 		return errno ? -errno : -EADDRNOTAVAIL;
+	http->listener = evhttp_bound_socket_get_listener(bound);
+	http->fd_limit = lowest_free_fd(evconnlistener_get_fd(http->listener)) + LIMIT_API_CLIENTS +
+			 LIMIT_HTTP_CONNECTIONS;
 	return 0;
 }
 
@@ -376,12 +421,14 @@ int ctl_http_start(struct app *app)
 	app->http = http;
 	http->app = app;
 	http->server = evhttp_new(app->base);
-	if (!http->server || name_series(http))
+	http->resume = evtimer_new(app->base, on_resume, http);
+	if (!http->server || !http->resume || name_series(http))
 		goto fail;
 	evhttp_set_allowed_methods(http->server, EVHTTP_REQ_GET);
 	evhttp_set_max_headers_size(http->server, MAX_HEADERS);
 	evhttp_set_max_body_size(http->server, 0);
 	evhttp_set_timeout(http->server, TIMEOUT_S);
+	evhttp_set_bevcb(http->server, on_connection, http);
 	evhttp_set_cb(http->server, "/metrics", on_metrics, http);
 	evhttp_set_cb(http->server, "/healthz", on_healthz, http);
 	evhttp_set_cb(http->server, "/readyz", on_readyz, http);
@@ -404,6 +451,8 @@ void ctl_http_stop(struct app *app)
 		return;
 	if (http->server)
 		evhttp_free(http->server); /* closes connections: on_close() frees their scrapes */
+	if (http->resume)
+		event_free(http->resume);
 	free(http->gateways);
 	free(http->peers);
 	free(http);

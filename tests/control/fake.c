@@ -241,15 +241,24 @@ static void leave_stale(const struct fake *fake)
 	close(fd);
 }
 
-static bool answers(const struct fake *fake)
+/* True if somebody listens at this address. */
+static bool answers(int family, const void *addr, socklen_t n)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
+	int fd = socket(family, SOCK_STREAM, 0), rc = connect(fd, addr, n);
 
-	strcpy(a.sun_path, fake->socket);
-	rc = connect(fd, (struct sockaddr *)&a, sizeof(a));
 	close(fd);
 	return rc == 0;
+}
+
+static bool serves(const struct fake *fake)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_port = htons(fake->metrics),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	strcpy(un.sun_path, fake->socket);
+	return answers(AF_UNIX, &un, sizeof(un)) && answers(AF_INET, &in, sizeof(in));
 }
 
 static pid_t fork_daemon(const struct fake *fake, unsigned int many)
@@ -272,11 +281,11 @@ void fake_start(struct fake *fake, unsigned int many)
 	fake->metrics = free_port();
 	leave_stale(fake);
 	fake->pid = fork_daemon(fake, many);
-	for (int i = 0; i < 500 && !answers(fake); i++) {
+	for (int i = 0; i < 500 && !serves(fake); i++) {
 		FAIL_IF(waitpid(fake->pid, NULL, WNOHANG) != 0);
 		usleep(10000);
 	}
-	FAIL_IF(!answers(fake));
+	FAIL_IF(!serves(fake));
 }
 
 int fake_second(const struct fake *fake)

@@ -391,7 +391,6 @@ static void garbage_hurts_nobody(void **state)
 		if (round % 16 == 0)
 			assert_int_equal(weirctl("show status"), 0);
 	}
-	assert_int_equal(weirctl("show status"), 0);
 	assert_int_equal(waitpid(fake.pid, NULL, WNOHANG), 0);
 }
 
@@ -434,6 +433,32 @@ static void other_file_is_left_alone(void **state)
 	unlink(other.socket);
 }
 
+/* Something that listens and says nothing, or says what is no JSON-RPC, is no daemon. */
+static void mute_and_strange_daemons(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), client;
+	char line[256];
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/run/mute", fake.dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	snprintf(line, sizeof(line), "show status --timeout 0.1 -s %s", a.sun_path);
+	assert_int_equal(weirctl(line), 3);
+	assert_non_null(strstr(err_text, "no answer from"));
+	client = accept(fd, NULL, NULL);
+	close(client);
+	if (!fork()) {
+		client = accept(fd, NULL, NULL);
+		_exit(write(client, "hello\n", 6) != 6);
+	}
+	assert_int_equal(weirctl(line), 3);
+	assert_non_null(strstr(err_text, "is not Weir"));
+	wait(NULL);
+	close(fd);
+	unlink(a.sun_path);
+}
+
 static int set_up(void **state)
 {
 	fake_start(&fake, MANY);
@@ -468,6 +493,7 @@ int main(void)
 		cmocka_unit_test(socket_file_has_its_mode),
 		cmocka_unit_test(second_daemon_is_refused),
 		cmocka_unit_test(other_file_is_left_alone),
+		cmocka_unit_test(mute_and_strange_daemons),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,6 +132,37 @@ static void many_scrapes(void **state)
 		close(fds[i]);
 }
 
+static unsigned int open_descriptors(void)
+{
+	unsigned int n = 0;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)fake.pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Connections that say nothing take a bounded number of descriptors, and the server is there when they are
+ * gone. */
+static void idle_connections(void **state)
+{
+	unsigned int before = open_descriptors();
+	int fds[300];
+
+	for (size_t i = 0; i < 300; i++)
+		fds[i] = dial();
+	usleep(200000);
+	assert_true(open_descriptors() < before + LIMIT_API_CLIENTS + LIMIT_HTTP_CONNECTIONS + 3);
+	for (size_t i = 0; i < 300; i++)
+		close(fds[i]);
+	http_begins("GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.0 200");
+}
+
 static int set_up(void **state)
 {
 	fake_start(&fake, MANY);
@@ -148,10 +180,9 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(http_answers),
-		cmocka_unit_test(scrape_is_valid),
-		cmocka_unit_test(broken_scrapes),
-		cmocka_unit_test(many_scrapes),
+		cmocka_unit_test(http_answers),     cmocka_unit_test(scrape_is_valid),
+		cmocka_unit_test(broken_scrapes),   cmocka_unit_test(many_scrapes),
+		cmocka_unit_test(idle_connections),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
