@@ -24,7 +24,7 @@ class Sipp:
         for name, value in (keys or {}).items():
             argv += ["-key", name, str(value)]
         if target:
-            argv += ["-m", str(calls), "-r", str(rate), "-l", str(max(calls, 1)), "-timeout", f"{limit}s",
+            argv += ["-m", str(calls), "-r", str(rate), "-l", str(min(calls, 10000)), "-timeout", f"{limit}s",
                      "-timeout_error", "-recv_timeout", "8000", target]
         if trace:
             argv += ["-trace_msg", "-message_file", f"{self.base}.msg"]
