@@ -23,8 +23,8 @@ from screen import Screen  # noqa: E402
 GATEWAYS = {"gw1": "198.51.100.21", "gw2": "198.51.100.22", "gw3": "198.51.100.23"}
 KILLED = "gw2"
 LIMIT = 60      # max-cps of each gateway, as in weir.yaml
-EVEN = 90       # calls per second in quiet times: three gateways carry it, and two as well
-TOO_MUCH = 260  # calls per second in the overload
+EVEN = 75       # calls per second in quiet times: three gateways carry it, and two as well
+TOO_MUCH = 240  # calls per second in the overload
 TALK_MS = 1000
 CONTROL = ("127.0.0.1", 8899)  # where sipp takes its rate from
 
@@ -96,39 +96,39 @@ class Demo:
         total = sum(r["calls"].values())
         shares = {name: round(100 * n / max(total, 1), 1) for name, n in r["calls"].items()}
         self.promise("calls are spread evenly over three gateways, none refused, none failed",
-                     total and all(28 <= share <= 39 for share in shares.values()) and not r["refused"] and not r["failed"],
+                     total and all(26 <= share <= 41 for share in shares.values()) and not r["refused"] and not r["failed"],
                      ", ".join(f"{name} {share} %" for name, share in shares.items()) + f" of {total} calls")
 
     def kill(self):
         before = self.look()
-        killed_at = time.monotonic()
+        self.screen.phase("2  one gateway killed", EVEN)
         self.gateways[KILLED].kill()
+        killed_at = time.monotonic()
         self.screen.event(f"{KILLED} killed (kill -9)")
-        r = self.phase("2  " + KILLED + " killed", EVEN, 0.1)
         until(lambda: self.look()["state"][KILLED] == "down", 10, f"{KILLED} not found down", step=0.05)
         took = time.monotonic() - killed_at
         self.screen.event(f"{KILLED} found down after {took:.1f} s")
         down = self.look()
         sent_blind = down["calls"][KILLED] - before["calls"][KILLED]
-        r = self.phase("2  " + KILLED + " is down", EVEN)
+        moved = self.phase("2  one gateway killed", EVEN, 2)  # unanswered calls come again, in bursts
+        r = self.phase("2  one gateway killed", EVEN, max(self.phase_s - 2, 4))
         after = self.look()
         on_it = round(EVEN / 3 * TALK_MS / 1000)
-        self.lost = after["failed"] - before["failed"]
+        lost = after["failed"] - before["failed"]
         survivors = [name for name in GATEWAYS if name != KILLED]
         self.promise(f"{KILLED} is found down and gets no further call; the two others take its share",
                      after["calls"][KILLED] == down["calls"][KILLED]
                      and all(r["calls"][name] > 0.85 * EVEN / 2 * r["seconds"] for name in survivors) and not r["refused"],
-                     f"down after {took:.1f} s, then " + ", ".join(
-                         f"{name} {r['calls'][name] / r['seconds']:.0f} calls/s" for name in survivors))
-        self.sent_blind, self.on_it, self.took = sent_blind, on_it, took
-        self.promise("only calls on the dead gateway suffer", self.lost <= 1.3 * (sent_blind + on_it) + 5
-                     and not any(self.gateways[name].failed for name in survivors),
-                     f"{self.lost} calls failed: about {on_it} were on it, {sent_blind} were sent to it before it was down; "
-                     f"0 failed on {' and '.join(survivors)}")
+                     f"down after {took:.1f} s; {moved['refused']} refused while calls moved; then " + ", ".join(
+                         f"{name} {r['calls'][name] / r['seconds']:.0f} calls/s" for name in survivors) + ", none refused")
+        broken = sum(self.gateways[name].failed for name in survivors)
+        self.promise("only the dead gateway's own calls suffer", lost <= 1.5 * on_it + sent_blind and not broken,
+                     f"{lost} calls lost: about {on_it} ran on it; {sent_blind} more were sent to it before it was found down "
+                     f"and moved with the caller's next repetition; {broken} failed on {' and '.join(survivors)}")
 
     def overload(self):
         capacity = 2 * LIMIT
-        r = self.phase(f"3  overload: {TOO_MUCH} calls/s for a pool of {capacity}/s", TOO_MUCH)
+        r = self.phase(f"3  overload, the pool may take {capacity} calls/s", TOO_MUCH)
         admitted = sum(r["calls"].values()) / r["seconds"]
         self.promise(f"the pool carries its {capacity} calls/s and no more", 0.9 * capacity <= admitted <= 1.05 * capacity,
                      f"{admitted:.0f} calls/s let through of {r['offered'] / r['seconds']:.0f} offered")
@@ -138,11 +138,11 @@ class Demo:
     def recover(self):
         self.start_gateway(KILLED)
         self.screen.event(f"{KILLED} started again")
-        self.phase("4  load back to normal, " + KILLED + " returns", EVEN, 1)
+        self.phase("4  recovery", EVEN, 1)
         until(lambda: self.look()["state"][KILLED] == "up", 10, f"{KILLED} did not come back", step=0.05)
         self.screen.event(f"{KILLED} is up")
-        self.phase("4  load back to normal, " + KILLED + " is up", EVEN, 1.5)
-        r = self.phase("4  recovered", EVEN, max(self.phase_s - 2.5, 4))
+        self.phase("4  recovery", EVEN, 1.5)
+        r = self.phase("4  recovery", EVEN, max(self.phase_s - 2.5, 4))
         total = sum(r["calls"].values())
         shares = {name: round(100 * n / max(total, 1), 1) for name, n in r["calls"].items()}
         self.promise("it is as before: three even shares, none refused, none failed",

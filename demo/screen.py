@@ -80,7 +80,7 @@ class Screen:
             print(f"{'seen    ' if promise['seen'] else 'NOT SEEN'}  {promise['promise']}\n            {promise['figures']}")
         if totals:
             print(f"\n{totals['offered']} calls offered: {totals['answered']} answered, {totals['refused']} told 503, "
-                  f"{totals['failed']} failed; {totals['sip_messages']} SIP messages went through Weir.")
-            print("A call on a gateway that dies is lost: moving a call that has no answer yet to another gateway "
-                  "is not built yet.")
+                  f"{totals['failed']} lost; {totals['sip_messages']} SIP messages went through Weir.")
+            print("Calls that run on a gateway when it dies are lost. An unanswered one moves when its caller repeats the "
+                  "INVITE and\nthe gateway is known to be down; moving it before that is not built yet.")
         print("demo: " + ("everything promised was seen" if all(p["seen"] for p in promises) else "NOT everything was seen"))
