@@ -120,7 +120,7 @@ class Demo:
                      after["calls"][KILLED] == down["calls"][KILLED]
                      and all(r["calls"][name] > 0.85 * EVEN / 2 * r["seconds"] for name in survivors) and not r["refused"],
                      f"down after {took:.1f} s; {moved['refused']} refused while calls moved; then " + ", ".join(
-                         f"{name} {r['calls'][name] / r['seconds']:.0f} calls/s" for name in survivors) + ", none refused")
+                         f"{name} {r['calls'][name] / r['seconds']:.0f} calls/s" for name in survivors) + f", {r['refused']} refused")
         broken = sum(self.gateways[name].failed for name in survivors)
         self.promise("only the dead gateway's own calls suffer", lost <= 1.5 * on_it + sent_blind and not broken,
                      f"{lost} calls lost: about {on_it} ran on it; {sent_blind} more were sent to it before it was found down "
