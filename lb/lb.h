@@ -119,8 +119,7 @@ struct lb_peer_spec {
 	enum lb_when_full when_full;
 };
 
-/* A routing rule; the first that matches decides. A condition of LB_NONE, METHOD_COUNT or n == 0 always
- * holds. */
+/* A routing rule; the first that matches decides. LB_NONE, METHOD_COUNT and n == 0 match everything. */
 struct lb_route_spec {
 	uint16_t from_peer; /* index into peers, or LB_NONE */
 	uint16_t from_pool; /* index into pools: the source is a gateway of it; or LB_NONE */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <time.h>
 #include "tests/lb/check.h"
-#include "tests/lb/world.h"
 #include "lb/bucket.h"
 
 #define MANY 60000

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "tests/lb/world.h"
 #include "lb/peers.h"
 
 static struct addr ip(const char *text, uint16_t port)

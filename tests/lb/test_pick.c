@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "tests/lb/world.h"
 #include "lb/pick.h"
 
 #define CALLS 1000000u

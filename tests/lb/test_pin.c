@@ -2,7 +2,6 @@
 /* Pin table and refusal memo. */
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "tests/lb/world.h"
 #include "lb/memo.h"
 #include "lb/pin.h"
 

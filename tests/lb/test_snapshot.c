@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "tests/lb/world.h"
 #include "lb/routes.h"
 
 static void refuse(struct world *w)

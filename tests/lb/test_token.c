@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "tests/lb/world.h"
 #include "lb/token.h"
 
 #define CALL 0x1122334455667788u

@@ -109,6 +109,14 @@ void world_build(struct world *w)
 	must(w->snap != NULL, "snapshot");
 }
 
+void world_start(struct world *w, unsigned gateways)
+{
+	world_init(w);
+	for (unsigned i = 0; i < gateways; i++)
+		world_gateway(w, 0, 1, 0);
+	world_build(w);
+}
+
 void world_free(struct world *w)
 {
 	free(w->snap);
@@ -161,4 +169,28 @@ const struct lb_act *world_input(struct world *w, const struct lb_query *q)
 {
 	must(lb_input(w->worker, w->snap, q, w->now, w->act) == 1, "one action");
 	return &w->act[0];
+}
+
+struct call world_call(struct world *w, uint32_t n)
+{
+	struct call c = { .invite = world_request(w, METHOD_INVITE, n, 1) };
+	const struct lb_act *act = world_input(w, &c.invite);
+
+	must(act->op == LB_FORWARD, "forwarded INVITE");
+	c.gateway = act->gateway;
+	c.token_n = act->token_n;
+	memcpy(c.token, act->token, act->token_n);
+	return c;
+}
+
+struct lb_query world_in_dialog(const struct call *c, enum method method)
+{
+	struct lb_query q = c->invite;
+
+	q.method = method;
+	q.has_to_tag = 1;
+	q.to_tag = STR("their-tag");
+	q.via_hash++;
+	q.token = text_of(c->token, c->token_n);
+	return q;
 }

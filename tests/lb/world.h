@@ -41,6 +41,9 @@ void world_pins(struct world *w, uint32_t pins);
 /* Makes the snapshot of w->spec, in place of the one before. */
 void world_build(struct world *w);
 
+/* All at once: a world with so many equal gateways in pool 0, built. */
+void world_start(struct world *w, unsigned gateways);
+
 void world_free(struct world *w);
 
 struct addr world_ip4(const char *ip, uint16_t port);
@@ -50,6 +53,20 @@ struct lb_query world_request(const struct world *w, enum method method, uint32_
 
 /* The response to a request that was just forwarded (w->act[0]). */
 struct lb_query world_response(const struct world *w, const struct lb_query *request, uint16_t status);
+
+/* An INVITE that was forwarded, with its token. */
+struct call {
+	struct lb_query invite;
+	uint16_t gateway; /* slot */
+	char token[LIMIT_TOKEN];
+	unsigned token_n;
+};
+
+/* Forwards the INVITE of call number n. */
+struct call world_call(struct world *w, uint32_t n);
+
+/* A request of the caller in that call, with token; c must outlive it. */
+struct lb_query world_in_dialog(const struct call *c, enum method method);
 
 /* lb_input(), which must give one action; returns it. */
 const struct lb_act *world_input(struct world *w, const struct lb_query *q);
