@@ -77,7 +77,10 @@ static inline uint32_t find_colon(const char *b, const struct chunk *chunk, uint
 	return (uint32_t)((const char *)memchr(b + start, ':', end - start) - b);
 }
 
-/* Header of the name of n bytes at p; avail: bytes that may be read at p. */
+/*
+ * Header of the name of n bytes at p; avail: bytes that may be read at p. Bit 0x20 folds case; it also makes CR
+ * a '-', but a name with a CR in it is SIP_FAULT_BARE_NEWLINE.
+ */
 static inline unsigned header_id(const char *p, uint32_t n, uint32_t avail)
 {
 	static const uint8_t keep[2 * NAME] = { [0 ... NAME - 1] = 0xff };
@@ -276,12 +279,13 @@ static int start_line(struct sip_msg *m, struct chunk *chunk, sip_masks_h *masks
 		fill(chunk, masks, m->base, m->len);
 		for (uint32_t i = 0; i < chunk->blocks; i++) {
 			uint64_t lf = chunk->masks.lf[i], upto = lf ^ (lf - 1);
-			uint32_t pos = chunk->at + i * BLOCK + (uint32_t)__builtin_ctzll(lf | 1ull << 63);
-			uint32_t cr = m->base[pos - 1] == '\r';
+			uint32_t pos, cr;
 
 			tally->low += (uint32_t)__builtin_popcountll(chunk->masks.low[i] & upto);
 			if (!lf)
 				continue;
+			pos = chunk->at + i * BLOCK + (uint32_t)__builtin_ctzll(lf);
+			cr = m->base[pos - 1] == '\r';
 			tally->crlf += cr;
 			m->headers = (uint16_t)(pos + 1);
 			chunk->masks.lf[i] &= ~upto;
