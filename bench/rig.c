@@ -149,7 +149,7 @@ static bool identity_agrees(struct rig *rig)
 	enum st_end end;
 
 	return sip_scan(SIP_PLAIN, (char *)t->frame + t->payload, (uint32_t)(t->n - t->payload), &msg.sip) ==
-		       SIP_OK &&
+		       SIP_GOOD &&
 	       dp_query(rig->dp, rig->mint.policy, &c, &end) && c.q.via_hash == id.via_hash &&
 	       c.q.from_hash == id.from_hash;
 }

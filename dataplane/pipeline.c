@@ -109,7 +109,7 @@ static int find_owner(struct dp_worker *w, const struct lb_key *key, struct rte_
 	case SIP_FAULTY:
 		msg->faulty = 1;
 		break;
-	case SIP_OK:
+	case SIP_GOOD:
 		msg->faulty = 0;
 		break;
 	}

@@ -362,5 +362,5 @@ enum sip_verdict sip_scan(enum sip_simd simd, const char *bytes, uint32_t len, s
 		body_length(m);
 	else
 		blame(m, SIP_FAULT_NO_BLANK_LINE);
-	return m->fault ? SIP_FAULTY : SIP_OK;
+	return m->fault ? SIP_FAULTY : SIP_GOOD;
 }

@@ -42,7 +42,7 @@ enum sip_fault {
 
 /* What sip_scan makes of a datagram. */
 enum sip_verdict {
-	SIP_OK,        /* a message; go on with sip_check */
+	SIP_GOOD,        /* a message; go on with sip_check */
 	SIP_FAULTY,    /* readable, but sip_msg.fault says what is wrong: answer a request, drop a response */
 	SIP_KEEPALIVE, /* up to 4 bytes, or only CR and LF (RFC 5626 4.4.1, RFC 3261 7.5): drop silently */
 	SIP_GARBAGE    /* not SIP, or a response whose first line is broken: drop */
@@ -54,7 +54,7 @@ enum sip_verdict {
 struct sip_row {
 	uint16_t off;   /* first byte of the name */
 	uint16_t value; /* first byte after the colon */
-	uint16_t end;   /* the CR that ends the row; the next row begins at end + 2 if verdict is SIP_OK */
+	uint16_t end;   /* the CR that ends the row; the next row begins at end + 2 if verdict is SIP_GOOD */
 	uint8_t id;     /* enum sip_hdr */
 	uint8_t next;   /* next row with the same id, or SIP_NO_ROW */
 };
@@ -248,7 +248,7 @@ struct sip_fields {
 };
 
 /*
- * Decide if a message of verdict SIP_OK may be forwarded: the syntax of the parts a proxy uses (RFC 3261
+ * Decide if a message of verdict SIP_GOOD may be forwarded: the syntax of the parts a proxy uses (RFC 3261
  * 16.3, RFC 4475, RFC 5118), mandatory and duplicate headers, URI scheme (known: sip, sips, tel),
  * Max-Forwards 0, Max-Breadth 0, Proxy-Require. Unused malformed parts pass.
  * f: filled as far as decoded; complete for SIP_FAULT_NONE, SIP_FAULT_TOO_MANY_HOPS and

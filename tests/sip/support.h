@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the SIP tests share: message files, bytes that end at an unreadable page, and the smallest good request.
+ * What the SIP tests share: message files, bytes that end at an unreadable page, and the smallest good
+ * request.
  */
 #ifndef WEIR_TESTS_SIP_SUPPORT_H
 #define WEIR_TESTS_SIP_SUPPORT_H
@@ -21,7 +22,8 @@ struct file {
 	uint32_t n;
 };
 
-/* All messages of the source tree: tests/data/rfc4475, tests/data/rfc5118, bench/data. Ends with bytes NULL. */
+/* All messages of the source tree: tests/data/rfc4475, tests/data/rfc5118, bench/data. Ends with bytes NULL.
+ */
 struct file *files_load(void);
 void files_free(struct file *files);
 
@@ -35,8 +37,8 @@ char *guarded(const void *bytes, uint32_t n);
 enum sip_verdict scan(const char *text, struct sip_msg *m);
 
 /*
- * Write the request "method sip:bob@192.0.2.9" with header lines (each with CRLF) on top of the mandatory ones,
- * without its own Via if lines has one. Returns static memory.
+ * Write the request "method sip:bob@192.0.2.9" with header lines (each with CRLF) on top of the mandatory
+ * ones, without its own Via if lines has one. Returns static memory.
  */
 const char *request(const char *method, const char *lines);
 

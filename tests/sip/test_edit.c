@@ -35,7 +35,7 @@ static void no_edits_is_a_copy(void **state)
 		struct sip_edits none = { 0 };
 		struct sip_msg m;
 
-		if (sip_scan(sip_simd_best(), f->bytes, f->n, &m) != SIP_OK)
+		if (sip_scan(sip_simd_best(), f->bytes, f->n, &m) != SIP_GOOD)
 			continue;
 		assert_int_equal(sip_apply(&m, &none, out, sizeof(out)), m.len);
 		assert_memory_equal(out, m.base, m.len);
@@ -49,7 +49,7 @@ static void order_and_overlap(void **state)
 	struct sip_edits e = { 0 };
 	struct sip_msg m;
 
-	assert_int_equal(scan(text, &m), SIP_OK);
+	assert_int_equal(scan(text, &m), SIP_GOOD);
 	sip_edits_add(&e, 20, 2, STR("d"));
 	sip_edits_add(&e, 17, 0, STR("p"));
 	sip_edits_add(&e, 20, 0, STR("i")); /* before the deletion at the same place */
@@ -106,7 +106,7 @@ static void pop(void **state)
 
 		snprintf(text, sizeof(text), "X sip:x SIP/2.0\r\n%s\r\n", table[i].lines);
 		snprintf(want, sizeof(want), "X sip:x SIP/2.0\r\n%s\r\n", table[i].left);
-		assert_int_equal(scan(text, &m), SIP_OK);
+		assert_int_equal(scan(text, &m), SIP_GOOD);
 		assert_int_equal(sip_edits_pop(&m, SIP_HDR_ROUTE, table[i].n, &e), table[i].taken);
 		assert_string_equal(applied(&m, &e), want);
 	}
@@ -119,7 +119,8 @@ static void received_and_rport(void **state)
 	} table[] = {
 		{ "SIP/2.0/UDP 192.0.2.1", "192.0.2.1", "SIP/2.0/UDP 192.0.2.1" },
 		{ "SIP/2.0/UDP 192.0.2.1", "192.0.2.7", "SIP/2.0/UDP 192.0.2.1;received=192.0.2.7" },
-		{ "SIP/2.0/UDP host;branch=a , b", "192.0.2.7", "SIP/2.0/UDP host;branch=a;received=192.0.2.7 , b" },
+		{ "SIP/2.0/UDP host;branch=a , b", "192.0.2.7",
+		  "SIP/2.0/UDP host;branch=a;received=192.0.2.7 , b" },
 		{ "SIP/2.0/UDP 192.0.2.1;rport", "192.0.2.1",
 		  "SIP/2.0/UDP 192.0.2.1;rport=5099;received=192.0.2.1" },
 		{ "SIP/2.0/UDP 192.0.2.1;rport;branch=a", "192.0.2.1",
@@ -141,7 +142,7 @@ static void received_and_rport(void **state)
 
 		snprintf(text, sizeof(text), "X sip:x SIP/2.0\r\nVia: %s\r\nTo: x\r\n\r\n", table[i].via);
 		snprintf(want, sizeof(want), "X sip:x SIP/2.0\r\nVia: %s\r\nTo: x\r\n\r\n", table[i].want);
-		assert_int_equal(scan(text, &m), SIP_OK);
+		assert_int_equal(scan(text, &m), SIP_GOOD);
 		assert_true(sip_via_top(&m, &via));
 		sip_edits_received(&m, &via, &src, room, &e);
 		assert_string_equal(applied(&m, &e), want);
@@ -162,13 +163,13 @@ static void forward_and_back(void **state)
 		struct sip_via top;
 		uint32_t n;
 
-		if (sip_scan(sip_simd_best(), f->bytes, f->n, &m) != SIP_OK || m.count[SIP_HDR_VIA] == 0)
+		if (sip_scan(sip_simd_best(), f->bytes, f->n, &m) != SIP_GOOD || m.count[SIP_HDR_VIA] == 0)
 			continue;
 		sip_edits_add(&on, m.headers, 0, STR(via));
 		sip_edits_add(&on, m.headers, 0, STR(rr));
 		n = sip_apply(&m, &on, bytes, sizeof(bytes));
 		assert_int_equal(n, m.len + sizeof(via) - 1 + sizeof(rr) - 1);
-		assert_int_equal(sip_scan(sip_simd_best(), bytes, n, &forwarded), SIP_OK);
+		assert_int_equal(sip_scan(sip_simd_best(), bytes, n, &forwarded), SIP_GOOD);
 		assert_true(sip_via_top(&forwarded, &top));
 		assert_string_equal(text_of(&forwarded, top.branch), "z9hG4bKweir");
 		assert_int_equal(sip_edits_pop(&forwarded, SIP_HDR_VIA, 1, &off), 1);
@@ -200,19 +201,22 @@ static void replies(void **state)
 				     "Via: SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bKa, SIP/2.0/UDP h2\r\n"
 				     "Subject: hello\r\nf: \"A\"\r\n <sip:a>;tag=1\r\nTo: <sip:b>  \r\n"
 				     "v: SIP/2.0/TCP h3\r\ni: c1\r\nCSeq: 7 INVITE\r\nl: 2\r\n\r\nxy";
-	struct sip_reply r = { 503, STR("Busy"), STR("zz"), STR("Retry-After: 5\r\n"), v4("192.0.2.1", 5099) };
+	struct sip_reply r = { 503, STR("Busy"), STR("zz"), STR("Retry-After: 5\r\n"),
+			       v4("192.0.2.1", 5099) };
 
-	assert_string_equal(reply_to(invite, sizeof(invite) - 1, &r),
-			    "SIP/2.0 503 Busy\r\n"
-			    "Via: SIP/2.0/UDP 192.0.2.1;rport=5099;branch=z9hG4bKa;received=192.0.2.1, SIP/2.0/UDP h2\r\n"
-			    "v: SIP/2.0/TCP h3\r\nf: \"A\"   <sip:a>;tag=1\r\nTo: <sip:b>;tag=zz  \r\ni: c1\r\n"
-			    "CSeq: 7 INVITE\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n");
+	assert_string_equal(
+		reply_to(invite, sizeof(invite) - 1, &r),
+		"SIP/2.0 503 Busy\r\n"
+		"Via: SIP/2.0/UDP 192.0.2.1;rport=5099;branch=z9hG4bKa;received=192.0.2.1, SIP/2.0/UDP h2\r\n"
+		"v: SIP/2.0/TCP h3\r\nf: \"A\"   <sip:a>;tag=1\r\nTo: <sip:b>;tag=zz  \r\ni: c1\r\n"
+		"CSeq: 7 INVITE\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n");
 	r = (struct sip_reply){ 100, STR("Trying"), { 0 }, { 0 }, v4("192.0.2.1", 5099) };
 	assert_non_null(strstr(reply_to(invite, sizeof(invite) - 1, &r), "To: <sip:b>  \r\n"));
 	/* a tag that is there stays; ACK and messages without Via get nothing */
 	r.to_tag = STR("zz");
-	assert_null(strstr(reply_to(STR("BYE sip:x SIP/2.0\r\nv: SIP/2.0/UDP h\r\nTo: <a:b>;tag=q\r\n\r\n").p, 63, &r),
-			   "zz"));
+	assert_null(strstr(
+		reply_to(STR("BYE sip:x SIP/2.0\r\nv: SIP/2.0/UDP h\r\nTo: <a:b>;tag=q\r\n\r\n").p, 63, &r),
+		"zz"));
 	assert_string_equal(reply_to("ACK sip:x SIP/2.0\r\nv: SIP/2.0/UDP h\r\n\r\n", 41, &r), "");
 	assert_string_equal(reply_to("BYE sip:x SIP/2.0\r\nX: y\r\n\r\n", 28, &r), "");
 }
@@ -234,7 +238,7 @@ static void replies_to_torture(void **state)
 				continue;
 			len = sip_reply_write(&m, &r, out, sizeof(out));
 			assert_true(len > 0);
-			if (sip_scan(sip_simd_best(), out, len, &reply) != SIP_OK)
+			if (sip_scan(sip_simd_best(), out, len, &reply) != SIP_GOOD)
 				fail_msg("%s: reply has fault %d", f->name, reply.fault);
 			assert_int_equal(reply.status, 400);
 			assert_int_equal(reply.count[SIP_HDR_VIA], m.count[SIP_HDR_VIA]);
@@ -249,9 +253,12 @@ static void replies_to_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_edits_is_a_copy), cmocka_unit_test(order_and_overlap),
-		cmocka_unit_test(pop),		      cmocka_unit_test(received_and_rport),
-		cmocka_unit_test(forward_and_back),   cmocka_unit_test(replies),
+		cmocka_unit_test(no_edits_is_a_copy),
+		cmocka_unit_test(order_and_overlap),
+		cmocka_unit_test(pop),
+		cmocka_unit_test(received_and_rport),
+		cmocka_unit_test(forward_and_back),
+		cmocka_unit_test(replies),
 		cmocka_unit_test(replies_to_torture),
 	};
 

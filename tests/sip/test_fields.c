@@ -13,7 +13,7 @@ static struct sip_msg *one(const char *line)
 	static struct sip_msg m;
 
 	snprintf(text, sizeof(text), "X sip:x SIP/2.0\r\n%s\r\n\r\n", line);
-	assert_int_equal(scan(text, &m), SIP_OK);
+	assert_int_equal(scan(text, &m), SIP_GOOD);
 	return &m;
 }
 
@@ -75,15 +75,16 @@ static void via_values(void **state)
 		const char *branch, *received, *maddr, *value;
 	} table[] = {
 		{ "Via: SIP/2.0/UDP h", "UDP", "h", 0, -1, "", "", "", "SIP/2.0/UDP h" },
-		{ "Via: SIP/2.0/UDP 192.0.2.1:5070;rport;branch=z9hG4bKa", "UDP", "192.0.2.1", 5070, 0, "z9hG4bKa", "",
-		  "", "SIP/2.0/UDP 192.0.2.1:5070;rport;branch=z9hG4bKa" },
-		{ "v:sip / 2.0 /\r\n tcp  h : 1 ; Branch = b1 ;RPORT=17; Received=192.0.2.4 , next", "tcp", "h", 1, 17,
-		  "b1", "192.0.2.4", "", "sip / 2.0 /\r\n tcp  h : 1 ; Branch = b1 ;RPORT=17; Received=192.0.2.4" },
-		{ "Via: SIP/2.0/UDP [2001:db8::1]:5062;maddr=[2001:db8::2];received=[2001:db8::3];x", "UDP", "2001:db8::1",
-		  5062, -1, "", "2001:db8::3", "2001:db8::2",
+		{ "Via: SIP/2.0/UDP 192.0.2.1:5070;rport;branch=z9hG4bKa", "UDP", "192.0.2.1", 5070, 0,
+		  "z9hG4bKa", "", "", "SIP/2.0/UDP 192.0.2.1:5070;rport;branch=z9hG4bKa" },
+		{ "v:sip / 2.0 /\r\n tcp  h : 1 ; Branch = b1 ;RPORT=17; Received=192.0.2.4 , next", "tcp",
+		  "h", 1, 17, "b1", "192.0.2.4", "",
+		  "sip / 2.0 /\r\n tcp  h : 1 ; Branch = b1 ;RPORT=17; Received=192.0.2.4" },
+		{ "Via: SIP/2.0/UDP [2001:db8::1]:5062;maddr=[2001:db8::2];received=[2001:db8::3];x", "UDP",
+		  "2001:db8::1", 5062, -1, "", "2001:db8::3", "2001:db8::2",
 		  "SIP/2.0/UDP [2001:db8::1]:5062;maddr=[2001:db8::2];received=[2001:db8::3];x" },
-		{ "Via: SIP/2.0/UNKNOWN h;received=2001:db8::3;y=\"a,;b\";ttl=1", "UNKNOWN", "h", 0, -1, "", "2001:db8::3",
-		  "", "SIP/2.0/UNKNOWN h;received=2001:db8::3;y=\"a,;b\";ttl=1" },
+		{ "Via: SIP/2.0/UNKNOWN h;received=2001:db8::3;y=\"a,;b\";ttl=1", "UNKNOWN", "h", 0, -1, "",
+		  "2001:db8::3", "", "SIP/2.0/UNKNOWN h;received=2001:db8::3;y=\"a,;b\";ttl=1" },
 	};
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -112,12 +113,29 @@ static void via_values(void **state)
 static void via_faults(void **state)
 {
 	static const char *const bad[] = {
-		"Via:", "Via: SIP/2.0", "Via: SIP/2.0/UDP", "Via: SIP/2.0/UDP ", "Via: SIP/2.0/UDP [::1",
-		"Via: SIP/2.0/UDP []", "Via: SIP/2.0/UDP h:", "Via: SIP/2.0/UDP h:0", "Via: SIP/2.0/UDP h:65536",
-		"Via: SIP/2.0/UDP h:5x", "Via: SIP/2.0/UDP h;;", "Via: SIP/2.0/UDP h;", "Via: SIP/2.0/UDP h;a=\"",
-		"Via: SIP/2.0/UDP h;branch=a;branch=b", "Via: SIP/2.0/UDP h;rport;rport", "Via: SIP/2.0/UDP h;branch",
-		"Via: SIP/2.0/UDP h x", "Via: SIP/2.0UDP h", "Via: /2.0/UDP h", "Via: SIP/2.0/UDP h;received",
-		"Via: SIP/2.0/UDP h;received=1;received=2", "Via: SIP/2.0/UDP 192.0.2.15;;,;,,", "X: y",
+		"Via:",
+		"Via: SIP/2.0",
+		"Via: SIP/2.0/UDP",
+		"Via: SIP/2.0/UDP ",
+		"Via: SIP/2.0/UDP [::1",
+		"Via: SIP/2.0/UDP []",
+		"Via: SIP/2.0/UDP h:",
+		"Via: SIP/2.0/UDP h:0",
+		"Via: SIP/2.0/UDP h:65536",
+		"Via: SIP/2.0/UDP h:5x",
+		"Via: SIP/2.0/UDP h;;",
+		"Via: SIP/2.0/UDP h;",
+		"Via: SIP/2.0/UDP h;a=\"",
+		"Via: SIP/2.0/UDP h;branch=a;branch=b",
+		"Via: SIP/2.0/UDP h;rport;rport",
+		"Via: SIP/2.0/UDP h;branch",
+		"Via: SIP/2.0/UDP h x",
+		"Via: SIP/2.0UDP h",
+		"Via: /2.0/UDP h",
+		"Via: SIP/2.0/UDP h;received",
+		"Via: SIP/2.0/UDP h;received=1;received=2",
+		"Via: SIP/2.0/UDP 192.0.2.15;;,;,,",
+		"X: y",
 	};
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -138,7 +156,8 @@ static void parties(void **state)
 		{ "From: sip:a@b;tag=1;x", "sip:a@b", "1" },
 		{ "From: sip:a@b", "sip:a@b", "" },
 		{ "From:\r\n sip:a@b ;\r\n  tag  = 1", "sip:a@b", "1" },
-		{ "From: \"x <sip:c> ; tag=9 \\\" \" <sip:a@b;u=1>;x=\"tag=7;\";TAG=aB", "sip:a@b;u=1", "aB" },
+		{ "From: \"x <sip:c> ; tag=9 \\\" \" <sip:a@b;u=1>;x=\"tag=7;\";TAG=aB", "sip:a@b;u=1",
+		  "aB" },
 		{ "From: Bob Smith <tel:+1>;;tag=2;", "tel:+1", "2" },
 		{ "From: caller<sip:a@b>;tag=1", "sip:a@b", "1" },
 		{ "From: < sip:a@b >", "sip:a@b", "" },
@@ -182,8 +201,10 @@ static void uris(void **state)
 		const char *params, *maddr;
 	} table[] = {
 		{ "sip:h", SIP_SCHEME_SIP, "", "h", 0, 0, "", "" },
-		{ "SIP:u@h:5060;lr;maddr=[::1]", SIP_SCHEME_SIP, "u", "h", 5060, 1, ";lr;maddr=[::1]", "::1" },
-		{ "sips:u:pw@[2001:db8::1]:5061;LR=on", SIP_SCHEME_SIPS, "u", "2001:db8::1", 5061, 1, ";LR=on", "" },
+		{ "SIP:u@h:5060;lr;maddr=[::1]", SIP_SCHEME_SIP, "u", "h", 5060, 1, ";lr;maddr=[::1]",
+		  "::1" },
+		{ "sips:u:pw@[2001:db8::1]:5061;LR=on", SIP_SCHEME_SIPS, "u", "2001:db8::1", 5061, 1,
+		  ";LR=on", "" },
 		{ "sip:u;p=1%402@h;lrx;xlr=lr", SIP_SCHEME_SIP, "u;p=1%402", "h", 0, 0, ";lrx;xlr=lr", "" },
 		{ "sip:a?b;c@h", SIP_SCHEME_SIP, "a?b;c", "h", 0, 0, "", "" },
 		{ "tel:+1-201;phone-context=x", SIP_SCHEME_TEL, "+1-201", "", 0, 0, ";phone-context=x", "" },
@@ -216,7 +237,8 @@ static void uris(void **state)
 		snprintf(line, sizeof(line), "X: %s", table[i].uri);
 		m = one(line);
 		good = sip_uri_parse(
-			m, (struct sip_span){ (uint16_t)(m->headers + 3), (uint16_t)strlen(table[i].uri) }, &uri);
+			m, (struct sip_span){ (uint16_t)(m->headers + 3), (uint16_t)strlen(table[i].uri) },
+			&uri);
 		if (good != (table[i].scheme >= 0))
 			fail_msg("%s: %d", table[i].uri, good);
 		if (!good)
@@ -262,7 +284,8 @@ static void plain_fields(void **state)
 	assert_string_equal(text_of(m, number.text), "0068");
 	assert_true(sip_number_parse(m, SIP_HDR_MAX_BREADTH, &number));
 	assert_false(number.present);
-	assert_true(sip_number_parse(one("Max-Forwards: 99999999999999999999"), SIP_HDR_MAX_FORWARDS, &number));
+	assert_true(
+		sip_number_parse(one("Max-Forwards: 99999999999999999999"), SIP_HDR_MAX_FORWARDS, &number));
 	assert_int_equal(number.value, UINT32_MAX);
 	assert_false(sip_number_parse(one("Max-Forwards: 1a"), SIP_HDR_MAX_FORWARDS, &number));
 	assert_false(sip_number_parse(one("Max-Forwards:"), SIP_HDR_MAX_FORWARDS, &number));
@@ -315,8 +338,8 @@ static void addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sets),	      cmocka_unit_test(lists),	      cmocka_unit_test(via_values),
-		cmocka_unit_test(via_faults), cmocka_unit_test(parties),      cmocka_unit_test(uris),
+		cmocka_unit_test(sets),         cmocka_unit_test(lists),     cmocka_unit_test(via_values),
+		cmocka_unit_test(via_faults),   cmocka_unit_test(parties),   cmocka_unit_test(uris),
 		cmocka_unit_test(plain_fields), cmocka_unit_test(addresses),
 	};
 
