@@ -323,6 +323,8 @@ static void on_other(struct evhttp_request *req, void *arg)
 	answer(req, HTTP_NOTFOUND, "not found; there are /metrics, /healthz and /readyz");
 }
 
+static const struct timeval rest = { .tv_sec = 1 };
+
 /* The lowest descriptor number that is free, or -1 if there is none: rises with what is open. */
 static int lowest_free_fd(int any)
 {
@@ -333,11 +335,21 @@ static int lowest_free_fd(int any)
 	return fd;
 }
 
+static bool is_crowded(const struct ctl_http *http)
+{
+	int fd = lowest_free_fd(evconnlistener_get_fd(http->listener));
+
+	return fd < 0 || fd >= http->fd_limit;
+}
+
 static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_http *http = arg;
 
-	evconnlistener_enable(http->listener);
+	if (is_crowded(http))
+		event_add(http->resume, &rest);
+	else
+		evconnlistener_enable(http->listener);
 }
 
 /*
@@ -346,11 +358,9 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
  */
 static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
-	const struct timeval rest = { .tv_sec = 1 };
 	struct ctl_http *http = arg;
-	int fd = lowest_free_fd(evconnlistener_get_fd(http->listener));
 
-	if (fd < 0 || fd > http->fd_limit) {
+	if (is_crowded(http)) {
 		evconnlistener_disable(http->listener);
 		event_add(http->resume, &rest);
 	}
