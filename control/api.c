@@ -114,16 +114,19 @@ static void client_turn(struct client *c)
 		bufferevent_disable(c->bev, EV_READ);
 		client_answer(c, line, n);
 		free(line);
-		if (evbuffer_get_length(out) == 0)
-			bufferevent_trigger(c->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
 	} else if (evbuffer_get_length(in) >= LIMIT_API_REQUEST) {
 		bufferevent_disable(c->bev, EV_READ);
 		client_refuse(c, CTL_ERR_REQUEST, "request is longer than one line may be");
 	} else if (c->eof) {
 		client_free(c);
+		return;
 	} else {
 		bufferevent_enable(c->bev, EV_READ);
+		return;
 	}
+	/* No answer, no event that it has left: go on all the same, but after others had their turn. */
+	if (evbuffer_get_length(out) == 0)
+		bufferevent_trigger(c->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
 }
 
 static void on_io(struct bufferevent *bev, void *arg)
@@ -155,8 +158,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	struct client *c;
 
 	if (api->n_clients >= LIMIT_API_CLIENTS) {
-		if (send(fd, busy, sizeof(busy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-			errno = 0; /* it is turned away with or without the reason */
+		send(fd, busy, sizeof(busy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 		close(fd);
 		return;
 	}

@@ -166,8 +166,10 @@ const struct cli_command cli_commands[] = {
 	{ .words = { "check" },
 	  .arg = CLI_ARG_FILE,
 	  .arg_name = "FILE",
-	  .help = "check a configuration file, as weir --check does; needs no daemon",
-	  .more = "Prints every error of the file with line and column. Exit code 1 if there is one.",
+	  .help = "check a configuration file; needs no daemon and no privileges",
+	  .more = "Prints every error of the file with line and column. Exit code 1 if there is one. weir "
+		  "--check does the same "
+		  "and prints the plan of cores, memory and ports.",
 	  .run = cli_run_check },
 	{ .words = { "help" },
 	  .arg = CLI_ARG_TEXT,
