@@ -88,6 +88,7 @@ struct conf_port {
 	struct addr gateway;  /* IPv4, port 0; all zero: none */
 	struct addr gateway6; /* IPv6, port 0; all zero: none */
 	uint32_t mtu;         /* bytes of IP */
+	uint32_t vlan;        /* tag of its frames, 0: untagged */
 	enum conf_checksum checksum;
 	const char *twin; /* kernel interface; the port's name if the file gives none; <= 15 bytes */
 };

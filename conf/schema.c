@@ -117,6 +117,13 @@ static const struct field port_fields[] = {
 	  .max = LIMIT_MTU,
 	  .change = CHANGE_RESTART,
 	  .help = "Largest IP packet in bytes" },
+	{ .name = "vlan",
+	  .kind = KIND_NUMBER,
+	  AT(conf_port, vlan),
+	  .def = "0",
+	  .max = 4094,
+	  .change = CHANGE_RESTART,
+	  .help = "VLAN tag of all frames on the wire; 0: untagged. The twin sees them without it" },
 	{ .name = "checksum",
 	  .kind = KIND_ENUM,
 	  AT(conf_port, checksum),
@@ -136,7 +143,7 @@ static const struct field port_fields[] = {
 
 static const struct section port = { .size = sizeof(struct conf_port),
 				     FIELDS(port_fields),
-				     LATER("vlan", "max-message") };
+				     LATER("max-message") };
 
 static const struct field listener_fields[] = {
 	{ .name = "address",

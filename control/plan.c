@@ -175,6 +175,7 @@ static void copy_ports(const struct conf *conf, struct ctl_plan *plan)
 			.name = port->name,
 			.device = port->device,
 			.mtu = (uint16_t)port->mtu,
+			.vlan = (uint16_t)port->vlan,
 			.trust = port->checksum == CONF_CHECKSUM_TRUST,
 		};
 		plan->devices[i].text = port->device;

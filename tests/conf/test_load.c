@@ -16,6 +16,7 @@ static const char full[] =
 	"    device: \"net_af_xdp,iface=veth-core\"\n"
 	"    addresses: [198.51.100.10/24, \"2001:db8::10/64\"]\n"
 	"    gateway6: 2001:db8::1\n"
+	"    vlan: 100\n"
 	"    checksum: trust\n"
 	"listeners:\n"
 	"  access: { address: 192.0.2.10:5060, advertise: lb.example.net }\n"
@@ -77,6 +78,8 @@ static void check_ports(const struct conf *c)
 	assert_string_equal(c->ports[0].twin, "w0");
 	assert_int_equal(c->ports[0].mtu, 1400);
 	assert_int_equal(c->ports[0].checksum, CONF_CHECKSUM_VERIFY);
+	assert_int_equal(c->ports[0].vlan, 0);
+	assert_int_equal(c->ports[1].vlan, 100);
 	assert_int_equal(c->ports[1].n_addresses, 2);
 	assert_addr(&c->ports[1].addresses[1].addr, "2001:db8::10");
 	assert_int_equal(c->ports[1].addresses[1].bits, 64);
