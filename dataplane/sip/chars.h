@@ -28,6 +28,12 @@ static inline bool sip_in(const struct sip_set *set, char c)
 	return (set->lo[c & 15] & set->hi[(uint8_t)c >> 4]) != 0;
 }
 
+/* First row of header id; NULL if there is none. */
+static inline const struct sip_row *sip_row_first(const struct sip_msg *m, enum sip_hdr id)
+{
+	return m->first[id] == SIP_NO_ROW ? NULL : &m->row[m->first[id]];
+}
+
 static inline bool sip_is_ws(char c)
 {
 	return (uint8_t)c <= ' ' && (1ull << c & (1ull << ' ' | 1 << '\t' | 1 << '\r' | 1 << '\n'));

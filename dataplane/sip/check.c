@@ -127,7 +127,8 @@ static enum sip_fault check_request(const struct sip_msg *m, struct sip_fields *
 	if (f->max_forwards.present && f->max_forwards.value == 0)
 		return SIP_FAULT_TOO_MANY_HOPS;
 	/* RFC 5393 5.3.3.1; in a CANCEL the header means nothing, an ACK goes where its INVITE went */
-	if (f->max_breadth.present && f->max_breadth.value == 0 && m->method != METHOD_ACK && m->method != METHOD_CANCEL)
+	if (f->max_breadth.present && f->max_breadth.value == 0 && m->method != METHOD_ACK &&
+	    m->method != METHOD_CANCEL)
 		return SIP_FAULT_BREADTH;
 	/* ACK and CANCEL cannot be refused for an extension (RFC 3261 8.2.2.3) */
 	if (m->count[SIP_HDR_PROXY_REQUIRE] && m->method != METHOD_ACK && m->method != METHOD_CANCEL)

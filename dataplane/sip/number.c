@@ -8,12 +8,11 @@
 /* The first row's value without white space around; absent if there is no such row or it is empty. */
 static struct sip_span only_value(const struct sip_msg *m, enum sip_hdr id)
 {
-	const struct sip_row *row;
+	const struct sip_row *row = sip_row_first(m, id);
 	struct sip_span value;
 
-	if (m->first[id] == SIP_NO_ROW)
+	if (!row)
 		return (struct sip_span){ 0 };
-	row = &m->row[m->first[id]];
 	value = sip_trim(m, row->value, row->end);
 	return value.len ? value : (struct sip_span){ 0 };
 }

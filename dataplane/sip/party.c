@@ -82,9 +82,9 @@ bool sip_party_first(const struct sip_msg *m, enum sip_hdr id, struct sip_party 
 	struct sip_span value;
 
 	if (id == SIP_HDR_FROM || id == SIP_HDR_TO) {
-		const struct sip_row *row = &m->row[m->first[id]];
+		const struct sip_row *row = sip_row_first(m, id);
 
-		if (m->first[id] == SIP_NO_ROW)
+		if (!row)
 			return false;
 		value = sip_trim(m, row->value, row->end);
 	} else if (sip_list_next(m, &it, &value) != SIP_NEXT_VALUE) {

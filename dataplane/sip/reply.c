@@ -36,11 +36,11 @@ static void put_vias(struct sip_out *out, const struct sip_msg *m, const struct 
 /* To, with the tag of the reply if it has none. A To that cannot be read stays as it is. */
 static void put_to(struct sip_out *out, const struct sip_msg *m, struct str tag)
 {
-	const struct sip_row *row = &m->row[m->first[SIP_HDR_TO]];
+	const struct sip_row *row = sip_row_first(m, SIP_HDR_TO);
 	struct sip_edits edits = { 0 };
 	struct sip_party to;
 
-	if (m->first[SIP_HDR_TO] == SIP_NO_ROW)
+	if (!row)
 		return;
 	if (tag.n && sip_party_first(m, SIP_HDR_TO, &to) && to.tag.off == 0) {
 		sip_edits_add(&edits, to.end, 0, STR(";tag="));
@@ -52,9 +52,10 @@ static void put_to(struct sip_out *out, const struct sip_msg *m, struct str tag)
 static void put_first(struct sip_out *out, const struct sip_msg *m, enum sip_hdr id)
 {
 	static const struct sip_edits none;
+	const struct sip_row *row = sip_row_first(m, id);
 
-	if (m->first[id] != SIP_NO_ROW)
-		put_row(out, m, &m->row[m->first[id]], &none);
+	if (row)
+		put_row(out, m, row, &none);
 }
 
 uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap)

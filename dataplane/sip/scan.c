@@ -78,8 +78,8 @@ static inline uint32_t find_colon(const char *b, const struct chunk *chunk, uint
 }
 
 /*
- * Header of the name of n bytes at p; avail: bytes that may be read at p. Bit 0x20 folds case; it also makes CR
- * a '-', but a name with a CR in it is SIP_FAULT_BARE_NEWLINE.
+ * Header of the name of n bytes at p; avail: bytes that may be read at p. Bit 0x20 folds case; it also makes
+ * CR a '-', but a name with a CR in it is SIP_FAULT_BARE_NEWLINE.
  */
 static inline unsigned header_id(const char *p, uint32_t n, uint32_t avail)
 {

@@ -42,7 +42,7 @@ enum sip_fault {
 
 /* What sip_scan makes of a datagram. */
 enum sip_verdict {
-	SIP_GOOD,        /* a message; go on with sip_check */
+	SIP_GOOD,      /* a message; go on with sip_check */
 	SIP_FAULTY,    /* readable, but sip_msg.fault says what is wrong: answer a request, drop a response */
 	SIP_KEEPALIVE, /* up to 4 bytes, or only CR and LF (RFC 5626 4.4.1, RFC 3261 7.5): drop silently */
 	SIP_GARBAGE    /* not SIP, or a response whose first line is broken: drop */

@@ -104,10 +104,10 @@ bool sip_via_parse(const struct sip_msg *m, struct sip_span value, struct sip_vi
 
 bool sip_via_top(const struct sip_msg *m, struct sip_via *via)
 {
-	const struct sip_row *row = &m->row[m->first[SIP_HDR_VIA]];
+	const struct sip_row *row = sip_row_first(m, SIP_HDR_VIA);
 	uint32_t stop;
 
-	if (m->first[SIP_HDR_VIA] == SIP_NO_ROW)
+	if (!row)
 		return false;
 	stop = via_at(m, sip_skip_ws(m, row->value, row->end), row->end, via);
 	return stop == row->end || (stop && m->base[stop] == ',');
