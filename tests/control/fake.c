@@ -165,40 +165,56 @@ static void count(struct app *app, struct st_table *table)
 	app->lane = table->lane[1];
 }
 
-static void serve(const struct fake *fake, unsigned int many)
+static void load_config(struct app *app, const struct fake *fake, unsigned int many)
 {
-	static const struct state_keys keys = { .hash = { { 1, 2 }, 0 }, .token = { { 3, 4 }, 1 } };
-	static struct st_table table;
-	static struct ctl_plan plan;
 	struct conf_report report = { 0 };
-	struct app app = {
-		.file = "fake.yaml", .plan = &plan, .started = dp_now(), .started_at = time(NULL)
-	};
-	struct event *term;
-	char *text, err[256];
+	char *text;
 	size_t n;
 	FILE *f = open_memstream(&text, &n);
 
 	write_config(f, fake, many);
 	fclose(f);
-	if (conf_load_text("fake.yaml", text, n, &app.conf, &report))
+	if (conf_load_text("fake.yaml", text, n, &app->conf, &report))
 		conf_report_print(&report, stderr);
-	FAIL_IF(!app.conf);
+	FAIL_IF(!app->conf);
+	conf_report_free(&report);
+	free(text);
+}
+
+void fake_app(struct app *app, const struct fake *fake, unsigned int many)
+{
+	static const struct state_keys keys = { .hash = { { 1, 2 }, 0 }, .token = { { 3, 4 }, 1 } };
+	static struct st_table table;
+	static struct ctl_plan plan;
+	char err[256];
+
+	*app = (struct app){
+		.file = "fake.yaml", .plan = &plan, .started = dp_now(), .started_at = time(NULL)
+	};
+	load_config(app, fake, many);
 	plan.dp.n_workers = plan.dp.n_ports = plan.dp.n_listeners = plan.n_nodes = 1;
-	plan.dp.listeners[0] = (struct dp_listener_plan){ .name = app.conf->listeners[0].name,
-							  .addr = app.conf->listeners[0].address,
-							  .advertise = app.conf->listeners[0].advertise };
-	FAIL_IF(policy_make(app.conf, &keys, 1, &app.policy, err, sizeof(err)));
-	app.words = lb_words_init(aligned_alloc(64, (lb_words_size() + 63) / 64 * 64));
-	lb_set_health(app.words, app.policy->gateways[1].slot, LB_DOWN);
-	lb_set_admin(app.words, app.policy->gateways[2].slot, LB_DRAIN);
-	FAIL_IF(policy_publish(app.policy, &plan, NULL));
-	count(&app, &table);
+	plan.dp.listeners[0] = (struct dp_listener_plan){ .name = app->conf->listeners[0].name,
+							  .addr = app->conf->listeners[0].address,
+							  .advertise = app->conf->listeners[0].advertise };
+	FAIL_IF(policy_make(app->conf, &keys, 1, &app->policy, err, sizeof(err)));
+	app->words = lb_words_init(aligned_alloc(64, (lb_words_size() + 63) / 64 * 64));
+	lb_set_health(app->words, app->policy->gateways[1].slot, LB_DOWN);
+	lb_set_admin(app->words, app->policy->gateways[2].slot, LB_DRAIN);
+	FAIL_IF(policy_publish(app->policy, &plan, NULL));
+	count(app, &table);
+	app->base = event_base_new();
+	FAIL_IF(ctl_rates_start(app));
+}
+
+static void serve(const struct fake *fake, unsigned int many)
+{
+	struct event *term;
+	struct app app;
+
+	fake_app(&app, fake, many);
 	signal(SIGPIPE, SIG_IGN); /* as main.c does */
-	app.base = event_base_new();
 	term = evsignal_new(app.base, SIGTERM, stop, app.base);
 	event_add(term, NULL);
-	FAIL_IF(ctl_rates_start(&app));
 	FAIL_IF(ctl_api_start(&app));
 	FAIL_IF(ctl_http_start(&app));
 	event_base_dispatch(app.base);
@@ -210,8 +226,6 @@ static void serve(const struct fake *fake, unsigned int many)
 	free((void *)app.policy->current);
 	policy_free(app.policy);
 	conf_free(app.conf);
-	conf_report_free(&report);
-	free(text);
 	libevent_global_shutdown();
 	exit(0); /* not _exit(): a leak check looks now */
 }

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct app;
+
 struct fake {
 	pid_t pid;
 	char dir[64]; /* of its own, removed by fake_stop() */
@@ -27,5 +29,9 @@ void fake_start(struct fake *fake, unsigned int many);
 int fake_second(const struct fake *fake);
 
 void fake_stop(struct fake *fake);
+
+/* Makes the application of such a daemon in this process, without sockets; it lives as long as the process.
+ */
+void fake_app(struct app *app, const struct fake *fake, unsigned int many);
 
 #endif
