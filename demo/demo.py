@@ -22,9 +22,9 @@ from screen import Screen  # noqa: E402
 
 GATEWAYS = {"gw1": "198.51.100.21", "gw2": "198.51.100.22", "gw3": "198.51.100.23"}
 KILLED = "gw2"
-LIMIT = 60      # max-cps of each gateway, as in weir.yaml
+LIMIT = 100     # max-cps of each gateway, as in weir.yaml
 EVEN = 75       # calls per second in quiet times: three gateways carry it, and two as well
-TOO_MUCH = 240  # calls per second in the overload
+TOO_MUCH = 400  # calls per second in the overload
 TALK_MS = 1000
 CONTROL = ("127.0.0.1", 8899)  # where sipp takes its rate from
 
