@@ -164,6 +164,56 @@ static void strays_follow_the_pin(void **state)
 	world_free(&w);
 }
 
+/* A proxy above forks one call to two pools: each branch stays with its own gateway. */
+static void forks_are_kept_apart(void **state)
+{
+	struct lb_query a, b;
+	struct world w;
+
+	world_init(&w);
+	world_gateway(&w, 0, 1, 0);
+	world_gateway(&w, 1, 1, 0);
+	w.spec.n_routes = 0;
+	world_route(&w, 1)->number = STR("+99");
+	world_route(&w, 0);
+	world_build(&w);
+	a = world_request(&w, METHOD_INVITE, 1, 1);
+	b = world_request(&w, METHOD_INVITE, 1, 2);
+	b.number = STR("+991");
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(world_input(&w, &a)->gateway, 0);
+		assert_int_equal(world_input(&w, &b)->gateway, 1);
+	}
+	a.method = b.method = METHOD_CANCEL;
+	b.number = (struct str){ 0 }; /* by the pin, not by the route */
+	assert_int_equal(world_input(&w, &b)->gateway, 1);
+	assert_int_equal(world_input(&w, &a)->gateway, 0);
+	world_free(&w);
+}
+
+/* The 200 to a CANCEL says nothing about the INVITE, whose branch it has. */
+static void answers_to_cancel_end_nothing(void **state)
+{
+	struct lb_query q, r;
+	uint16_t ideal, was;
+	struct world w;
+
+	world_start(&w, 3);
+	q = world_request(&w, METHOD_INVITE, 1, 1);
+	ideal = lb_pick_ideal(w.snap, 0, q.call_hash);
+	lb_set_health(w.words, ideal, LB_DOWN);
+	was = world_input(&w, &q)->gateway;
+	lb_set_health(w.words, ideal, LB_UP);
+	q.method = METHOD_CANCEL;
+	world_input(&w, &q);
+	r = world_response(&w, &q, 200);
+	expect_act(world_input(&w, &r), LB_FORWARD, ST_FWD_RESPONSE);
+	assert_int_equal(st_hist_count(&w.lane->gateways[was].response), 0);
+	w.now += 100 * (uint64_t)SECOND;
+	assert_int_equal(world_input(&w, &q)->gateway, was);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +222,8 @@ int main(void)
 		cmocka_unit_test(a_repetition_leaves_a_dead_gateway),
 		cmocka_unit_test(strays),
 		cmocka_unit_test(strays_follow_the_pin),
+		cmocka_unit_test(forks_are_kept_apart),
+		cmocka_unit_test(answers_to_cancel_end_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
