@@ -100,11 +100,48 @@ struct lb_gateway_spec {
 	uint16_t weight;  /* share of new work inside its tier; 0: none */
 	uint8_t tier;     /* 0 is tried first */
 	uint8_t listener; /* where messages to it leave */
+	uint8_t count_in; /* 1: calls that it makes count, too, though they are never refused for its limit */
+};
+
+/* A set of final status codes, 300..699. */
+struct lb_codes {
+	uint64_t bits[7];
+};
+
+static inline void lb_codes_add(struct lb_codes *set, uint32_t code)
+{
+	set->bits[(code - 300) / 64] |= 1ull << (code - 300) % 64;
+}
+
+/* Any code may be asked for. */
+static inline int lb_codes_has(const struct lb_codes *set, uint32_t code)
+{
+	return code - 300 < 400 && (set->bits[(code - 300) / 64] >> (code - 300) % 64 & 1);
+}
+
+/* When a call to a pool goes to another pool instead: at once, after a final, or after a time without one. */
+struct lb_reroute_spec {
+	struct lb_codes on;    /* finals that cause it; only so does a search go on after a 6xx */
+	uint64_t no_answer_ns; /* time without a final that causes it; 0: none does */
+	uint8_t always;        /* 1: before any gateway is tried */
+	uint8_t notify;        /* 1: the caller is told with 181, unless it requires 100rel */
+	struct str number;     /* what lb_query.number starts with; n == 0: anything */
+	uint16_t pool;         /* index into pools: where the call goes */
 };
 
 struct lb_pool_spec {
 	struct str name;
-	uint32_t retry_after_s; /* lower bound of the Retry-After told when the pool is full, s, >= 1 */
+	uint32_t retry_after_s;   /* lower bound of the Retry-After told when the pool is full, s, >= 1 */
+	uint8_t attempts;         /* gateways that a call is tried at, <= LIMIT_ATTEMPTS; 0 counts as 1 */
+	uint8_t follow;           /* 1: a 3xx to a gateway of ours is followed; 0: relayed */
+	uint8_t redirect;         /* 1: an INVITE is answered 302 with the gateway as Contact */
+	uint16_t budget_permille; /* tries after an answer, per 1000 new calls of the pool */
+	uint64_t after_ns;        /* silence that ends a try if the gateway has sent nothing since it began */
+	uint64_t after_max_ns;    /* silence that ends it in any case */
+	uint64_t progress_ns;     /* 100 and nothing more for this long ends it; 0: never */
+	struct lb_codes on;       /* finals beside 503 after which the next gateway is tried */
+	const struct lb_reroute_spec *reroutes; /* in order; the first that fits decides */
+	uint32_t n_reroutes;                    /* <= LIMIT_REROUTES */
 };
 
 struct lb_prefix {

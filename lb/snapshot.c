@@ -47,11 +47,22 @@ static bool gateways_valid(const struct lb_spec *spec)
 		    g->listener >= LIMIT_LISTENERS || g->name.n == 0 || g->addr.port == 0)
 			return false;
 	}
-	for (uint32_t i = 0; i < spec->n_pools; i++) {
-		uint32_t s = spec->pools[i].retry_after_s;
+	return true;
+}
 
-		if (s == 0 || s > UINT16_MAX / 2) /* the memo keeps 16 bits of up to twice that */
+static bool pools_valid(const struct lb_spec *spec)
+{
+	for (uint32_t i = 0; i < spec->n_pools; i++) {
+		const struct lb_pool_spec *p = &spec->pools[i];
+
+		/* the memo keeps 16 bits of up to twice the Retry-After */
+		if (p->retry_after_s == 0 || p->retry_after_s > UINT16_MAX / 2 ||
+		    p->attempts > LIMIT_ATTEMPTS || p->n_reroutes > LIMIT_REROUTES)
 			return false;
+		for (uint32_t k = 0; k < p->n_reroutes; k++) {
+			if (p->reroutes[k].pool >= spec->n_pools || p->reroutes[k].pool == i)
+				return false;
+		}
 	}
 	return true;
 }
@@ -138,6 +149,16 @@ static struct lb_snapshot *lay_out(struct arena *a, const struct lb_spec *spec)
 	return s;
 }
 
+/* A pool's reroutes and their texts behind them. */
+static struct reroute *take_reroutes(struct arena *a, const struct lb_pool_spec *p)
+{
+	size_t texts = 0;
+
+	for (uint32_t i = 0; i < p->n_reroutes; i++)
+		texts += p->reroutes[i].number.n;
+	return p->n_reroutes ? take(a, p->n_reroutes * sizeof(struct reroute) + texts) : NULL;
+}
+
 size_t lb_snapshot_size(const struct lb_spec *spec)
 {
 	struct arena a = { 0 };
@@ -150,6 +171,8 @@ size_t lb_snapshot_size(const struct lb_spec *spec)
 			take(&a, LIMIT_MAGLEV * sizeof(uint16_t));
 	}
 	take(&a, spec->n_gateways * sizeof(struct maglev_turn));
+	for (uint32_t i = 0; i < spec->n_pools; i++)
+		take_reroutes(&a, &spec->pools[i]);
 	for (uint32_t i = 0; i < spec->n_routes; i++)
 		take(&a, spec->routes[i].number.n + spec->routes[i].host.n);
 	return a.used;
@@ -180,6 +203,7 @@ static void fill_gateways(struct lb_snapshot *s, const struct lb_spec *spec)
 			.weight = g->weight,
 			.tier = g->tier,
 			.listener = g->listener,
+			.count_in = g->count_in,
 		};
 	}
 	if (spec->n_gateways)
@@ -219,13 +243,53 @@ static uint32_t fill_tier(struct lb_snapshot *s, struct arena *a, struct maglev_
 	return first + t.n;
 }
 
+static const struct reroute *fill_reroutes(struct arena *a, const struct lb_pool_spec *p)
+{
+	struct reroute *list = take_reroutes(a, p);
+	char *text = (char *)(list + p->n_reroutes);
+
+	for (uint32_t i = 0; i < p->n_reroutes; i++) {
+		const struct lb_reroute_spec *r = &p->reroutes[i];
+
+		list[i] = (struct reroute){
+			.on = r->on,
+			.no_answer_ns = r->no_answer_ns,
+			.number = { text, r->number.n },
+			.pool = r->pool,
+			.always = r->always,
+			.notify = r->notify,
+		};
+		if (r->number.n)
+			memcpy(text, r->number.p, r->number.n);
+		text += r->number.n;
+	}
+	return list;
+}
+
+static struct pool pool_of(struct arena *a, const struct lb_pool_spec *p)
+{
+	return (struct pool){
+		.retry_after_s = p->retry_after_s,
+		.budget_permille = p->budget_permille,
+		.attempts = p->attempts ? p->attempts : 1,
+		.follow = p->follow,
+		.redirect = p->redirect,
+		.n_reroutes = (uint8_t)p->n_reroutes,
+		.reroutes = fill_reroutes(a, p),
+		.after_ns = p->after_ns,
+		.after_max_ns = p->after_max_ns,
+		.progress_ns = p->progress_ns,
+		.on = p->on,
+	};
+}
+
 static void fill_pools(struct lb_snapshot *s, const struct lb_spec *spec, struct arena *a)
 {
 	struct maglev_turn *turns = take(a, spec->n_gateways * sizeof(struct maglev_turn));
 
 	s->n_pools = spec->n_pools;
 	for (uint32_t i = 0; i < spec->n_pools; i++)
-		s->pools[i] = (struct pool){ .retry_after_s = spec->pools[i].retry_after_s };
+		s->pools[i] = pool_of(a, &spec->pools[i]);
 	for (uint32_t i = 0; i < s->n_gateways;)
 		i = fill_tier(s, a, turns, i);
 }
@@ -266,8 +330,8 @@ struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec)
 	struct lb_snapshot *s;
 
 	errno = EINVAL;
-	if (!fits(spec) || !keys_valid(spec) || !gateways_valid(spec) || !peers_valid(spec) ||
-	    !routes_valid(spec))
+	if (!fits(spec) || !keys_valid(spec) || !gateways_valid(spec) || !pools_valid(spec) ||
+	    !peers_valid(spec) || !routes_valid(spec))
 		return NULL;
 	memset(mem, 0, lb_snapshot_size(spec));
 	s = lay_out(&a, spec);

@@ -18,6 +18,7 @@ struct gateway {
 	uint16_t weight; /* share of new work inside its tier */
 	uint8_t tier;
 	uint8_t listener; /* where messages to it leave */
+	uint8_t count_in; /* calls that it makes count, too */
 };
 
 /* Gateways of one pool that are tried together; some of their weights are not 0. */
@@ -27,9 +28,26 @@ struct tier {
 	uint16_t only;          /* index of the one with weight if maglev is NULL */
 };
 
+/* As struct lb_reroute_spec, its text in the snapshot. */
+struct reroute {
+	struct lb_codes on;
+	uint64_t no_answer_ns; /* 0: no answer is no reason */
+	struct str number;     /* prefix */
+	uint16_t pool;         /* index into pools */
+	uint8_t always, notify;
+};
+
+/* What fail-over goes by is as in struct lb_pool_spec. */
 struct pool {
 	uint32_t retry_after_s;
 	uint16_t first, n; /* range of tiers, in the order they are tried */
+	uint16_t budget_permille;
+	uint8_t attempts; /* >= 1 */
+	uint8_t follow, redirect;
+	uint8_t n_reroutes;
+	const struct reroute *reroutes;
+	uint64_t after_ns, after_max_ns, progress_ns;
+	struct lb_codes on;
 };
 
 struct peer {

@@ -22,6 +22,44 @@ static void start(struct world *w)
 	world_gateway(w, 0, 1, 0);
 }
 
+/* Calls to pool 1 go to `pool`, 600 of them and all to one number. */
+static void reroute(struct world *w, uint16_t pool)
+{
+	static struct lb_reroute_spec rules[2];
+
+	rules[0] = (struct lb_reroute_spec){ .no_answer_ns = 7, .pool = pool, .notify = 1 };
+	rules[1] = (struct lb_reroute_spec){ .always = 1, .number = STR("+8210"), .pool = pool };
+	lb_codes_add(&rules[0].on, 600);
+	w->pool[1].reroutes = rules;
+	w->pool[1].n_reroutes = 2;
+}
+
+static void reroutes_are_copied(void **state)
+{
+	const struct pool *p;
+	struct world w;
+
+	start(&w);
+	reroute(&w, 0);
+	w.pool[1].attempts = 3;
+	lb_codes_add(&w.pool[1].on, 300);
+	lb_codes_add(&w.pool[1].on, 699);
+	world_build(&w);
+	w.pool[1].reroutes = NULL;
+	p = &w.snap->pools[1];
+	assert_int_equal(w.snap->pools[0].attempts, 1);
+	assert_int_equal(w.snap->pools[0].n_reroutes, 0);
+	assert_int_equal(p->attempts, 3);
+	assert_true(lb_codes_has(&p->on, 300) && lb_codes_has(&p->on, 699));
+	assert_false(lb_codes_has(&p->on, 299) || lb_codes_has(&p->on, 700) || lb_codes_has(&p->on, 364));
+	assert_int_equal(p->n_reroutes, 2);
+	assert_true(lb_codes_has(&p->reroutes[0].on, 600));
+	assert_int_equal(p->reroutes[0].no_answer_ns, 7);
+	assert_true(p->reroutes[1].always);
+	assert_memory_equal(p->reroutes[1].number.p, "+8210", 5);
+	world_free(&w);
+}
+
 /* One thing wrong at a time. */
 #define REFUSED(statement)                                                                                   \
 	do {                                                                                                 \
@@ -42,6 +80,9 @@ static void wrong_specifications(void **state)
 	REFUSED(w.gateway[1].name = STR(""));
 	REFUSED(w.gateway[1].name = w.gateway[0].name);
 	REFUSED(w.pool[1].retry_after_s = 0);
+	REFUSED(w.pool[1].attempts = LIMIT_ATTEMPTS + 1);
+	REFUSED(reroute(&w, 2));
+	REFUSED(reroute(&w, 1));
 	REFUSED(w.peer[0].slot = LIMIT_PEERS);
 	REFUSED(w.prefix[0].peer = 1);
 	REFUSED(w.prefix[0].len = 129);
@@ -159,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_specifications),
+		cmocka_unit_test(reroutes_are_copied),
 		cmocka_unit_test(collisions_are_found),
 		cmocka_unit_test(first_match_decides),
 		cmocka_unit_test(long_prefixes_count_to_the_end),
