@@ -84,6 +84,9 @@ static int choose_mac(struct net_port *port, const char *driver)
 
 	if (rc)
 		return rc;
+	/* net_ring and net_null have none, but a twin needs one */
+	if (rte_is_zero_ether_addr(&mac))
+		rte_eth_random_addr(mac.addr_bytes);
 	memcpy(port->mac, mac.addr_bytes, NET_MAC);
 	if (strcmp(driver, "net_tap") == 0)
 		port->mac[0] = (port->mac[0] | 2) ^ 4;

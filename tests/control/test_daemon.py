@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -174,6 +175,17 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(d.end(), 0)
         self.assertFalse(os.path.exists(f"{self.dir}/weir.sock"))
         self.assertNotIn("twin0", run("ip", "-n", self.weir, "link").stdout)
+
+    def test_ports_without_a_wire(self):
+        """net_ring has no MAC of its own, net_pcap ends with its file: both serve, with twins."""
+        with open(f"{self.dir}/in.pcap", "wb") as f:
+            f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for device in ("net_ring", f"net_pcap,rx_pcap={self.dir}/in.pcap,tx_pcap={self.dir}/out.pcap"):
+            d = self.start(CONFIG.replace("net_tap,iface=wire0", device))
+            self.assertIn("READY=1", d.message())
+            mac = run("ip", "-n", self.weir, "-br", "link", "show", "twin0").stdout.split()[2]
+            self.assertNotEqual(mac, "00:00:00:00:00:00")
+            self.assertEqual(d.end(), 0)
 
     def test_silence_is_down_and_answers_are_up(self):
         d = self.start().ready()
