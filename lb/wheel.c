@@ -61,19 +61,32 @@ static void take(struct wheel *w, uint32_t n)
 		mark(w, prev, false);
 }
 
-void wheel_arm(struct wheel *w, uint32_t i, uint64_t at)
+/* The tick in which a timer for `at` fires. */
+static uint64_t tick_for(const struct wheel *w, uint64_t at)
 {
 	uint64_t tick = at / WHEEL_TICK_NS + (at % WHEEL_TICK_NS != 0);
-	uint32_t n = HEADS + i;
 
 	if (tick < w->tick)
 		tick = w->tick;
-	if (tick - w->tick >= WHEEL_FAR)
-		tick = w->tick + WHEEL_FAR - 1;
-	if (w->node[n].next != WHEEL_NONE)
+	return tick - w->tick < WHEEL_FAR ? tick : w->tick + WHEEL_FAR - 1;
+}
+
+void wheel_arm(struct wheel *w, uint32_t i, uint64_t at)
+{
+	uint32_t n = HEADS + i;
+
+	if (wheel_armed(w, i))
 		take(w, n);
-	w->node[n].tick = (uint32_t)tick;
+	w->node[n].tick = (uint32_t)tick_for(w, at);
 	put(w, n);
+}
+
+void wheel_sooner(struct wheel *w, uint32_t i, uint64_t at)
+{
+	uint32_t left = w->node[HEADS + i].tick - (uint32_t)w->tick;
+
+	if (!wheel_armed(w, i) || tick_for(w, at) - w->tick < left)
+		wheel_arm(w, i, at);
 }
 
 void wheel_cancel(struct wheel *w, uint32_t i)

@@ -43,6 +43,9 @@ void wheel_init(struct wheel *w, void *mem, uint32_t n, uint64_t now);
 /* Arms timer i, or moves it, to fire at `at` (ns), at once if that has passed. */
 void wheel_arm(struct wheel *w, uint32_t i, uint64_t at);
 
+/* The same if timer i is not armed or would fire later; else nothing, and only its own node is touched. */
+void wheel_sooner(struct wheel *w, uint32_t i, uint64_t at);
+
 /* Cancels timer i; nothing happens if it is not armed. */
 void wheel_cancel(struct wheel *w, uint32_t i);
 

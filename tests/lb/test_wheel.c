@@ -4,10 +4,10 @@
 #include "tests/lb/check.h"
 #include "lb/wheel.h"
 
-#define MS     UINT64_C(1000000)
-#define SECOND (1000 * MS)
-#define DAY    (86400 * SECOND)
-#define START  (UINT64_C(4294960000) * MS) /* seven seconds before the tick's low half wraps */
+#define MS    UINT64_C(1000000)
+#define HOUR  (3600 * (uint64_t)SECOND)
+#define DAY   (86400 * (uint64_t)SECOND)
+#define START (UINT64_C(4294960000) * MS) /* seven seconds before the tick's low half wraps */
 
 static struct wheel make(uint32_t n, uint64_t now)
 {
@@ -33,8 +33,8 @@ static uint64_t tick_of(uint64_t at)
 
 static void fires_once_and_never_early(void **state)
 {
-	const uint64_t far[] = { 0,        1,          MS,         MS + 1,        255 * MS,    256 * MS,
-				 257 * MS, 65535 * MS, 65536 * MS, 3600 * SECOND, 5 * DAY + 1, 20 * DAY };
+	const uint64_t far[] = { 0,        1,          MS,         MS + 1, 255 * MS,    256 * MS,
+				 257 * MS, 65535 * MS, 65536 * MS, HOUR,   5 * DAY + 1, 20 * DAY };
 
 	for (unsigned i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
 		uint64_t at = START + 12345 + far[i], due = tick_of(at) * MS;
@@ -55,11 +55,12 @@ static void the_past_fires_at_once(void **state)
 {
 	struct wheel w = make(2, START);
 
-	assert_int_equal(expired(&w, START + 9 * SECOND), WHEEL_NONE);
+	assert_int_equal(expired(&w, START + 9 * (uint64_t)SECOND), WHEEL_NONE);
 	wheel_arm(&w, 0, START);
-	wheel_arm(&w, 1, START + 9 * SECOND);
-	assert_int_equal(expired(&w, START + 9 * SECOND), 0);
-	assert_int_equal(expired(&w, START + 8 * SECOND), 1); /* a clock that steps back does no harm */
+	wheel_arm(&w, 1, START + 9 * (uint64_t)SECOND);
+	assert_int_equal(expired(&w, START + 9 * (uint64_t)SECOND), 0);
+	assert_int_equal(expired(&w, START + 8 * (uint64_t)SECOND),
+			 1); /* a clock that steps back does no harm */
 	free(w.node);
 }
 
@@ -86,6 +87,21 @@ static void cancelled_and_moved(void **state)
 	assert_int_equal(expired(&w, START + 299 * MS), WHEEL_NONE);
 	assert_int_equal(expired(&w, START + 300 * MS), 0);
 	assert_int_equal(expired(&w, START + DAY), WHEEL_NONE);
+	free(w.node);
+}
+
+static void only_sooner(void **state)
+{
+	struct wheel w = make(1, START);
+
+	wheel_sooner(&w, 0, START + 50 * MS);
+	wheel_sooner(&w, 0, START + 60 * MS);
+	assert_int_equal(expired(&w, START + 49 * MS), WHEEL_NONE);
+	wheel_sooner(&w, 0, START);
+	assert_int_equal(expired(&w, START + 49 * MS), 0);
+	wheel_sooner(&w, 0, START + 60 * MS);
+	assert_int_equal(expired(&w, START + 59 * MS), WHEEL_NONE);
+	assert_int_equal(expired(&w, START + 60 * MS), 0);
 	free(w.node);
 }
 
@@ -189,9 +205,9 @@ static void a_million(void **state)
 
 	for (unsigned round = 0; round < 2; round++) {
 		for (uint32_t i = 0; i < n; i++)
-			wheel_arm(&w, i, START + next_random(&random) % (4 * 3600 * SECOND));
+			wheel_arm(&w, i, START + next_random(&random) % (4 * HOUR));
 	}
-	for (uint64_t now = START; now <= START + 4 * 3600 * SECOND; now += 60 * SECOND) {
+	for (uint64_t now = START; now <= START + 4 * HOUR; now += 60 * (uint64_t)SECOND) {
 		while (expired(&w, now) != WHEEL_NONE)
 			fired++;
 	}
@@ -206,6 +222,7 @@ int main(void)
 		cmocka_unit_test(the_past_fires_at_once),
 		cmocka_unit_test(too_far_wakes_in_24_days),
 		cmocka_unit_test(cancelled_and_moved),
+		cmocka_unit_test(only_sooner),
 		cmocka_unit_test(a_call_is_bounded),
 		cmocka_unit_test(as_a_plain_list),
 		cmocka_unit_test(a_million),
