@@ -98,33 +98,33 @@ static inline uint32_t sip_find(const struct sip_msg *m, uint32_t p, uint32_t en
 }
 
 /*
- * Which bytes of 64 are no token characters. Steps from token to token through one window cost a shift each,
+ * Which bytes of 32 are no token characters. Steps from token to token through one window cost a shift each,
  * where a vector search a step would wait for the one before it.
  */
 struct sip_window {
 	uint32_t at;    /* offset of bit 0; empty while it is beyond any message */
-	uint64_t stops; /* bit i: byte at + i is no token character, or not in the message */
+	uint32_t stops; /* bit i: byte at + i is no token character, or not in the message */
 };
 
 #define SIP_WINDOW ((struct sip_window){ .at = UINT32_MAX / 2 })
 
-static inline uint64_t sip_stops(const struct sip_msg *m, uint32_t at)
+static inline uint32_t sip_stops(const struct sip_msg *m, uint32_t at)
 {
 	const __m128i lo = _mm_loadu_si128((const void *)sip_token.lo),
 		      hi = _mm_loadu_si128((const void *)sip_token.hi);
 	const __m128i low4 = _mm_set1_epi8(15), zero = _mm_setzero_si128();
 	const char *p = m->base + at;
-	char copy[64] = { 0 };
-	uint64_t stops = 0;
+	char copy[32] = { 0 };
+	uint32_t stops = 0;
 
-	if (at + 64 > m->len)
+	if (at + 32 > m->len)
 		p = memcpy(copy, p, m->len - at);
-	for (uint32_t i = 0; i < 64; i += 16) {
+	for (uint32_t i = 0; i < 32; i += 16) {
 		__m128i x = _mm_loadu_si128((const void *)(p + i));
 		__m128i in = _mm_and_si128(_mm_shuffle_epi8(lo, _mm_and_si128(x, low4)),
 					   _mm_shuffle_epi8(hi, _mm_and_si128(_mm_srli_epi16(x, 4), low4)));
 
-		stops |= (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(in, zero)) << i;
+		stops |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(in, zero)) << i;
 	}
 	return stops;
 }
@@ -133,18 +133,18 @@ static inline uint64_t sip_stops(const struct sip_msg *m, uint32_t at)
 static inline uint32_t sip_token_end(const struct sip_msg *m, struct sip_window *w, uint32_t p, uint32_t end)
 {
 	while (p < end) {
-		uint64_t stops;
+		uint32_t stops;
 
-		if (p - w->at >= 64) {
+		if (p - w->at >= 32) {
 			w->at = p;
 			w->stops = sip_stops(m, p);
 		}
 		stops = w->stops >> (p - w->at);
 		if (stops) {
-			p += (uint32_t)__builtin_ctzll(stops);
+			p += (uint32_t)__builtin_ctz(stops);
 			return p < end ? p : end;
 		}
-		p = w->at + 64;
+		p = w->at + 32;
 	}
 	return end;
 }
@@ -174,14 +174,14 @@ static inline uint32_t sip_skip_digits(const struct sip_msg *m, uint32_t p, uint
 /* Decimal digits from p on; *value saturates at UINT32_MAX. Returns the position behind them. */
 static inline uint32_t sip_digits(const struct sip_msg *m, uint32_t p, uint32_t end, uint32_t *value)
 {
+	uint32_t stop = end - p > 18 ? p + 18 : end; /* so many cannot overflow v */
 	uint64_t v = 0;
 
-	for (; p < end && sip_is_digit(m->base[p]); p++) {
+	for (; p < stop && sip_is_digit(m->base[p]); p++)
 		v = v * 10 + (uint64_t)(m->base[p] - '0');
-		if (v > UINT32_MAX)
-			v = UINT32_MAX;
-	}
-	*value = (uint32_t)v;
+	for (; p < end && p >= stop && sip_is_digit(m->base[p]); p++)
+		v = v > UINT32_MAX ? v : v * 10 + (uint64_t)(m->base[p] - '0');
+	*value = v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 	return p;
 }
 

@@ -31,16 +31,16 @@ bool sip_cseq_parse(const struct sip_msg *m, struct sip_cseq *cseq)
 	memset(cseq, 0, sizeof(*cseq));
 	digits = sip_digits(m, value.off, end, &cseq->number);
 	method = sip_skip_ws(m, digits, end);
-	if (digits == value.off || method == digits || method == end ||
-	    sip_skip(m, method, end, &sip_token) != end || cseq->number > INT32_MAX)
+	if (digits == value.off || method == digits || method == end || cseq->number > INT32_MAX)
 		return false;
 	cseq->method_text = sip_span(method, end);
 	token = sip_str(m, cseq->method_text);
-	if (m->is_request && str_eq(token, sip_str(m, m->method_text)))
+	if (m->is_request && str_eq(token, sip_str(m, m->method_text))) {
 		cseq->method = m->method;
-	else
-		cseq->method = (uint8_t)sip_method(token);
-	return true;
+		return true;
+	}
+	cseq->method = (uint8_t)sip_method(token);
+	return cseq->method != METHOD_OTHER || sip_skip(m, method, end, &sip_token) == end;
 }
 
 bool sip_number_parse(const struct sip_msg *m, enum sip_hdr id, struct sip_number *out)

@@ -55,7 +55,7 @@ static bool find_uri(const struct sip_msg *m, uint32_t *pos, uint32_t end, struc
 	return uri->len > 0;
 }
 
-bool sip_party_parse(const struct sip_msg *m, struct sip_span value, struct sip_party *party)
+bool sip_party_parse(const struct sip_msg *m, struct sip_span value, struct sip_party *restrict party)
 {
 	uint32_t p = value.off, end = p + value.len;
 	struct sip_window w = SIP_WINDOW;

@@ -58,10 +58,11 @@ static bool is_version(const struct sip_msg *m, uint32_t p, uint32_t end)
 static uint32_t version_start(struct sip_msg *m, uint32_t end)
 {
 	const char *b = m->base;
-	uint32_t clean = sip_trim(m, 0, end).len, p;
+	uint32_t clean, p;
 
 	if (end > 8 && memcmp(b + end - 8, " SIP/2.0", 8) == 0)
 		return end - 7;
+	clean = sip_trim(m, 0, end).len;
 	for (p = clean; p > 0 && b[p - 1] != ' ';)
 		p--;
 	if (!is_version(m, p, clean))

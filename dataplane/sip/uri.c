@@ -78,7 +78,7 @@ static bool sip_uri(const struct sip_msg *m, uint32_t p, uint32_t end, struct si
 	return sip_hostport(m, &w, &p, end, false, &uri->host, &uri->port) && uri_params(m, p, end, uri);
 }
 
-bool sip_uri_parse(const struct sip_msg *m, struct sip_span span, struct sip_uri *uri)
+bool sip_uri_parse(const struct sip_msg *m, struct sip_span span, struct sip_uri *restrict uri)
 {
 	uint32_t end = (uint32_t)span.off + span.len, p;
 

@@ -75,7 +75,7 @@ static bool take(const struct sip_msg *m, const struct sip_param *param, struct 
  * Decode the Via value that begins at p. Returns where it ends: at end, at the comma before the next value,
  * or at whatever is no part of it; 0 if it is malformed.
  */
-static uint32_t via_at(const struct sip_msg *m, uint32_t p, uint32_t end, struct sip_via *via)
+static uint32_t via_at(const struct sip_msg *m, uint32_t p, uint32_t end, struct sip_via *restrict via)
 {
 	struct sip_window w = SIP_WINDOW;
 	struct sip_param param;
