@@ -221,7 +221,7 @@ static void prepare(struct bench *b, enum kind kind, uint32_t calls)
 	bool refusing = kind == REFUSED || kind == REFUSED_AGAIN;
 
 	b->calls = refusing && calls > LIMIT_MEMO / 32 ? LIMIT_MEMO / 32 : calls;
-	b->w.now += 1000 * (uint64_t)SECOND;
+	b->w.now += 1000 * SECOND;
 	all_gateways(b, refusing ? LB_DOWN : LB_UP);
 	fill(b);
 }

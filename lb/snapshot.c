@@ -156,7 +156,7 @@ static struct reroute *take_reroutes(struct arena *a, const struct lb_pool_spec 
 
 	for (uint32_t i = 0; i < p->n_reroutes; i++)
 		texts += p->reroutes[i].number.n;
-	return p->n_reroutes ? take(a, p->n_reroutes * sizeof(struct reroute) + texts) : NULL;
+	return take(a, p->n_reroutes * sizeof(struct reroute) + texts);
 }
 
 size_t lb_snapshot_size(const struct lb_spec *spec)

@@ -79,7 +79,7 @@ static void burst_is_b(void **state)
 			n++;
 		assert_int_equal(n, cases[k].burst);
 		assert_false(bucket_open(&b, SECOND));
-		assert_true(bucket_open(&b, 2 * (uint64_t)SECOND));
+		assert_true(bucket_open(&b, 2 * SECOND));
 	}
 }
 

@@ -34,7 +34,7 @@ static void a_refusal_never_flips(void **state)
 	ack.to_tag = text_of(tag, w.act[0].to_tag_n);
 	lb_set_gateway_cps(w.words, 0, LB_UNLIMITED); /* there would be room now */
 	for (unsigned i = 0; i < 6; i++) {
-		w.now += 5 * (uint64_t)SECOND;
+		w.now += 5 * SECOND;
 		expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_REFUSED_AGAIN);
 		assert_int_equal(w.act[0].status, 503);
 		assert_int_equal(w.act[0].retry_after_s, retry_after);
@@ -44,7 +44,7 @@ static void a_refusal_never_flips(void **state)
 	cancel = q;
 	cancel.method = METHOD_CANCEL;
 	expect_act(world_input(&w, &cancel), LB_ABSORB, ST_ABSORB_CANCEL);
-	w.now += 3600 * (uint64_t)SECOND;
+	w.now += 3600 * SECOND;
 	expect_act(world_input(&w, &ack), LB_ABSORB, ST_ABSORB_ACK);
 	expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
 	assert_int_equal(w.lane->peers[0].count[ST_PEER_REFUSED], 1);
@@ -110,7 +110,7 @@ static void unknown_sources(void **state)
 	world_build(&w);
 	expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
 	expect_act(world_input(&w, &bad), LB_REPLY, ST_REPLY_ERROR);
-	w.now += 1000 * (uint64_t)SECOND;
+	w.now += 1000 * SECOND;
 	lb_set_health(w.words, 0, LB_DOWN);
 	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_REFUSED);
 	assert_true(w.act[0].retry_after_s > 0); /* phones come back one by one */

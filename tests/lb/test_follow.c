@@ -144,7 +144,7 @@ static void strays_follow_the_pin(void **state)
 	lb_set_health(w.words, ideal, LB_UP);
 	r = world_response(&w, &q, 183);
 	world_input(&w, &r);
-	w.now += 180 * (uint64_t)SECOND; /* still ringing */
+	w.now += 180 * SECOND; /* still ringing */
 	q.method = METHOD_PRACK;
 	q.has_to_tag = 1;
 	q.to_tag = STR("x");
@@ -154,12 +154,12 @@ static void strays_follow_the_pin(void **state)
 	world_input(&w, &q);
 	r = world_response(&w, &q, 200);
 	world_input(&w, &r);
-	w.now += 31 * (uint64_t)SECOND;
+	w.now += 31 * SECOND;
 	q.method = METHOD_ACK;
 	q.has_to_tag = 1;
 	q.via_hash += 2;
 	assert_int_equal(world_input(&w, &q)->gateway, was);
-	w.now += 3 * (uint64_t)SECOND;
+	w.now += 3 * SECOND;
 	assert_int_equal(world_input(&w, &q)->gateway, ideal);
 	world_free(&w);
 }
@@ -209,7 +209,7 @@ static void answers_to_cancel_end_nothing(void **state)
 	r = world_response(&w, &q, 200);
 	expect_act(world_input(&w, &r), LB_FORWARD, ST_FWD_RESPONSE);
 	assert_int_equal(st_hist_count(&w.lane->gateways[was].response), 0);
-	w.now += 100 * (uint64_t)SECOND;
+	w.now += 100 * SECOND;
 	assert_int_equal(world_input(&w, &q)->gateway, was);
 	world_free(&w);
 }

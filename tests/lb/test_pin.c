@@ -5,7 +5,7 @@
 #include "lb/memo.h"
 #include "lb/pin.h"
 
-#define LIFE (32 * (uint64_t)SECOND)
+#define LIFE (32 * SECOND)
 #define TICK (UINT64_C(1) << 26) /* of expiry */
 
 static struct pins make(uint32_t pins)
@@ -21,7 +21,7 @@ static void found_until_it_ends(void **state)
 {
 	struct pins p = make(64);
 	struct pin_key key = pin_key(1, 2);
-	uint64_t now = 5 * (uint64_t)SECOND;
+	uint64_t now = 5 * SECOND;
 	struct pin pin = pin_find(&p, key, 3, now);
 
 	assert_null(pin.b);
@@ -95,7 +95,7 @@ static void room_for_what_was_asked(void **state)
 	assert_true(lost < n / 1000);
 	assert_true(missing <= lost);
 	lost = 0;
-	now = 100 * (uint64_t)SECOND; /* all have ended: their places are free without a sweep */
+	now = 100 * SECOND; /* all have ended: their places are free without a sweep */
 	for (uint32_t i = 0; i < n; i++) {
 		struct pin_key key = pin_key(call[i] ^ 1, i);
 
@@ -143,7 +143,7 @@ static void a_full_table_loses_the_oldest(void **state)
 static void memo_remembers_32_s(void **state)
 {
 	struct memo *m = calloc(1, sizeof(*m));
-	uint64_t now = 77 * (uint64_t)SECOND;
+	uint64_t now = 77 * SECOND;
 	const struct refusal *r;
 
 	assert_null(memo_find(m, 5, now));

@@ -199,12 +199,9 @@ static void reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(wrong_specifications),
-		cmocka_unit_test(reroutes_are_copied),
-		cmocka_unit_test(collisions_are_found),
-		cmocka_unit_test(first_match_decides),
-		cmocka_unit_test(long_prefixes_count_to_the_end),
-		cmocka_unit_test(reasons),
+		cmocka_unit_test(wrong_specifications),           cmocka_unit_test(reroutes_are_copied),
+		cmocka_unit_test(collisions_are_found),           cmocka_unit_test(first_match_decides),
+		cmocka_unit_test(long_prefixes_count_to_the_end), cmocka_unit_test(reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,8 +5,8 @@
 #include "lb/wheel.h"
 
 #define MS    UINT64_C(1000000)
-#define HOUR  (3600 * (uint64_t)SECOND)
-#define DAY   (86400 * (uint64_t)SECOND)
+#define HOUR  (3600 * SECOND)
+#define DAY   (86400 * SECOND)
 #define START (UINT64_C(4294960000) * MS) /* seven seconds before the tick's low half wraps */
 
 static struct wheel make(uint32_t n, uint64_t now)
@@ -55,12 +55,11 @@ static void the_past_fires_at_once(void **state)
 {
 	struct wheel w = make(2, START);
 
-	assert_int_equal(expired(&w, START + 9 * (uint64_t)SECOND), WHEEL_NONE);
+	assert_int_equal(expired(&w, START + 9 * SECOND), WHEEL_NONE);
 	wheel_arm(&w, 0, START);
-	wheel_arm(&w, 1, START + 9 * (uint64_t)SECOND);
-	assert_int_equal(expired(&w, START + 9 * (uint64_t)SECOND), 0);
-	assert_int_equal(expired(&w, START + 8 * (uint64_t)SECOND),
-			 1); /* a clock that steps back does no harm */
+	wheel_arm(&w, 1, START + 9 * SECOND);
+	assert_int_equal(expired(&w, START + 9 * SECOND), 0);
+	assert_int_equal(expired(&w, START + 8 * SECOND), 1); /* a clock that steps back does no harm */
 	free(w.node);
 }
 
@@ -207,7 +206,7 @@ static void a_million(void **state)
 		for (uint32_t i = 0; i < n; i++)
 			wheel_arm(&w, i, START + next_random(&random) % (4 * HOUR));
 	}
-	for (uint64_t now = START; now <= START + 4 * HOUR; now += 60 * (uint64_t)SECOND) {
+	for (uint64_t now = START; now <= START + 4 * HOUR; now += 60 * SECOND) {
 		while (expired(&w, now) != WHEEL_NONE)
 			fired++;
 	}

@@ -56,7 +56,7 @@ void world_init(struct world *w)
 	world_route(w, 0);
 	w->words = lb_words_init(memory(lb_words_size()));
 	w->lane = st_lane_init(memory(st_lane_size(64, 4)), "0", 64, 4);
-	w->now = 1000 * (uint64_t)SECOND;
+	w->now = 1000 * SECOND;
 	world_pins(w, 1 << 16);
 }
 
@@ -64,8 +64,8 @@ void world_pins(struct world *w, uint32_t pins)
 {
 	struct lb_worker_spec spec = {
 		.pins = pins,
-		.pin_ns = 32 * (uint64_t)SECOND,
-		.ringing_ns = 212 * (uint64_t)SECOND,
+		.pin_ns = 32 * SECOND,
+		.ringing_ns = 212 * SECOND,
 		.words = w->words,
 		.lane = w->lane,
 	};

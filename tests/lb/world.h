@@ -8,7 +8,7 @@
 
 #include "lb/lb.h"
 
-#define SECOND 1000000000u
+#define SECOND UINT64_C(1000000000)
 
 struct world {
 	struct lb_spec spec;
