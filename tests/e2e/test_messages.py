@@ -20,6 +20,7 @@ routes:
   - { match: { from: raw, number: "+99" }, pool: spiral }
   - { match: { from: raw, number: "+33" }, pool: trunk }
   - { match: { number: "+404" }, answer: 480 }
+  - { match: { host: here.test }, pool: raw }
 """
 URI = "sip:+82105551234@pstn.test"
 
@@ -84,6 +85,17 @@ def test_response_is_forwarded_without_our_via(family, caller, gateway):
     assert len(response.all("via")) == 1 and response.via_param("rport") == str(caller.port)
     assert response.body == b"body\r\n\r\n" and b"X-Odd:  two  spaces \r\nAccept: a\r\n b\r\n" in response.data
     assert response.source == WEIR["callers", False]
+
+
+@pytest.mark.parametrize("uri", [
+    "sip:+82105551234@pstn.test;user=phone", "sip:+82-10-(555).1234@pstn.test", "tel:+82-10-555-1234",
+    "sip:+82105551234;npdi;rn=+8210@pstn.test;user=phone", "sip:bob@HERE.test",
+    "sip:here.test", "sip:bob:secret@here.test:5070;transport=udp",
+])
+def test_routed_by_number_or_host(family, caller, gateway, uri):
+    """A6: what is only for the eye does not count, and the Request-URI leaves as it came."""
+    caller.send(caller.make("INVITE", uri))
+    assert gateway.request("INVITE").uri == uri
 
 
 def test_max_forwards_is_added_when_missing(family, caller, gateway):
