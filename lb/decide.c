@@ -342,12 +342,18 @@ static bool limit_peer(struct decision *d)
 /* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
 static const struct gateway *choose(struct decision *d)
 {
-	bool charge = d->q->method == METHOD_INVITE;
 	const struct gateway *had = d->pin.b ? gateway_by_slot(d->s, d->pin.b->gateway[d->pin.i]) : NULL;
+	struct pick p = {
+		.words = d->w->words,
+		.lane = d->w->lane,
+		.call_hash = d->q->call_hash,
+		.now = d->now,
+		.charge = d->q->method == METHOD_INVITE,
+	};
 
-	if (had && had->pool == d->pool && pick_take(d->w->words, d->w->lane, had, d->now, charge))
+	if (had && had->pool == d->pool && pick_take(&p, had))
 		return had;
-	return pick(d->w->words, d->w->lane, d->s, d->pool, d->q->call_hash, d->now, charge);
+	return pick(&p, d->s, d->pool);
 }
 
 static bool place(struct decision *d)

@@ -21,7 +21,7 @@
 #include "stats/stats.h"
 
 #define LB_NONE      UINT16_MAX /* no slot, no index */
-#define LB_UNLIMITED UINT32_MAX /* a rate without limit */
+#define LB_UNLIMITED UINT32_MAX /* a rate or a number of calls without limit */
 
 /* ---- Keys and hashes ------------------------------------------------------------------------------ */
 
@@ -78,6 +78,29 @@ enum lb_admin lb_get_admin(const struct lb_words *words, uint16_t slot);
  */
 void lb_set_gateway_cps(struct lb_words *words, uint16_t slot, uint32_t per_s);
 void lb_set_peer_cps(struct lb_words *words, uint16_t slot, uint32_t per_s);
+
+/*
+ * Sets max-calls of a gateway or a peer: calls + survivors never exceed it through a choice of Weir's. Calls
+ * that a gateway makes itself count, but are never refused. LB_UNLIMITED lifts the limit; 0 admits nothing. A
+ * limit below what is in use ends no call. Control.
+ */
+void lb_set_gateway_calls(struct lb_words *words, uint16_t slot, uint32_t max);
+void lb_set_peer_calls(struct lb_words *words, uint16_t slot, uint32_t max);
+
+/* Calls in use at a gateway or of a peer: places that entries hold, survivors not included. Any. */
+uint32_t lb_gateway_calls(const struct lb_words *words, uint16_t slot);
+uint32_t lb_peer_calls(const struct lb_words *words, uint16_t slot);
+
+/*
+ * Survivors: calls that a process before this one set up at the gateway and that may still run. lb_set starts
+ * from a published figure, before the workers start; lb_cap lowers them to `most` as they grow old. Workers
+ * take one off with the BYE of a call that has a token but no entry. Control.
+ */
+void lb_set_survivors(struct lb_words *words, uint16_t slot, uint32_t n);
+void lb_cap_survivors(struct lb_words *words, uint16_t slot, uint32_t most);
+
+/* Survivors that are left. Any. */
+uint32_t lb_get_survivors(const struct lb_words *words, uint16_t slot);
 
 /* ---- Specification: plain arrays, made by control from the config ---------------------------------- */
 

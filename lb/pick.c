@@ -12,89 +12,92 @@ static inline const struct gateway *at(const struct lb_snapshot *s, const struct
 	return &s->gateways[t->maglev ? t->maglev[hash_scale(h, LIMIT_MAGLEV)] : t->only];
 }
 
-bool pick_take(struct lb_words *words, struct st_lane *lane, const struct gateway *g, uint64_t now,
-	       bool charge)
+bool pick_take(const struct pick *p, const struct gateway *g)
 {
-	struct word *word = &words->gateway[g->slot];
+	struct word *word = &p->words->gateway[g->slot];
 
 	if (!word_ready(word)) {
-		st_gateway_inc(lane, g->slot, ST_GW_SKIPPED_STATE);
+		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_STATE);
 		return false;
 	}
-	if (charge && !bucket_take(&word->cps, now)) {
-		st_gateway_inc(lane, g->slot, ST_GW_SKIPPED_CPS);
+	if (!p->charge)
+		return true;
+	if (!word_reserve(word, p->room)) {
+		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_CALLS);
+		return false;
+	}
+	if (!bucket_take(&word->cps, p->now)) {
+		if (p->room)
+			word_release(word);
+		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_CPS);
 		return false;
 	}
 	return true;
 }
 
-static bool can(const struct lb_words *words, const struct gateway *g, uint64_t now, bool charge)
+static bool can(const struct pick *p, const struct gateway *g)
 {
-	const struct word *word = &words->gateway[g->slot];
+	const struct word *word = &p->words->gateway[g->slot];
 
-	return g->weight > 0 && word_ready(word) && (!charge || bucket_open(&word->cps, now));
+	return g->weight > 0 && word_ready(word) &&
+	       (!p->charge || (word_has_place(word, p->room) && bucket_open(&word->cps, p->now)));
 }
 
 /*
  * Among all gateways of the tier that can take it, by weight. A race for the one drawn hands on to the next
  * that can; two rounds, so that all are asked whereever the draw fell.
  */
-static const struct gateway *by_weight(struct lb_words *words, struct st_lane *lane,
-				       const struct lb_snapshot *s, const struct tier *t, uint64_t h,
-				       uint64_t now, bool charge)
+static const struct gateway *by_weight(const struct pick *p, const struct lb_snapshot *s,
+				       const struct tier *t, uint64_t h)
 {
 	const struct gateway *g = &s->gateways[t->first];
 	uint32_t sum = 0, draw;
 
 	for (uint32_t i = 0; i < t->n; i++)
-		sum += can(words, &g[i], now, charge) ? g[i].weight : 0;
+		sum += can(p, &g[i]) ? g[i].weight : 0;
 	if (sum == 0)
 		return NULL;
 	draw = hash_scale(h, sum);
 	for (uint32_t i = 0; i < 2u * t->n; i++) {
 		const struct gateway *this = &g[i < t->n ? i : i - t->n];
 
-		if (!can(words, this, now, charge))
+		if (!can(p, this))
 			continue;
 		if (draw >= this->weight) {
 			draw -= this->weight;
 			continue;
 		}
-		if (pick_take(words, lane, this, now, charge))
+		if (pick_take(p, this))
 			return this;
 		draw = 0;
 	}
 	return NULL;
 }
 
-static const struct gateway *in_tier(struct lb_words *words, struct st_lane *lane,
-				     const struct lb_snapshot *s, const struct tier *t, uint64_t h,
-				     uint64_t now, bool charge)
+static const struct gateway *in_tier(const struct pick *p, const struct lb_snapshot *s, const struct tier *t)
 {
 	const struct gateway *passed = NULL;
 	unsigned probes = t->maglev ? LIMIT_PROBES : 1;
-	uint64_t step = hash_again(h) | 1;
+	uint64_t h = p->call_hash, step = hash_again(h) | 1;
 
 	for (unsigned i = 0; i < probes; i++, h += step) {
 		const struct gateway *g = at(s, t, h);
 
 		if (g == passed)
 			continue;
-		if (pick_take(words, lane, g, now, charge))
+		if (pick_take(p, g))
 			return g;
 		passed = g;
 	}
-	return t->maglev ? by_weight(words, lane, s, t, hash_again(step), now, charge) : NULL;
+	return t->maglev ? by_weight(p, s, t, hash_again(step)) : NULL;
 }
 
-const struct gateway *pick(struct lb_words *words, struct st_lane *lane, const struct lb_snapshot *s,
-			   uint16_t pool, uint64_t call_hash, uint64_t now, bool charge)
+const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
 {
-	const struct pool *p = &s->pools[pool];
+	const struct pool *in = &s->pools[pool];
 
-	for (uint16_t i = 0; i < p->n; i++) {
-		const struct gateway *g =
-			in_tier(words, lane, s, &s->tiers[p->first + i], call_hash, now, charge);
+	for (uint16_t i = 0; i < in->n; i++) {
+		const struct gateway *g = in_tier(p, s, &s->tiers[in->first + i]);
 
 		if (g)
 			return g;

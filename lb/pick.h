@@ -6,19 +6,28 @@
 #include "lb/snapshot.h"
 #include "lb/words.h"
 
+/* For what a gateway is chosen. */
+struct pick {
+	struct lb_words *words;
+	struct st_lane *lane;
+	uint64_t call_hash;
+	uint64_t now; /* monotonic ns */
+	bool charge; /* a new call: takes one from max-cps and a place of max-calls; else limits do not matter
+		      */
+	bool room;   /* there is an entry that can own that place, see word_reserve() */
+};
+
 /*
- * True if the gateway may have this new request: up, not drained and, if `charge`, below its max-cps, from
- * which one call is then taken. Else the reason is counted in the gateway's cells. now: monotonic ns. Worker.
+ * True if the gateway may have this new request: up, not drained and, if p->charge, below its max-calls and
+ * max-cps, of both of which it has then taken one. Else the reason is counted in the gateway's cells. Worker.
  */
-bool pick_take(struct lb_words *words, struct st_lane *lane, const struct gateway *g, uint64_t now,
-	       bool charge);
+bool pick_take(const struct pick *p, const struct gateway *g);
 
 /*
  * Chooses in `pool` (index) for a Call-ID hash: its Maglev place, then further places drawn from the hash,
  * then by weight among all that can; the next tier when a tier has none. NULL: nobody can take it. Worker.
  */
-const struct gateway *pick(struct lb_words *words, struct st_lane *lane, const struct lb_snapshot *s,
-			   uint16_t pool, uint64_t call_hash, uint64_t now, bool charge);
+const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, uint16_t pool);
 
 /* The gateway that pick() tries first, whatever its state; NULL: the pool has no weight. Any thread. */
 const struct gateway *pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash);

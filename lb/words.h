@@ -10,9 +10,13 @@
 #include "lb/lb.h"
 
 struct word {
-	struct bucket cps; /* control: interval; workers: next */
-	uint8_t health;    /* enum lb_health; control */
-	uint8_t admin;     /* enum lb_admin; control */
+	struct bucket cps;  /* control: interval; workers: next */
+	uint32_t max_calls; /* calls at once, or LB_UNLIMITED; control */
+	uint32_t calls;     /* places taken, each one owned by an entry of lb/calls.h; workers */
+	uint32_t survivors; /* calls of the process before this one that may still run; control, workers lower
+			       it */
+	uint8_t health;     /* enum lb_health; control */
+	uint8_t admin;      /* enum lb_admin; control */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct word) == 64, "one cache line each");
 
@@ -26,6 +30,62 @@ static inline bool word_ready(const struct word *g)
 {
 	return __atomic_load_n(&g->health, __ATOMIC_RELAXED) == LB_UP &&
 	       __atomic_load_n(&g->admin, __ATOMIC_RELAXED) == LB_READY;
+}
+
+/*
+ * Takes a place for a new call, so that calls + survivors <= max_calls at every moment, however many threads
+ * ask. `room`: there is an entry to own it; without one, false if there is a limit, else true with no place
+ * taken: then the call goes uncounted. Workers.
+ */
+static inline bool word_reserve(struct word *g, bool room)
+{
+	uint32_t max = __atomic_load_n(&g->max_calls, __ATOMIC_RELAXED);
+	uint32_t calls = __atomic_load_n(&g->calls, __ATOMIC_RELAXED);
+
+	if (!room)
+		return max == LB_UNLIMITED;
+	do {
+		if (max != LB_UNLIMITED &&
+		    (uint64_t)calls + __atomic_load_n(&g->survivors, __ATOMIC_RELAXED) >= max)
+			return false;
+	} while (!__atomic_compare_exchange_n(&g->calls, &calls, calls + 1, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return true;
+}
+
+/* True if word_reserve() would succeed now, other threads aside. Workers. */
+static inline bool word_has_place(const struct word *g, bool room)
+{
+	uint32_t max = __atomic_load_n(&g->max_calls, __ATOMIC_RELAXED);
+
+	return max == LB_UNLIMITED ||
+	       (room && (uint64_t)__atomic_load_n(&g->calls, __ATOMIC_RELAXED) +
+					__atomic_load_n(&g->survivors, __ATOMIC_RELAXED) <
+				max);
+}
+
+/* Takes a place whatever the limit: a call that the gateway makes itself. Workers. */
+static inline void word_take(struct word *g)
+{
+	__atomic_fetch_add(&g->calls, 1, __ATOMIC_RELAXED);
+}
+
+/* Takes one off a counter that never goes below 0; false if it was 0. Workers. */
+static inline bool word_lower(uint32_t *counter)
+{
+	uint32_t n = __atomic_load_n(counter, __ATOMIC_RELAXED);
+
+	do {
+		if (n == 0)
+			return false;
+	} while (!__atomic_compare_exchange_n(counter, &n, n - 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
+/* Gives a place back; false if none was taken: a fault of ours, to be counted. Workers. */
+static inline bool word_release(struct word *g)
+{
+	return word_lower(&g->calls);
 }
 
 static inline bool word_down(const struct word *g)

@@ -4,6 +4,7 @@
  * seeded, so every figure is the same in each run.
  */
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include "tests/lb/check.h"
 #include "lb/pick.h"
@@ -36,12 +37,24 @@ static void start(struct world *w, const uint16_t *weights, unsigned n)
 	world_build(w);
 }
 
+static const struct gateway *choose(struct world *w, uint16_t pool, uint64_t call_hash)
+{
+	struct pick p = { .words = w->words,
+			  .lane = w->lane,
+			  .call_hash = call_hash,
+			  .now = w->now,
+			  .charge = true,
+			  .room = true };
+
+	return pick(&p, w->snap, pool);
+}
+
 /* Picks all calls; to[i] is the slot of call i, shares[slot] how many it has. */
 static void pick_all(struct world *w, uint16_t *to, uint32_t *shares)
 {
 	memset(shares, 0, 64 * sizeof(*shares));
 	for (uint32_t i = 0; i < CALLS; i++) {
-		const struct gateway *g = pick(w->words, w->lane, w->snap, 0, calls[i], w->now, true);
+		const struct gateway *g = choose(w, 0, calls[i]);
 
 		assert_non_null(g);
 		to[i] = g->slot;
@@ -151,13 +164,117 @@ static void full_is_passed_by(void **state)
 	for (uint32_t i = 0; i < 100000;
 	     i++) { /* 1000 calls/s for 100 s, a third of them meant for gateway 0 */
 		w.now += SECOND / 1000;
-		shares[pick(w.words, w.lane, w.snap, 0, calls[i], w.now, true)->slot]++;
+		shares[choose(&w, 0, calls[i])->slot]++;
 	}
 	assert_in_range(shares[0], 9990, 10006);
 	near_weight(shares[1], 45000, 100000);
 	assert_int_equal(w.lane->gateways[0].count[ST_GW_SKIPPED_STATE], 0);
 	assert_in_range(w.lane->gateways[0].count[ST_GW_SKIPPED_CPS], 23000, 24500);
 	world_free(&w);
+}
+
+/* A gateway at its max-calls is passed by until a call ends; what another process left counts, too. */
+static void max_calls_are_exact(void **state)
+{
+	static const uint16_t weights[2] = { 1, 1 };
+	uint32_t shares[2] = { 0 };
+	struct world w;
+
+	start(&w, weights, 2);
+	lb_set_gateway_calls(w.words, 0, 500);
+	lb_set_survivors(w.words, 0, 100);
+	for (uint32_t i = 0; i < 10000; i++)
+		shares[choose(&w, 0, calls[i])->slot]++;
+	assert_int_equal(shares[0], 400);
+	assert_int_equal(lb_gateway_calls(w.words, 0), 400);
+	assert_int_equal(lb_gateway_calls(w.words, 1), 9600);
+	assert_true(w.lane->gateways[0].count[ST_GW_SKIPPED_CALLS] > 4000);
+	lb_set_gateway_calls(w.words, 1, 0);
+	assert_null(choose(&w, 0, calls[0]));
+	assert_true(word_release(&w.words->gateway[0]));
+	lb_cap_survivors(w.words, 0, 99);
+	lb_cap_survivors(w.words, 0, 200);
+	assert_non_null(choose(&w, 0, calls[0]));
+	assert_non_null(choose(&w, 0, calls[0]));
+	assert_null(choose(&w, 0, calls[0]));
+	assert_int_equal(lb_gateway_calls(w.words, 1), 9600);
+	world_free(&w);
+}
+
+/* Who is refused for its max-cps has no place taken. */
+static void cps_takes_no_place(void **state)
+{
+	static const uint16_t weights[1] = { 1 };
+	struct world w;
+
+	start(&w, weights, 1);
+	lb_set_gateway_cps(w.words, 0, 1);
+	assert_non_null(choose(&w, 0, 1));
+	assert_null(choose(&w, 0, 1));
+	assert_int_equal(lb_gateway_calls(w.words, 0), 1);
+	world_free(&w);
+}
+
+/* Without an entry to own the place, only who has no limit can take a call, and it goes uncounted. */
+static void no_room_to_count(void **state)
+{
+	static const uint16_t weights[2] = { 1, 1 };
+	struct world w;
+
+	start(&w, weights, 2);
+	lb_set_gateway_calls(w.words, 0, 500);
+	for (uint32_t i = 0; i < 100; i++) {
+		struct pick p = {
+			.words = w.words, .lane = w.lane, .call_hash = calls[i], .now = w.now, .charge = true
+		};
+
+		assert_int_equal(pick(&p, w.snap, 0)->slot, 1);
+	}
+	assert_int_equal(lb_gateway_calls(w.words, 1), 0);
+	world_free(&w);
+}
+
+struct contest {
+	struct word *word;
+	uint32_t limit;
+	uint32_t over; /* times that more than the limit were seen */
+	uint32_t taken;
+};
+
+static void *contend(void *arg)
+{
+	struct contest *c = arg;
+
+	for (uint32_t i = 0, held = 0; i < 300000; i++) {
+		if (__atomic_load_n(&c->word->calls, __ATOMIC_RELAXED) > c->limit)
+			c->over++;
+		if ((i * 2654435761u) >> 30 && word_reserve(c->word, true)) {
+			held++;
+			c->taken++;
+		} else if (held > 0) {
+			held -= word_release(c->word);
+		}
+		if (i == 300000 - 1) {
+			while (held > 0)
+				held -= word_release(c->word);
+		}
+	}
+	return NULL;
+}
+
+static void exact_under_two_threads(void **state)
+{
+	struct word word = { .max_calls = 50, .survivors = 7 };
+	struct contest c[2] = { { &word, 43, 0, 0 }, { &word, 43, 0, 0 } };
+	pthread_t other;
+
+	assert_int_equal(pthread_create(&other, NULL, contend, &c[1]), 0);
+	contend(&c[0]);
+	pthread_join(other, NULL);
+	assert_int_equal(c[0].over + c[1].over, 0);
+	assert_true(c[0].taken > 1000 && c[1].taken > 1000);
+	assert_int_equal(word.calls, 0);
+	assert_false(word_release(&word));
 }
 
 static void tiers_in_order(void **state)
@@ -187,7 +304,7 @@ static void tiers_in_order(void **state)
 	pick_all(&w, to, shares);
 	assert_int_equal(shares[4], CALLS);
 	lb_set_health(w.words, 4, LB_DOWN);
-	assert_null(pick(w.words, w.lane, w.snap, 0, calls[0], w.now, true));
+	assert_null(choose(&w, 0, calls[0]));
 	assert_int_equal(lb_pick_ideal(w.snap, 0, calls[0]),
 			 to[0] < 2 ? to[0] : lb_pick_ideal(w.snap, 0, calls[0]));
 	world_free(&w);
@@ -239,8 +356,8 @@ static void nobody(void **state)
 	struct world w;
 
 	start(&w, weights, 2);
-	assert_null(pick(w.words, w.lane, w.snap, 0, 1, w.now, true));
-	assert_null(pick(w.words, w.lane, w.snap, 1, 1, w.now, true));
+	assert_null(choose(&w, 0, 1));
+	assert_null(choose(&w, 1, 1));
 	assert_int_equal(lb_pick_ideal(w.snap, 0, 1), LB_NONE);
 	assert_int_equal(lb_pick_ideal(w.snap, 9, 1), LB_NONE);
 	world_free(&w);
@@ -253,6 +370,10 @@ int main(void)
 		cmocka_unit_test(survivors_gain_by_weight),
 		cmocka_unit_test(full_is_passed_by),
 		cmocka_unit_test(tiers_in_order),
+		cmocka_unit_test(max_calls_are_exact),
+		cmocka_unit_test(cps_takes_no_place),
+		cmocka_unit_test(no_room_to_count),
+		cmocka_unit_test(exact_under_two_threads),
 		cmocka_unit_test(order_of_the_config_is_nothing),
 		cmocka_unit_test(removal_moves_little),
 		cmocka_unit_test(nobody),
