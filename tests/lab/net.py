@@ -6,6 +6,7 @@ meet; what a dead run left behind is removed by the next. Nothing outside these 
 import contextlib
 import ctypes
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -44,8 +45,10 @@ class Netns:
         sh("ip", "netns", "add", name)
         self.ip("link", "set", "lo", "up")
         # An address is usable at once, also after its device comes back under another daemon.
-        self.run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
-                 "net.ipv6.conf.all.accept_ra=0", "net.ipv6.conf.default.accept_ra=0")
+        with self.entered():
+            for which in ("all", "default"):
+                for name in ("accept_dad", "accept_ra"):
+                    pathlib.Path(f"/proc/sys/net/ipv6/conf/{which}/{name}").write_text("0")
 
     def ip(self, *args):
         return sh("ip", "-n", self.name, *args)
