@@ -223,12 +223,12 @@ static void spellings(void **state)
 	};
 	static const char *const rest[] = {
 		"Call-ID: abc@h\r\nCSeq: 1 INVITE\r\n",
-		"i: abc\r\nCSEQ: 0012    INVITE\r\nRoute: <sip:r1;lr>,<sip:u@r2:5064;lr>\r\nRoute: "
-		"<sip:r3>\r\n",
+		"i: abc\r\nCSEQ: 0012    INVITE\r\nRoute: <sip:r1;lr>,<sip:u@r2:5064;lr>\r\n",
+		"Route: <sip:r1;lr>\r\ni:abc\r\nCSeq:0 INVITE\r\nRoute:<sip:u@r2:5064>,<sip:r3>\r\n",
 		"Record-Route: <sip:x@r1;lr>\r\nCall-ID: a!%*\r\nCSeq:2147483647 INVITE\r\n",
 	};
 
-	for (unsigned i = 0; i < 4 * 4 * 3 * 3; i++) {
+	for (unsigned i = 0; i < 4 * 4 * 3 * 4; i++) {
 		const char *parts[4] = { vias[i % 4], froms[i / 4 % 4], tos[i / 16 % 3], rest[i / 48] };
 		char text[2048], name[32];
 		int n = snprintf(text, sizeof(text), "INVITE sip:u%u@h.example:50%02u;p=v SIP/2.0\r\n", i,
