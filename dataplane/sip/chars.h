@@ -187,8 +187,8 @@ static inline uint32_t sip_digits(const struct sip_msg *m, uint32_t p, uint32_t 
 
 static inline struct sip_span sip_span(uint32_t from, uint32_t to)
 {
-	uint32_t both = (uint16_t)from | (to - from)
-						 << 16; /* one store: a later load of both need not wait */
+	/* one store, so that a later load of both members need not wait */
+	uint32_t both = (uint16_t)from | (to - from) << 16;
 	struct sip_span span;
 
 	memcpy(&span, &both, sizeof(span));

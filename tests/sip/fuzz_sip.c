@@ -141,7 +141,8 @@ static void reply(enum sip_simd simd, const struct sip_msg *m, const struct addr
 	must(sip_reply_write(m, &r, out, n - 1) == 0);
 	must(sip_reply_write(m, &r, out, n) == n);
 	if (sip_scan(simd, out, n, &o) != SIP_GOOD)
-		must(o.fault == SIP_FAULT_NUL && m->fault != 0);
+		must((o.fault == SIP_FAULT_NUL && m->fault != 0) || /* a reply adds Content-Length */
+		     (o.fault == SIP_FAULT_TOO_MANY_HEADERS && m->n_rows == LIMIT_ROWS));
 	must(o.status == 400 && o.count[SIP_HDR_VIA] == m->count[SIP_HDR_VIA]);
 	if (sip_party_first(m, SIP_HDR_TO, &to))
 		must(sip_party_first(&o, SIP_HDR_TO, &to) && to.tag.off);
