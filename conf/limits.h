@@ -26,7 +26,7 @@
 
 /* The packet path. */
 #define LIMIT_BURST 32        /* messages that go through the stages side by side */
-#define LIMIT_HEADERS 128     /* header rows of one message; more is 400 */
+#define LIMIT_HEADERS 128     /* header lines of one message, continuation lines too; more is 400 */
 #define LIMIT_ROWS 96         /* rows of headers that Weir knows in one message; more is 400. 8 bytes each */
 #define LIMIT_VIAS 80         /* Via values of one message; more is 400 */
 #define LIMIT_EDITS 16        /* changes to one message */
