@@ -59,12 +59,43 @@ static void check_workers(struct loader *l)
 			     "eal.memory: found a part of a mebibyte, expected whole ones");
 }
 
+static void check_calls_room(struct loader *l)
+{
+	const struct conf_calls *c = &l->conf->calls;
+
+	if (c->ringing > c->max)
+		conf_fail_at(l, conf_given(l, &c->ringing, &c->max),
+			     "calls.ringing: found %u, expected at most calls.max, %u", c->ringing, c->max);
+}
+
 static void check_timers(struct loader *l)
 {
 	const struct conf_timers *t = &l->conf->timers;
 
-	if (t->t1_ns < 500 * NS_MS)
-		conf_warn_at(l, &t->t1_ns, "timers.t1: below the 500ms of RFC 3261");
+	const struct {
+		const char *name;
+		const uint64_t *value;
+		uint64_t least;
+		const char *fault;
+	} bounds[] = {
+		{ "t1", &t->t1_ns, 500 * NS_MS, "below the 500ms of RFC 3261" },
+		{ "t2", &t->t2_ns, 4 * NS_S, "below the 4s of RFC 3261" },
+		{ "t4", &t->t4_ns, 5 * NS_S, "below the 5s of RFC 3261" },
+		{ "b", &t->b_ns, 64 * t->t1_ns, "below the 64 x t1 of RFC 3261" },
+		{ "c", &t->c_ns, 180 * NS_S + 1, "not above the 3m of RFC 3261" },
+		{ "d", &t->d_ns, 32 * NS_S, "below the 32s of RFC 3261" },
+		{ "session-min", &t->session_min_ns, 90 * NS_S, "below the 90s of RFC 4028" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(bounds); i++)
+		if (*bounds[i].value < bounds[i].least)
+			conf_warn_at(l, bounds[i].value, "timers.%s: %s", bounds[i].name, bounds[i].fault);
+	if (t->session_min_ns % NS_S != 0)
+		conf_fail_at(l, &t->session_min_ns,
+			     "timers.session-min: found a part of a second, expected whole seconds");
+	if (t->release_ns < 64 * t->t1_ns)
+		conf_warn_at(l, conf_given(l, &t->release_ns, &t->t1_ns),
+			     "timers.release: below 64 x t1, a BYE may still be repeated then");
 	if (t->pin_ns < 64 * t->t1_ns)
 		conf_warn_at(
 			l, conf_given(l, &t->pin_ns, &t->t1_ns),
@@ -92,6 +123,8 @@ void conf_check(struct loader *l)
 	check_workers(l);
 	conf_check_net(l);
 	conf_check_calls(l, &names);
+	conf_check_failover(l);
+	check_calls_room(l);
 	check_timers(l);
 	free(names.listeners.rows);
 	free(names.peers.rows);

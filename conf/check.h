@@ -27,6 +27,9 @@ void conf_check_net(struct loader *l);
 /* check_calls.c: peers, pools and routes */
 void conf_check_calls(struct loader *l, const struct check_names *names);
 
+/* check_failover.c: fail-over, redirects and reroutes */
+void conf_check_failover(struct loader *l);
+
 /* Sorts claims and reports each that repeats an earlier one as "what "owner" ...". */
 void conf_check_claims(struct loader *l, const char *what, struct claim *claims, uint32_t n);
 

@@ -227,6 +227,10 @@ static void check_routes(struct loader *l)
 		if (r->match.from_pool != CONF_NONE)
 			used[r->match.from_pool] = true;
 	}
+	for (uint32_t i = 0; i < c->n_pools; i++)
+		for (uint32_t k = 0; k < c->pools[i].n_reroute; k++)
+			if (c->pools[i].reroute[k].to.index != CONF_NONE)
+				used[c->pools[i].reroute[k].to.index] = true;
 	for (uint32_t i = 0; i < c->n_pools && c->n_routes > 0 && errors == 0; i++)
 		if (!used[i])
 			conf_fail_item(l, &c->pools[i],

@@ -44,6 +44,22 @@ enum conf_unknown {
 enum conf_balance {
 	CONF_BALANCE_CALL_ID
 };
+enum conf_count {
+	CONF_COUNT_BOTH,
+	CONF_COUNT_OUT
+};
+enum conf_redirects {
+	CONF_REDIRECTS_RELAY,
+	CONF_REDIRECTS_FOLLOW
+};
+enum conf_mode {
+	CONF_MODE_PROXY,
+	CONF_MODE_REDIRECT
+};
+enum conf_notify {
+	CONF_NOTIFY_OFF,
+	CONF_NOTIFY_181
+};
 enum conf_probe {
 	CONF_PROBE_OPTIONS,
 	CONF_PROBE_OFF
@@ -105,15 +121,39 @@ struct conf_peer {
 	uint32_t n_from; /* >= 1 */
 	struct conf_prefix *from;
 	enum conf_when_full answer_when_full;
-	uint32_t max_cps; /* per second; CONF_NONE: no limit */
+	uint32_t max_cps;   /* per second; CONF_NONE: no limit */
+	uint32_t max_calls; /* at once; CONF_NONE: no limit */
 };
 
 struct conf_gateway {
 	const char *name;
 	struct addr address;
-	uint32_t weight;  /* 0..LIMIT_WEIGHT; 0: no new work */
-	uint32_t tier;    /* 1..LIMIT_TIERS; 1 is tried first */
-	uint32_t max_cps; /* per second; CONF_NONE: no limit */
+	uint32_t weight;       /* 0..LIMIT_WEIGHT; 0: no new work */
+	uint32_t tier;         /* 1..LIMIT_TIERS; 1 is tried first */
+	uint32_t max_cps;      /* per second; CONF_NONE: no limit */
+	uint32_t max_calls;    /* at once; CONF_NONE: no limit */
+	enum conf_count count; /* which calls max_calls is about */
+};
+
+struct conf_failover {
+	uint32_t attempts; /* 1..LIMIT_ATTEMPTS gateways for one call */
+	uint64_t after_ns;
+	uint64_t after_max_ns; /* >= after_ns */
+	uint64_t progress_ns;  /* 0: off */
+	uint32_t n_on;
+	uint32_t *on;          /* status codes 400..599 beside 503 */
+	uint32_t retry_budget; /* percent of the pool's new calls */
+};
+
+/* One of always, n_on > 0, no_answer_ns > 0, or both of the latter. */
+struct conf_reroute {
+	uint32_t n_on;
+	uint32_t *on;          /* status codes 300..699 */
+	uint64_t no_answer_ns; /* 0: not given */
+	enum conf_auto always; /* CONF_ON or CONF_OFF */
+	const char *number;    /* prefix of the number, without visual separators; NULL: any */
+	struct conf_ref to;    /* another pool, from which no reroute leads back */
+	enum conf_notify notify;
 };
 
 struct conf_health {
@@ -132,6 +172,11 @@ struct conf_pool {
 	struct conf_gateway *gateways;
 	struct conf_health health;
 	uint64_t retry_after_ns; /* whole seconds, >= 1 s */
+	struct conf_failover failover;
+	enum conf_redirects redirects;
+	enum conf_mode mode;
+	uint32_t n_reroute;
+	struct conf_reroute *reroute;
 };
 
 struct conf_match {
@@ -152,17 +197,30 @@ struct conf_route {
 struct conf_control {
 	const char *socket;  /* path of the control socket */
 	struct addr metrics; /* where /metrics is served; port 0: nowhere */
+	const char *records; /* file of call records; NULL: none are written */
 };
 
+struct conf_calls {
+	uint32_t max;     /* calls at once, >= the sum of all max_calls of gateways */
+	uint32_t ringing; /* calls without a final response at once, <= max */
+	uint64_t max_duration_ns;
+};
+
+/* Names and values of RFC 3261 table 4. */
 struct conf_timers {
-	uint64_t t1_ns;  /* RFC 3261 17.1.1.1 */
-	uint64_t pin_ns; /* how long a transaction keeps its gateway after its last message */
+	uint64_t t1_ns, t2_ns, t4_ns;
+	uint64_t b_ns;
+	uint64_t c_ns;
+	uint64_t d_ns;           /* and H, L, M */
+	uint64_t release_ns;     /* a call whose BYE nobody answers goes on counting this long */
+	uint64_t pin_ns;         /* how long a transaction keeps its gateway after its last message */
+	uint64_t session_min_ns; /* whole seconds; shorter session intervals count as this */
 };
 
 struct conf {
 	const char *file;      /* as named by the caller */
 	const char *node;      /* name of this node */
-	const char *state_dir; /* folder of the token key */
+	const char *state_dir; /* folder of the token key and of the calls in use */
 	struct conf_workers workers;
 	struct conf_eal eal;
 	uint32_t n_ports, n_listeners, n_peers, n_pools, n_routes;
@@ -173,6 +231,7 @@ struct conf {
 	struct conf_pool *pools;   /* gateway names are unique over all pools */
 	struct conf_route *routes; /* in order; the first that matches decides */
 	struct conf_control control;
+	struct conf_calls calls;
 	struct conf_timers timers;
 };
 
@@ -195,9 +254,10 @@ struct conf_report {
  * either case, to be freed with conf_report_free(). Reads the file and nothing else: no network, no root.
  *
  * Beyond types, units and ranges it refuses what cannot carry a call: a pool without gateways, without any
- * weight or without a listener of a gateway's family; a route that refers to nothing or that an earlier
- * one hides; a pool that no route leads to; a listener whose address is on no port; two listeners or gateways
- * on one address; one prefix at two peers; workers or names past conf/limits.h.
+ * weight or without a listener of a gateway's family; limits that the call table has no room for; reroutes
+ * to nowhere or in a circle; a route that refers to nothing or that an earlier one hides; a pool that no
+ * route leads to; a listener whose address is on no port; two listeners or gateways on one address; one
+ * prefix at two peers; workers or names past conf/limits.h.
  *
  * Returns 0 (perhaps with warnings), -EINVAL if the report has errors, -ENOMEM, or the -errno of reading.
  */

@@ -172,6 +172,7 @@ int conf_schema_markdown(FILE *out)
 	      "repeated keys are\n"
 	      "errors. Values are strict: a number has no rest and no leading zero.\n\n"
 	      "- **duration**: `10ms`, `5s`, `1m`, `4h`; the unit is required.\n"
+	      "- **count**: `5000`, `200k`, `2M` (k = 1000, M = 1000000); **percentage**: `10%`.\n"
 	      "- **rate**: `100/s`, `2k/s`, `1M/s` (k = 1000, M = 1000000).\n"
 	      "- **size**: `64K`, `512M`, `2G` (K = 1024, M = 1024 K, G = 1024 M); the unit is required.\n"
 	      "- **on or off**: `on`, `true`, `yes`, `off`, `false`, `no` and nothing else.\n"

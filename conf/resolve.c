@@ -3,9 +3,12 @@
  * Turns names into indexes and fills in values that follow from others. What cannot be resolved is
  * reported with a guess at what was meant.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "conf/check.h"
+
+#define CALLS_MAX 100000 /* calls.max where the file says nothing: 13 MB */
 
 static void fail_ref(struct loader *l, const void *member, const char *what, const char *name,
 		     const char *expected, const struct names *const *tables, unsigned int n_tables)
@@ -44,6 +47,40 @@ static void resolve_workers(struct conf_workers *w)
 {
 	if (w->count == 0)
 		w->count = w->cores.n > 0 ? w->cores.n : 1;
+}
+
+/* All that gateways with a limit can have at once. */
+static uint64_t sum_of_limits(const struct conf *c)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < c->n_pools; i++)
+		for (uint32_t k = 0; k < c->pools[i].n_gateways; k++)
+			if (c->pools[i].gateways[k].max_calls != CONF_NONE)
+				sum += c->pools[i].gateways[k].max_calls;
+	return sum;
+}
+
+static void resolve_calls(struct loader *l)
+{
+	struct conf_calls *calls = &l->conf->calls;
+	uint64_t sum = sum_of_limits(l->conf);
+
+	if (sum > LIMIT_CALLS) {
+		conf_fail_at(l, calls->max > 0 ? &calls->max : NULL,
+			     "calls.max: found %" PRIu64 " as the sum of all max-calls of gateways, expected "
+			     "at most %u",
+			     sum, LIMIT_CALLS);
+	} else if (calls->max > 0 && calls->max < sum) {
+		conf_fail_at(l, &calls->max,
+			     "calls.max: found %u, expected at least the sum of all max-calls of gateways, "
+			     "%" PRIu64,
+			     calls->max, sum);
+	}
+	if (calls->max == 0)
+		calls->max = sum > CALLS_MAX ? (uint32_t)sum : CALLS_MAX;
+	if (calls->ringing == 0)
+		calls->ringing = calls->max / 10 > 100 ? calls->max / 10 : 100;
 }
 
 static void resolve_twins(struct loader *l)
@@ -94,17 +131,28 @@ static void resolve_route(struct loader *l, uint32_t index, const struct check_n
 	resolve_from(l, &route->match, names, what);
 }
 
+static void resolve_pool(struct loader *l, struct conf_pool *pool, const struct check_names *names)
+{
+	const char *name = pool->name != NULL ? pool->name : "?";
+	char what[LIMIT_NAME + 32];
+
+	snprintf(what, sizeof(what), "pools.%s.via", name);
+	resolve_ref(l, &pool->via, &names->listeners, what, "the name of a listener");
+	for (uint32_t i = 0; i < pool->n_reroute; i++) {
+		snprintf(what, sizeof(what), "pools.%s.reroute[%u].to", name, i);
+		resolve_ref(l, &pool->reroute[i].to, &names->pools, what, "the name of a pool");
+	}
+}
+
 void conf_resolve(struct loader *l, const struct check_names *names)
 {
 	resolve_workers(&l->conf->workers);
 	resolve_twins(l);
-	for (uint32_t i = 0; i < l->conf->n_pools; i++) {
-		struct conf_pool *pool = &l->conf->pools[i];
-		char what[LIMIT_NAME + 16];
-
-		snprintf(what, sizeof(what), "pools.%s.via", pool->name != NULL ? pool->name : "?");
-		resolve_ref(l, &pool->via, &names->listeners, what, "the name of a listener");
-	}
+	resolve_calls(l);
+	if (l->conf->timers.b_ns == 0)
+		l->conf->timers.b_ns = 64 * l->conf->timers.t1_ns;
+	for (uint32_t i = 0; i < l->conf->n_pools; i++)
+		resolve_pool(l, &l->conf->pools[i], names);
 	for (uint32_t i = 0; i < l->conf->n_routes; i++)
 		resolve_route(l, i, names);
 }

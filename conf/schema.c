@@ -180,35 +180,87 @@ static const struct field control_fields[] = {
 	  .absent = "not served",
 	  .change = CHANGE_RESTART,
 	  .help = "Where `/metrics` is served over HTTP, usually `127.0.0.1:9105`" },
+	{ .name = "records",
+	  .kind = KIND_PATH,
+	  AT(conf_control, records),
+	  .absent = "none are written",
+	  .min = 2,
+	  .max = 1023,
+	  .change = CHANGE_RESTART,
+	  .help = "File of call records: one JSON object a line for each call that ended or failed. SIGHUP "
+		  "opens it again" },
 };
 
 static const struct section control = { .size = sizeof(struct conf_control),
 					FIELDS(control_fields),
-					LATER("records", "hep") };
+					LATER("hep") };
 
-static const struct field timer_fields[] = {
-	{ .name = "t1",
+static const struct field calls_fields[] = {
+	{ .name = "max",
+	  .kind = KIND_COUNT,
+	  AT(conf_calls, max),
+	  .absent = "100k, or the sum of all `max-calls` of gateways if that is more",
+	  .none = 0,
+	  .min = 100,
+	  .max = LIMIT_CALLS,
+	  .change = CHANGE_RESTART,
+	  .help = "Calls at once that are kept count of; 128 bytes each. Past it calls to gateways without "
+		  "`max-calls` go on uncounted and the other gateways count as full" },
+	{ .name = "ringing",
+	  .kind = KIND_COUNT,
+	  AT(conf_calls, ringing),
+	  .absent = "a tenth of `max`",
+	  .none = 0,
+	  .min = 100,
+	  .max = LIMIT_CALLS,
+	  .change = CHANGE_RESTART,
+	  .help = "Calls at once that have no final response yet; 3 to 5 kB each. Past it calls are set up "
+		  "without fail-over" },
+	{ .name = "max-duration",
 	  .kind = KIND_DURATION,
-	  AT(conf_timers, t1_ns),
-	  .def = "500ms",
-	  .min = 10 * NS_MS,
-	  .max = 10 * NS_S,
-	  .change = CHANGE_RELOAD,
-	  .help = "T1 of RFC 3261: estimate of a round trip. An INVITE that rings keeps its gateway for "
-		  "Timer C + 64 x t1" },
-	{ .name = "pin",
-	  .kind = KIND_DURATION,
-	  AT(conf_timers, pin_ns),
-	  .def = "32s",
-	  .min = 100 * NS_MS,
-	  .max = 10 * NS_M,
-	  .change = CHANGE_RELOAD,
-	  .help = "How long a transaction keeps its gateway after its last message, so that repeats follow" },
+	  AT(conf_calls, max_duration_ns),
+	  .def = "4h",
+	  .min = NS_S,
+	  .max = 168 * NS_H,
+	  .change = CHANGE_RESTART,
+	  .help = "A call that has lasted this long without an end is counted no more" },
 };
 
-static const struct section timers = { .size = sizeof(struct conf_timers),
-				       FIELDS(timer_fields),
-				       LATER("t2", "b", "c", "session-min", "max-call-duration") };
+static const struct section calls = { .size = sizeof(struct conf_calls), FIELDS(calls_fields) };
+
+#define TIMER(key, member, from, to, text)                                                                   \
+	.name = key, .kind = KIND_DURATION, AT(conf_timers, member), .min = from, .max = to,                 \
+	.change = CHANGE_RESTART, .help = text
+
+static const struct field timer_fields[] = {
+	{ TIMER("t1", t1_ns, 10 * NS_MS, 10 * NS_S,
+		"T1 of RFC 3261: estimate of a round trip, first interval of repeats"),
+	  .def = "500ms" },
+	{ TIMER("t2", t2_ns, 10 * NS_MS, 60 * NS_S, "T2: longest interval of repeats, other than INVITE"),
+	  .def = "4s" },
+	{ TIMER("t4", t4_ns, 10 * NS_MS, 60 * NS_S, "T4: how long a message may stay in the network"),
+	  .def = "5s" },
+	{ TIMER("b", b_ns, 100 * NS_MS, 10 * NS_M,
+		"Timer B: an INVITE that no gateway answers ends after this, with 408"),
+	  .absent = "64 x `t1`" },
+	{ TIMER("c", c_ns, NS_S, NS_H,
+		"Timer C: a call that rings this long without a new provisional response is ended"),
+	  .def = "181s" },
+	{ TIMER("d", d_ns, 100 * NS_MS, 10 * NS_M,
+		"Timer D, and H, L, M: how long repeats of a final response are dealt with"),
+	  .def = "32s" },
+	{ TIMER("release", release_ns, 100 * NS_MS, 10 * NS_M,
+		"A call goes on counting this long after a BYE that nobody answers"),
+	  .def = "32s" },
+	{ TIMER("pin", pin_ns, 100 * NS_MS, 10 * NS_M,
+		"How long a transaction keeps its gateway after its last message, so that repeats follow"),
+	  .def = "32s" },
+	{ TIMER("session-min", session_min_ns, NS_S, 10 * NS_M,
+		"Session intervals that are shorter count as this (RFC 4028 5). Whole seconds"),
+	  .def = "90s" },
+};
+
+static const struct section timers = { .size = sizeof(struct conf_timers), FIELDS(timer_fields) };
 
 static const struct field root_fields[] = {
 	{ .name = "node",
@@ -224,7 +276,8 @@ static const struct field root_fields[] = {
 	  .min = 2,
 	  .max = 1023,
 	  .change = CHANGE_RESTART,
-	  .help = "Folder of what outlives a restart: the key of the tokens" },
+	  .help = "Folder of what outlives a restart: the key of the tokens, and how many calls each gateway "
+		  "has" },
 	{ .name = "workers",
 	  .kind = KIND_SECTION,
 	  AT(conf, workers),
@@ -288,14 +341,20 @@ static const struct field root_fields[] = {
 	  .section = &control,
 	  .change = CHANGE_RESTART,
 	  .help = "What operators and monitoring connect to" },
+	{ .name = "calls",
+	  .kind = KIND_SECTION,
+	  AT(conf, calls),
+	  .section = &calls,
+	  .change = CHANGE_RESTART,
+	  .help = "How many calls there is room for" },
 	{ .name = "timers",
 	  .kind = KIND_SECTION,
 	  AT(conf, timers),
 	  .section = &timers,
-	  .change = CHANGE_RELOAD,
+	  .change = CHANGE_RESTART,
 	  .help = "SIP timers; values under those of RFC 3261 are accepted with a warning" },
 };
 
 const struct section conf_root = { .size = sizeof(struct conf),
 				   FIELDS(root_fields),
-				   LATER("calls", "emergency", "redis", "max-message") };
+				   LATER("emergency", "redis", "max-message") };

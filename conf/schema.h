@@ -22,9 +22,11 @@ enum kind {
 	KIND_REF,      /* struct conf_ref: name of something; resolved after loading */
 	KIND_ENUM,     /* 32-bit enum or number: one of words */
 	KIND_NUMBER,   /* uint32_t */
+	KIND_COUNT,    /* uint32_t: "5000", "200k", "2M" */
+	KIND_PERCENT,  /* uint32_t: "10%" */
 	KIND_RATE,     /* uint32_t per second: "100/s", "2k/s" */
 	KIND_SIZE,     /* uint64_t bytes: "512M" */
-	KIND_DURATION, /* uint64_t ns: "10ms", "5s", "1m", "4h" */
+	KIND_DURATION, /* uint64_t ns: "10ms", "5s", "1m", "4h"; or one of words */
 	KIND_ENDPOINT, /* struct addr: unicast address and port */
 	KIND_IP,       /* struct addr: unicast address, port 0 */
 	KIND_IFADDR,   /* struct conf_prefix: an address of ours with its prefix length */
@@ -59,7 +61,7 @@ struct field {
 	uint32_t none;                 /* 32-bit kinds without def: the member's value if absent */
 	uint64_t min, max;             /* of numbers in the member's unit, of texts in bytes */
 	uint32_t min_items, max_items; /* many, MAP, LIST */
-	const struct word *words;      /* ENUM */
+	const struct word *words;      /* ENUM; DURATION: what else it may be, or NULL */
 	const struct section *section; /* SECTION, MAP, LIST */
 	enum change change;
 	const char *help;

@@ -8,6 +8,22 @@ static const struct word when_fulls[] = { { "503+retry-after", CONF_FULL_503_RET
 					  { "500", CONF_FULL_500 },
 					  { NULL, 0 } };
 static const struct word balances[] = { { "call-id", CONF_BALANCE_CALL_ID }, { NULL, 0 } };
+static const struct word counts[] = { { "both", CONF_COUNT_BOTH }, { "out", CONF_COUNT_OUT }, { NULL, 0 } };
+static const struct word redirects[] = { { "relay", CONF_REDIRECTS_RELAY },
+					 { "follow", CONF_REDIRECTS_FOLLOW },
+					 { NULL, 0 } };
+static const struct word modes[] = { { "proxy", CONF_MODE_PROXY },
+				     { "redirect", CONF_MODE_REDIRECT },
+				     { NULL, 0 } };
+static const struct word notifies[] = { { "181", CONF_NOTIFY_181 },
+					{ "off", CONF_NOTIFY_OFF },
+					{ "false", CONF_NOTIFY_OFF },
+					{ "no", CONF_NOTIFY_OFF },
+					{ NULL, 0 } };
+static const struct word switches[] = { { "on", CONF_ON },   { "true", CONF_ON },   { "yes", CONF_ON },
+					{ "off", CONF_OFF }, { "false", CONF_OFF }, { "no", CONF_OFF },
+					{ NULL, 0 } };
+static const struct word or_off[] = { { "off", 0 }, { NULL, 0 } };
 static const struct word probes[] = { { "OPTIONS", CONF_PROBE_OPTIONS },
 				      { "off", CONF_PROBE_OFF },
 				      { "false", CONF_PROBE_OFF },
@@ -48,11 +64,20 @@ static const struct field peer_fields[] = {
 	  .change = CHANGE_RELOAD,
 	  .help = "New requests of the peer that are admitted: in any t seconds at most rate x t + max(1, "
 		  "rate x 50 ms)" },
+	{ .name = "max-calls",
+	  .kind = KIND_COUNT,
+	  AT(conf_peer, max_calls),
+	  .absent = "no limit",
+	  .none = CONF_NONE,
+	  .min = 1,
+	  .max = LIMIT_CALLS,
+	  .change = CHANGE_RELOAD,
+	  .help = "Calls of the peer at once; a new one past it is refused" },
 };
 
 const struct section conf_peer_section = { .size = sizeof(struct conf_peer),
 					   FIELDS(peer_fields),
-					   LATER("max-calls", "share", "max-rps") };
+					   LATER("share", "max-rps") };
 
 static const struct field gateway_fields[] = {
 	{ .name = "address",
@@ -86,11 +111,133 @@ static const struct field gateway_fields[] = {
 	  .max = 10000000,
 	  .change = CHANGE_RELOAD,
 	  .help = "New requests for the gateway: in any t seconds at most rate x t + max(1, rate x 50 ms)" },
+	{ .name = "max-calls",
+	  .kind = KIND_COUNT,
+	  AT(conf_gateway, max_calls),
+	  .absent = "no limit",
+	  .none = CONF_NONE,
+	  .min = 1,
+	  .max = LIMIT_CALLS,
+	  .change = CHANGE_RELOAD,
+	  .help = "Calls that the gateway has at once; it gets no new one past it" },
+	{ .name = "count",
+	  .kind = KIND_ENUM,
+	  AT(conf_gateway, count),
+	  .def = "both",
+	  .words = counts,
+	  .change = CHANGE_RELOAD,
+	  .help = "Which calls count against `max-calls`: with `both` those from the gateway, too, which are "
+		  "never refused for it; with `out` only those to it" },
 };
 
 static const struct section gateway = { .size = sizeof(struct conf_gateway),
 					FIELDS(gateway_fields),
-					LATER("max-calls", "max-rps", "count") };
+					LATER("max-rps") };
+
+static const struct field failover_fields[] = {
+	{ .name = "attempts",
+	  .kind = KIND_NUMBER,
+	  AT(conf_failover, attempts),
+	  .def = "2",
+	  .min = 1,
+	  .max = LIMIT_ATTEMPTS,
+	  .change = CHANGE_RELOAD,
+	  .help = "Gateways that one call is tried at, the first included" },
+	{ .name = "after",
+	  .kind = KIND_DURATION,
+	  AT(conf_failover, after_ns),
+	  .def = "1s",
+	  .min = 10 * NS_MS,
+	  .max = 32 * NS_S,
+	  .change = CHANGE_RELOAD,
+	  .help = "Silence after an INVITE that ends the try, if the gateway has sent nothing at all since" },
+	{ .name = "after-max",
+	  .kind = KIND_DURATION,
+	  AT(conf_failover, after_max_ns),
+	  .def = "4s",
+	  .min = 10 * NS_MS,
+	  .max = 32 * NS_S,
+	  .change = CHANGE_RELOAD,
+	  .help = "Silence about an INVITE that ends the try at a gateway that answers others" },
+	{ .name = "progress",
+	  .kind = KIND_DURATION,
+	  AT(conf_failover, progress_ns),
+	  .def = "off",
+	  .words = or_off,
+	  .min = 100 * NS_MS,
+	  .max = NS_H,
+	  .change = CHANGE_RELOAD,
+	  .help = "100 and nothing more for this long ends the try" },
+	{ .name = "on",
+	  .kind = KIND_NUMBER,
+	  MANY(conf_failover, on),
+	  .absent = "503 alone",
+	  .min = 400,
+	  .max = 599,
+	  .max_items = 200,
+	  .change = CHANGE_RELOAD,
+	  .help = "Final responses after which the next gateway is tried; 503 is always one of them" },
+	{ .name = "retry-budget",
+	  .kind = KIND_PERCENT,
+	  AT(conf_failover, retry_budget),
+	  .def = "10%",
+	  .min = 0,
+	  .max = 100,
+	  .change = CHANGE_RELOAD,
+	  .help = "Tries after an answer, as a part of the pool's new calls; those after silence are free" },
+};
+
+static const struct section failover = { .size = sizeof(struct conf_failover), FIELDS(failover_fields) };
+
+static const struct field reroute_fields[] = {
+	{ .name = "on",
+	  .kind = KIND_NUMBER,
+	  MANY(conf_reroute, on),
+	  .absent = "none",
+	  .min = 300,
+	  .max = 699,
+	  .max_items = 400,
+	  .change = CHANGE_RELOAD,
+	  .help = "Final responses that send the call on; codes from 600 only if they are named here" },
+	{ .name = "no-answer",
+	  .kind = KIND_DURATION,
+	  AT(conf_reroute, no_answer_ns),
+	  .absent = "never",
+	  .min = 100 * NS_MS,
+	  .max = NS_H,
+	  .change = CHANGE_RELOAD,
+	  .help = "Time without a final response that sends the call on" },
+	{ .name = "always",
+	  .kind = KIND_ENUM,
+	  AT(conf_reroute, always),
+	  .def = "off",
+	  .words = switches,
+	  .change = CHANGE_RELOAD,
+	  .help = "Send the call on at once" },
+	{ .name = "number",
+	  .kind = KIND_DIGITS,
+	  AT(conf_reroute, number),
+	  .absent = "any",
+	  .max = LIMIT_NAME,
+	  .change = CHANGE_RELOAD,
+	  .help = "Only calls whose Request-URI's user part starts with this; quote it: `\"+82\"`" },
+	{ .name = "to",
+	  .kind = KIND_REF,
+	  AT(conf_reroute, to),
+	  .required = true,
+	  .change = CHANGE_RELOAD,
+	  .help = "Pool that the call goes to" },
+	{ .name = "notify",
+	  .kind = KIND_ENUM,
+	  AT(conf_reroute, notify),
+	  .def = "181",
+	  .words = notifies,
+	  .change = CHANGE_RELOAD,
+	  .help = "Whether the caller is told with 181 (Call Is Being Forwarded); never under `Require: "
+		  "100rel`" },
+};
+
+static const struct section reroute = { .size = sizeof(struct conf_reroute), FIELDS(reroute_fields) };
 
 static const struct field health_fields[] = {
 	{ .name = "method",
@@ -173,12 +320,39 @@ static const struct field pool_fields[] = {
 	  .change = CHANGE_RELOAD,
 	  .help = "Least Retry-After when the pool is full; the value told is spread up to twice this. Whole "
 		  "seconds" },
+	{ .name = "failover",
+	  .kind = KIND_SECTION,
+	  AT(conf_pool, failover),
+	  .section = &failover,
+	  .change = CHANGE_RELOAD,
+	  .help = "When a call goes to another gateway of the pool" },
+	{ .name = "redirects",
+	  .kind = KIND_ENUM,
+	  AT(conf_pool, redirects),
+	  .def = "relay",
+	  .words = redirects,
+	  .change = CHANGE_RELOAD,
+	  .help = "What becomes of a 3xx response: `relay` sends it to the caller, `follow` sends the call "
+		  "to its Contact if that is a configured gateway" },
+	{ .name = "mode",
+	  .kind = KIND_ENUM,
+	  AT(conf_pool, mode),
+	  .def = "proxy",
+	  .words = modes,
+	  .change = CHANGE_RELOAD,
+	  .help = "With `redirect` an INVITE is answered 302 with the chosen gateway as Contact" },
+	{ .name = "reroute",
+	  .kind = KIND_LIST,
+	  ITEMS(conf_pool, reroute, reroute),
+	  .max_items = LIMIT_REROUTES,
+	  .absent = "none",
+	  .change = CHANGE_RELOAD,
+	  .help = "When a call goes to another pool; the first rule that fits decides" },
 };
 
 const struct section conf_pool_section = { .size = sizeof(struct conf_pool),
 					   FIELDS(pool_fields),
-					   LATER("hash", "failover", "overload", "redirects", "reroute",
-						 "gateway-retry-after", "count") };
+					   LATER("hash", "overload", "gateway-retry-after") };
 
 static const struct field match_fields[] = {
 	{ .name = "from",

@@ -20,6 +20,8 @@ static const struct unit durations[] = {
 	{ "ms", 1000000 }, { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 }, { NULL, 0 }
 };
 static const struct unit sizes[] = { { "K", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 }, { NULL, 0 } };
+static const struct unit counts[] = { { "", 1 }, { "k", 1000 }, { "M", 1000000 }, { NULL, 0 } };
+static const struct unit percents[] = { { "%", 1 }, { NULL, 0 } };
 static const struct unit rates[] = { { "/s", 1 }, { "k/s", 1000 }, { "M/s", 1000000 }, { NULL, 0 } };
 
 /* Reads a number with one of the units behind it and checks it against the field's range. */
@@ -199,14 +201,30 @@ static int read_number(const struct field *f, const char *text, void *out, struc
 	return rc;
 }
 
-static int read_rate(const struct field *f, const char *text, void *out, struct arena *arena)
+/* A 32-bit value with a unit. */
+static int read_units32(const struct field *f, const struct unit *units, const char *text, void *out)
 {
 	uint64_t v;
-	int rc = read_units(f, rates, text, &v);
+	int rc = read_units(f, units, text, &v);
 
 	if (rc == 0)
 		*(uint32_t *)out = (uint32_t)v;
 	return rc;
+}
+
+static int read_count(const struct field *f, const char *text, void *out, struct arena *arena)
+{
+	return read_units32(f, counts, text, out);
+}
+
+static int read_percent(const struct field *f, const char *text, void *out, struct arena *arena)
+{
+	return read_units32(f, percents, text, out);
+}
+
+static int read_rate(const struct field *f, const char *text, void *out, struct arena *arena)
+{
+	return read_units32(f, rates, text, out);
 }
 
 static int read_size(const struct field *f, const char *text, void *out, struct arena *arena)
@@ -216,6 +234,12 @@ static int read_size(const struct field *f, const char *text, void *out, struct 
 
 static int read_duration(const struct field *f, const char *text, void *out, struct arena *arena)
 {
+	for (const struct word *w = f->words; w != NULL && w->text != NULL; w++) {
+		if (strcmp(text, w->text) == 0) {
+			*(uint64_t *)out = w->value;
+			return 0;
+		}
+	}
 	return read_units(f, durations, text, out);
 }
 
@@ -286,6 +310,16 @@ static void print_number(const struct field *f, const void *in, char *text, size
 	snprintf(text, n, "%" PRIu32, *(const uint32_t *)in);
 }
 
+static void print_count(const struct field *f, const void *in, char *text, size_t n)
+{
+	print_units(counts, *(const uint32_t *)in, text, n);
+}
+
+static void print_percent(const struct field *f, const void *in, char *text, size_t n)
+{
+	print_units(percents, *(const uint32_t *)in, text, n);
+}
+
 static void print_rate(const struct field *f, const void *in, char *text, size_t n)
 {
 	print_units(rates, *(const uint32_t *)in, text, n);
@@ -298,6 +332,12 @@ static void print_size(const struct field *f, const void *in, char *text, size_t
 
 static void print_duration(const struct field *f, const void *in, char *text, size_t n)
 {
+	for (const struct word *w = f->words; w != NULL && w->text != NULL; w++) {
+		if (*(const uint64_t *)in == w->value) {
+			snprintf(text, n, "%s", w->text);
+			return;
+		}
+	}
 	print_units(durations, *(const uint64_t *)in, text, n);
 }
 
@@ -346,6 +386,10 @@ static const struct kind_row {
 	[KIND_REF] = { "name", "a name", sizeof(struct conf_ref), read_ref, print_text, RANGE_NONE },
 	[KIND_ENUM] = { "word", NULL, sizeof(uint32_t), read_enum, print_enum, RANGE_NONE },
 	[KIND_NUMBER] = { "number", "a number", sizeof(uint32_t), read_number, print_number, RANGE_NUMBER },
+	[KIND_COUNT] = { "count", "a count such as 5000, 200k or 2M", sizeof(uint32_t), read_count,
+			 print_count, RANGE_NUMBER },
+	[KIND_PERCENT] = { "percentage", "a percentage such as 10%", sizeof(uint32_t), read_percent,
+			   print_percent, RANGE_NUMBER },
 	[KIND_RATE] = { "rate", "a rate such as 100/s or 2k/s", sizeof(uint32_t), read_rate, print_rate,
 			RANGE_NUMBER },
 	[KIND_SIZE] = { "size", "a size such as 512M or 2G", sizeof(uint64_t), read_size, print_size,
@@ -443,6 +487,12 @@ void conf_value_expected(const struct field *f, char *text, size_t n)
 	}
 	print_limit(f, f->min, low, sizeof(low));
 	print_limit(f, f->max, high, sizeof(high));
+	if (f->words != NULL) {
+		size_t used = (size_t)snprintf(text, n, "%s, or ", f->words->text);
+
+		text += used;
+		n -= used;
+	}
 	snprintf(text, n, "%s %s %s to %s%s", kinds[f->kind].expected,
 		 kinds[f->kind].range == RANGE_BYTES ? "of" : "from", low, high,
 		 kinds[f->kind].range == RANGE_BYTES ? " bytes" : "");
@@ -459,6 +509,7 @@ void conf_value_doc(const struct field *f, char *type, char *range, size_t n)
 	} else if (kinds[f->kind].range == RANGE_NUMBER) {
 		print_limit(f, f->min, low, sizeof(low));
 		print_limit(f, f->max, high, sizeof(high));
-		snprintf(range, n, "%s .. %s", low, high);
+		snprintf(range, n, "%s .. %s%s%s", low, high, f->words != NULL ? ", " : "",
+			 f->words != NULL ? f->words->text : "");
 	}
 }

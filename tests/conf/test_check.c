@@ -2,7 +2,9 @@
 /* What cannot carry a call is refused with its place; what is only doubtful warns and loads. */
 #include "tests/conf/conf_test.h"
 
-#define ROUTE "routes: [ { pool: p } ]\n"
+/* A pool "p" on line 4, to be gone on with and closed twice. */
+#define GATEWAY "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } }, "
+#define ROUTE   "routes: [ { pool: p } ]\n"
 
 /* Two ports, one with both families; lines 1-7. */
 #define NET2                                                                                                 \
@@ -164,8 +166,93 @@ static const struct {
 	  true },
 	{ NET POOL "timers: { t1: 10s }\n",
 	  "f:6:15: warning: timers.pin: below 64 x t1, late repeats of a request may go to another "
-	  "gateway\n",
+	  "gateway\n"
+	  "f:6:15: warning: timers.release: below 64 x t1, a BYE may still be repeated then\n",
 	  true },
+	{ NET POOL "timers: { t2: 1s, t4: 1s, b: 10s, c: 3m, d: 10s, release: 10s, session-min: 60s }\n",
+	  "f:6:15: warning: timers.t2: below the 4s of RFC 3261\n"
+	  "f:6:23: warning: timers.t4: below the 5s of RFC 3261\n"
+	  "f:6:30: warning: timers.b: below the 64 x t1 of RFC 3261\n"
+	  "f:6:38: warning: timers.c: not above the 3m of RFC 3261\n"
+	  "f:6:45: warning: timers.d: below the 32s of RFC 3261\n"
+	  "f:6:59: warning: timers.release: below 64 x t1, a BYE may still be repeated then\n"
+	  "f:6:77: warning: timers.session-min: below the 90s of RFC 4028\n",
+	  true },
+	{ NET POOL "timers: { session-min: 90500ms }\n",
+	  "f:6:24: timers.session-min: found a part of a second, expected whole seconds\n" },
+
+	/* Room for calls. */
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060, max-calls: 2k }, h: { address: "
+	      "192.0.2.22:5060, max-calls: 3000 } } } }\n" ROUTE "calls: { max: 4k, ringing: 5k }\n",
+	  "f:6:15: calls.max: found 4000, expected at least the sum of all max-calls of gateways, 5000\n"
+	  "f:6:28: calls.ringing: found 5000, expected at most calls.max, 4000\n" },
+	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060, max-calls: 16M }, h: { address: "
+	      "192.0.2.22:5060, max-calls: 1 } } } }\n" ROUTE,
+	  "f: calls.max: found 16000001 as the sum of all max-calls of gateways, expected at most "
+	  "16000000\n" },
+	{ NET POOL "calls: { max: 2m }\n",
+	  "f:6:15: calls.max: found \"2m\", expected a count such as 5000, 200k or 2M from 100 to 16M\n" },
+
+	/* Fail-over, redirects, reroutes. */
+	{ NET GATEWAY
+	  "failover: { after: 5s, on: [500, 401, 487], progress: of, retry-budget: 10 } } }\n" ROUTE,
+	  "f:4:81: pools.p.failover.after: found more than after-max, expected at most that\n"
+	  "f:4:95: pools.p.failover.on[1]: found 401, which asks the caller for its credentials, expected "
+	  "another code\n"
+	  "f:4:100: pools.p.failover.on[2]: found 487, which ends a cancelled call, expected another code\n"
+	  "f:4:116: pools.p.failover.progress: found \"of\", expected off, or a duration such as 10ms, 5s, "
+	  "1m "
+	  "or 4h from 100ms to 1h, did you mean \"off\"?\n"
+	  "f:4:134: pools.p.failover.retry-budget: found \"10\", expected a percentage such as 10% from 0% "
+	  "to "
+	  "100%\n" },
+	{ NET GATEWAY "failover: { after-max: 6s } } }\n" ROUTE "timers: { t1: 50ms }\n",
+	  "f:4:85: warning: pools.p.failover.after-max: not below timers.b, which ends the call first\n"
+	  "f:6:15: warning: timers.t1: below the 500ms of RFC 3261\n",
+	  true },
+	{ NET
+	  "pools:\n"
+	  "  p: { gateways: { g: { address: 192.0.2.21:5060, max-calls: 5 } }, mode: redirect, reroute: [ { "
+	  "on: [486], to: q } ] }\n"
+	  "  q: { gateways: { h: { address: 192.0.2.22:5060 } }, reroute: [ { always: on, to: p } ] "
+	  "}\n" ROUTE,
+	  "f:5:62: gateway \"g\": found max-calls in a pool with mode: redirect, where Weir does not see "
+	  "calls "
+	  "end, expected none\n"
+	  "f:5:96: pools.p.reroute[0]: waits for an answer, which Weir does not see with mode: redirect, "
+	  "expected "
+	  "\"always: on\"\n"
+	  "f:6:84: pools.q.reroute[0].to: found \"p\", from which calls come back here, expected a pool "
+	  "outside "
+	  "the circle\n"
+	  "f:6:84: pools.q.reroute[0].to: found \"p\", which has mode: redirect, expected a pool that takes "
+	  "calls\n" },
+	{ NET GATEWAY "reroute: [ { to: p, on: [486] } ] } }\n" ROUTE,
+	  "f:4:79: pools.p.reroute[0].to: found \"p\", from which calls come back here, expected a pool "
+	  "outside "
+	  "the circle\n" },
+	{ NET "pools:\n"
+	      "  p:\n"
+	      "    gateways: { g: { address: 192.0.2.21:5060 } }\n"
+	      "    reroute:\n"
+	      "      - { to: q }\n"
+	      "      - { to: q, on: [486], always: on }\n"
+	      "      - { to: q, always: on }\n"
+	      "      - { to: q, no-answer: 20s }\n"
+	      "  q: { gateways: { h: { address: 192.0.2.22:5060 } } }\n" ROUTE,
+	  "f:8:9: pools.p.reroute[0]: never applies, expected a key \"on\", \"no-answer\" or \"always\"\n"
+	  "f:9:37: pools.p.reroute[1].always: found beside \"on\" or \"no-answer\", expected it alone\n"
+	  "f:10:9: warning: pools.p.reroute[2]: never decides, because the rule at line 9 sends all on\n"
+	  "f:11:9: warning: pools.p.reroute[3]: never decides, because the rule at line 9 sends all on\n" },
+	{ NET GATEWAY "reroute: [ { to: r, on: [299] } ] } }\n" ROUTE,
+	  "f:4:79: pools.p.reroute[0].to: found \"r\", expected the name of a pool\n"
+	  "f:4:87: pools.p.reroute[0].on[0]: found \"299\", expected a number from 300 to 699\n" },
+	/* A pool that only a reroute leads to is in use. */
+	{ NET
+	  "pools:\n"
+	  "  p: { gateways: { g: { address: 192.0.2.21:5060 } }, reroute: [ { no-answer: 20s, to: q } ] }\n"
+	  "  q: { gateways: { h: { address: 192.0.2.22:5060 } } }\n" ROUTE,
+	  "", true },
 	{ NET POOL "unknown: allow\n",
 	  "f:6:10: warning: unknown: allow: anybody who can reach a listener can place calls\n", true },
 	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\nlisteners: { l: { address: "

@@ -28,8 +28,8 @@ static const struct {
 	{ NET POOL "eal: { xyz: 1 }\n",
 	  "f:6:8: eal: unknown key \"xyz\", expected one of extra, hugepages, memory\n" },
 	{ NET POOL "redis: { url: x }\n", "f:6:1: key \"redis\" is not available in this version\n" },
-	{ NET POOL "calls: {}\nemergency: {}\n",
-	  "f:6:1: key \"calls\" is not available in this version\n"
+	{ NET POOL "redis: {}\nemergency: {}\n",
+	  "f:6:1: key \"redis\" is not available in this version\n"
 	  "f:7:1: key \"emergency\" is not available in this version\n" },
 	{ NET POOL "node: a\nunknown: drop\nnode: b\n",
 	  "f:8:1: found \"node\" again, first at line 6, expected each key once\n" },
@@ -112,7 +112,7 @@ static void test_all_in_one_run(void **state)
 	static const char yaml[] =
 		"node: my node\n"
 		"workers: { count: 10 apples, coers: 3 }\n"
-		"calls: { max: 2M }\n"
+		"redis: { cluster: a }\n"
 		"ports:\n"
 		"  access: { device: \"net_tap,iface=x\", addresses: [192.0.2.10], checksum: flase }\n"
 		"listeners:\n"
@@ -123,7 +123,7 @@ static void test_all_in_one_run(void **state)
 		"unknwon: drop\n"
 		"pools:\n"
 		"  p: { via: bb, gateways: {} }\n"
-		"  q: { gateways: { g: { address: 10.0.0.1:5060, weight: -1 } }, redirects: relay }\n"
+		"  q: { gateways: { g: { address: 10.0.0.1:5060, weight: -1 } }, overload: { learn: on } }\n"
 		"routes:\n"
 		"  - { match: { from: cc, method: INVIT }, pool: qq }\n"
 		"  - {}\n"
@@ -132,7 +132,7 @@ static void test_all_in_one_run(void **state)
 		"f:1:7: node: found \"my node\"",
 		"f:2:19: workers.count: found \"10 apples\"",
 		"f:2:30: workers: unknown key \"coers\", did you mean \"cores\"?",
-		"f:3:1: key \"calls\" is not available",
+		"f:3:1: key \"redis\" is not available",
 		"f:5:52: ports.access.addresses[0]: found \"192.0.2.10\"",
 		"f:5:75: ports.access.checksum: found \"flase\"",
 		"f:7:17: listeners.a.address: found \"192.0.2.10:5060abc\"",
@@ -144,7 +144,7 @@ static void test_all_in_one_run(void **state)
 		"f:13:13: pools.p.via: found \"bb\"",
 		"f:13:27: pools.p.gateways: found 0 entries",
 		"f:14:57: pools.q.gateways.g.weight: found \"-1\"",
-		"f:14:65: pools.q: key \"redirects\" is not available",
+		"f:14:65: pools.q: key \"overload\" is not available",
 		"f:16:22: routes[0].match.from: found \"cc\"",
 		"f:16:34: routes[0].match.method: found \"INVIT\"",
 		"f:16:49: routes[0].pool: found \"qq\"",

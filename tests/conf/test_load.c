@@ -23,24 +23,34 @@ static const char full[] =
 	"  core4: { address: 198.51.100.10:5060 }\n"
 	"  core6: { address: \"[2001:db8::10]:5060\" }\n"
 	"peers:\n"
-	"  trunk: { from: [203.0.113.0/28, 203.0.113.99], max-cps: 2k/s }\n"
+	"  trunk: { from: [203.0.113.0/28, 203.0.113.99], max-cps: 2k/s, max-calls: 5k }\n"
 	"  phones: { from: [\"2001:db8:5::/48\"], answer-when-full: 503+retry-after }\n"
 	"unknown: 403\n"
 	"pools:\n"
 	"  east:\n"
 	"    via: core4\n"
 	"    gateways:\n"
-	"      gw1: { address: 198.51.100.21:5060, weight: 10, max-cps: 100/s }\n"
+	"      gw1: { address: 198.51.100.21:5060, weight: 10, max-cps: 100/s, max-calls: 2k, count: out }\n"
 	"      gw2: { address: 198.51.100.22:5061, weight: 0, tier: 2 }\n"
 	"    health: { interval: 2s, timeout: 200ms, down-after: 1, up-after: 4 }\n"
 	"    retry-after: 30s\n"
+	"    failover: { attempts: 3, after: 500ms, after-max: 2s, progress: 10s, on: [500, 408], "
+	"retry-budget: "
+	"25% }\n"
+	"    redirects: follow\n"
+	"    reroute:\n"
+	"      - { on: [486, 600], no-answer: 20s, number: \"+82(10)\", to: west, notify: off }\n"
+	"      - { always: on, to: west }\n"
 	"  west: { gateways: { gw3: { address: \"[2001:db8::21]:5060\" } }, health: { method: off } }\n"
 	"routes:\n"
 	"  - { match: { from: trunk, method: INVITE, number: +82-(2), host: East.Example }, pool: east }\n"
 	"  - { match: { from: east }, pool: west }\n"
 	"  - { match: {}, answer: 404 }\n"
-	"control: { socket: /tmp/s, metrics: \"[::1]:9105\" }\n"
-	"timers: { t1: 500ms, pin: 1m }\n";
+	"control: { socket: /tmp/s, metrics: \"[::1]:9105\", records: /tmp/r.jsonl }\n"
+	"calls: { max: 2M, ringing: 200k, max-duration: 2h }\n"
+	"timers: { t1: 500ms, pin: 1m, t2: 5s, t4: 6s, b: 40s, c: 4m, d: 40s, release: 50s, session-min: "
+	"100s "
+	"}\n";
 
 static void assert_addr(const struct addr *addr, const char *text)
 {
@@ -67,6 +77,54 @@ static void check_machine(const struct conf *c)
 	assert_addr(&c->control.metrics, "[::1]:9105");
 	assert_int_equal(c->timers.t1_ns, 500000000);
 	assert_int_equal(c->timers.pin_ns, 60000000000);
+	assert_int_equal(c->timers.t2_ns, 5000000000);
+	assert_int_equal(c->timers.t4_ns, 6000000000);
+	assert_int_equal(c->timers.b_ns, 40000000000);
+	assert_int_equal(c->timers.c_ns, 240000000000);
+	assert_int_equal(c->timers.d_ns, 40000000000);
+	assert_int_equal(c->timers.release_ns, 50000000000);
+	assert_int_equal(c->timers.session_min_ns, 100000000000);
+	assert_string_equal(c->control.records, "/tmp/r.jsonl");
+	assert_int_equal(c->calls.max, 2000000);
+	assert_int_equal(c->calls.ringing, 200000);
+	assert_int_equal(c->calls.max_duration_ns, 7200000000000);
+}
+
+static void check_failover(const struct conf *c)
+{
+	const struct conf_pool *east = &c->pools[0], *west = &c->pools[1];
+
+	assert_int_equal(c->peers[0].max_calls, 5000);
+	assert_int_equal(c->peers[1].max_calls, CONF_NONE);
+	assert_int_equal(east->gateways[0].max_calls, 2000);
+	assert_int_equal(east->gateways[0].count, CONF_COUNT_OUT);
+	assert_int_equal(east->gateways[1].max_calls, CONF_NONE);
+	assert_int_equal(east->gateways[1].count, CONF_COUNT_BOTH);
+	assert_int_equal(east->failover.attempts, 3);
+	assert_int_equal(east->failover.after_ns, 500000000);
+	assert_int_equal(east->failover.after_max_ns, 2000000000);
+	assert_int_equal(east->failover.progress_ns, 10000000000);
+	assert_int_equal(east->failover.n_on, 2);
+	assert_int_equal(east->failover.on[1], 408);
+	assert_int_equal(east->failover.retry_budget, 25);
+	assert_int_equal(east->redirects, CONF_REDIRECTS_FOLLOW);
+	assert_int_equal(east->mode, CONF_MODE_PROXY);
+	assert_int_equal(east->n_reroute, 2);
+	assert_int_equal(east->reroute[0].n_on, 2);
+	assert_int_equal(east->reroute[0].on[1], 600);
+	assert_int_equal(east->reroute[0].no_answer_ns, 20000000000);
+	assert_int_equal(east->reroute[0].always, CONF_OFF);
+	assert_string_equal(east->reroute[0].number, "+8210");
+	assert_int_equal(east->reroute[0].to.index, 1);
+	assert_int_equal(east->reroute[0].notify, CONF_NOTIFY_OFF);
+	assert_int_equal(east->reroute[1].always, CONF_ON);
+	assert_int_equal(east->reroute[1].notify, CONF_NOTIFY_181);
+	assert_int_equal(west->failover.attempts, 2);
+	assert_int_equal(west->failover.progress_ns, 0);
+	assert_int_equal(west->failover.n_on, 0);
+	assert_int_equal(west->failover.retry_budget, 10);
+	assert_int_equal(west->redirects, CONF_REDIRECTS_RELAY);
+	assert_int_equal(west->n_reroute, 0);
 }
 
 static void check_ports(const struct conf *c)
@@ -161,6 +219,7 @@ static void check_full(const struct conf *c)
 	check_peers(c);
 	check_pools(c);
 	check_routes(c);
+	check_failover(c);
 }
 
 static void test_every_key(void **state)
@@ -212,6 +271,10 @@ static void test_defaults(void **state)
 	assert_int_equal(c->unknown, CONF_UNKNOWN_DROP);
 	assert_int_equal(c->pools[0].retry_after_ns, 5000000000);
 	assert_int_equal(c->timers.pin_ns, 32000000000);
+	assert_int_equal(c->timers.b_ns, 32000000000);
+	assert_null(c->control.records);
+	assert_int_equal(c->calls.max, 100000);
+	assert_int_equal(c->calls.ringing, 10000);
 	assert_int_equal(c->routes[0].match.method, METHOD_COUNT);
 	assert_int_equal(c->routes[0].match.from_peer, CONF_NONE);
 	conf_free(c);

@@ -17,6 +17,8 @@ static const struct field fields[KIND_SCALARS] = {
 	[KIND_REF] = { .kind = KIND_REF },
 	[KIND_ENUM] = { .kind = KIND_ENUM, .words = words },
 	[KIND_NUMBER] = { .kind = KIND_NUMBER, .min = 1, .max = 65535 },
+	[KIND_COUNT] = { .kind = KIND_COUNT, .min = 1, .max = 16000000 },
+	[KIND_PERCENT] = { .kind = KIND_PERCENT, .min = 0, .max = 100 },
 	[KIND_RATE] = { .kind = KIND_RATE, .min = 1, .max = 10000000 },
 	[KIND_SIZE] = { .kind = KIND_SIZE, .min = 1024, .max = UINT64_MAX },
 	[KIND_DURATION] = { .kind = KIND_DURATION, .min = 0, .max = UINT64_MAX },
@@ -60,6 +62,12 @@ static const struct {
 	{ KIND_ENUM, "no", "off" },
 	{ KIND_NUMBER, "1", NULL },
 	{ KIND_NUMBER, "65535", NULL },
+	{ KIND_COUNT, "5000", "5k" },
+	{ KIND_COUNT, "5001", NULL },
+	{ KIND_COUNT, "200k", NULL },
+	{ KIND_COUNT, "2M", NULL },
+	{ KIND_PERCENT, "0%", NULL },
+	{ KIND_PERCENT, "100%", NULL },
 	{ KIND_RATE, "100/s", NULL },
 	{ KIND_RATE, "2k/s", NULL },
 	{ KIND_RATE, "2000/s", "2k/s" },
@@ -135,6 +143,14 @@ static const struct {
 	{ KIND_NUMBER, "5060abc" },
 	{ KIND_NUMBER, "18446744073709551617" },
 	{ KIND_NUMBER, "99999999999999999999999" },
+	{ KIND_COUNT, "0" },
+	{ KIND_COUNT, "17M" },
+	{ KIND_COUNT, "2m" },
+	{ KIND_COUNT, "2K" },
+	{ KIND_COUNT, "1.5k" },
+	{ KIND_PERCENT, "10" },
+	{ KIND_PERCENT, "101%" },
+	{ KIND_PERCENT, "10 %" },
 	{ KIND_RATE, "100" },
 	{ KIND_RATE, "100/m" },
 	{ KIND_RATE, "0/s" },
@@ -231,6 +247,26 @@ static void test_units(void **state)
 	assert_int_equal(m.number, 2000);
 }
 
+/* A duration that may also be a word. */
+static void test_word_or_duration(void **state)
+{
+	static const struct word off[] = { { "off", 0 }, { NULL, 0 } };
+	const struct field f = { .kind = KIND_DURATION, .words = off, .min = 1000000, .max = 2000000 };
+	char text[VALUE_TEXT], range[VALUE_TEXT];
+	union member m;
+
+	assert_int_equal(conf_value_read(&f, "off", &m, NULL), 0);
+	assert_int_equal(m.big, 0);
+	conf_value_print(&f, &m, text, sizeof(text));
+	assert_string_equal(text, "off");
+	assert_int_equal(conf_value_read(&f, "2ms", &m, NULL), 0);
+	conf_value_print(&f, &m, text, sizeof(text));
+	assert_string_equal(text, "2ms");
+	assert_int_not_equal(conf_value_read(&f, "no", &m, NULL), 0);
+	conf_value_doc(&f, text, range, sizeof(text));
+	assert_string_equal(range, "1ms .. 2ms, off");
+}
+
 static void test_addresses(void **state)
 {
 	static const struct {
@@ -256,9 +292,8 @@ static void test_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_good),      cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_units),     cmocka_unit_test(test_word_or_duration),
 		cmocka_unit_test(test_addresses),
 	};
 
