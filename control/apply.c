@@ -67,17 +67,61 @@ static uint8_t choose_listener(const struct conf *conf, const struct conf_pool *
 	return (uint8_t)(routed != CONF_NONE ? routed : any);
 }
 
+static struct lb_codes codes(const uint32_t *list, uint32_t n)
+{
+	struct lb_codes set = { 0 };
+
+	for (uint32_t i = 0; i < n; i++)
+		lb_codes_add(&set, list[i]);
+	return set;
+}
+
+/* Writes a pool's rules to out and returns their number. */
+static uint32_t make_reroutes(const struct conf_pool *pool, struct lb_reroute_spec *out)
+{
+	for (uint32_t i = 0; i < pool->n_reroute; i++) {
+		const struct conf_reroute *r = &pool->reroute[i];
+
+		out[i] = (struct lb_reroute_spec){
+			.on = codes(r->on, r->n_on),
+			.no_answer_ns = r->no_answer_ns,
+			.always = r->always == CONF_ON,
+			.notify = r->notify == CONF_NOTIFY_181,
+			.number = text(r->number),
+			.pool = (uint16_t)r->to.index,
+		};
+	}
+	return pool->n_reroute;
+}
+
+static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_reroute_spec *reroutes)
+{
+	const struct conf_failover *f = &pool->failover;
+
+	return (struct lb_pool_spec){
+		.name = text(pool->name),
+		.retry_after_s = (uint32_t)(pool->retry_after_ns / SECOND),
+		.attempts = (uint8_t)f->attempts,
+		.follow = pool->redirects == CONF_REDIRECTS_FOLLOW,
+		.redirect = pool->mode == CONF_MODE_REDIRECT,
+		.budget_permille = (uint16_t)(f->retry_budget * 10),
+		.after_ns = f->after_ns,
+		.after_max_ns = f->after_max_ns,
+		.progress_ns = f->progress_ns,
+		.on = codes(f->on, f->n_on),
+		.reroutes = reroutes,
+		.n_reroutes = make_reroutes(pool, reroutes),
+	};
+}
+
 static int make_pools(struct ctl_policy *p, const struct conf *conf)
 {
-	uint32_t g = 0;
+	uint32_t g = 0, r = 0;
 
-	for (uint32_t i = 0; i < conf->n_pools; i++) {
+	for (uint32_t i = 0; i < conf->n_pools; r += conf->pools[i].n_reroute, i++) {
 		const struct conf_pool *pool = &conf->pools[i];
 
-		p->pools[i] = (struct lb_pool_spec){
-			.name = text(pool->name),
-			.retry_after_s = (uint32_t)(pool->retry_after_ns / SECOND),
-		};
+		p->pools[i] = pool_spec(pool, p->reroutes + r);
 		p->first[i] = g;
 		for (uint32_t k = 0; k < pool->n_gateways; k++, g++) {
 			const struct conf_gateway *gw = &pool->gateways[k];
@@ -94,6 +138,7 @@ static int make_pools(struct ctl_policy *p, const struct conf *conf)
 				.weight = (uint16_t)gw->weight,
 				.tier = (uint8_t)(gw->tier - 1),
 				.listener = choose_listener(conf, pool, &gw->address),
+				.count_in = gw->count == CONF_COUNT_BOTH,
 			};
 		}
 	}
@@ -176,7 +221,25 @@ static void make_spec(struct ctl_policy *p, const struct conf *conf, uint32_t n_
 	};
 }
 
-static int allocate(struct ctl_policy *p, const struct conf *conf, uint32_t n_gateways, uint32_t n_prefixes)
+/* How long the arrays of a policy are. */
+struct sizes {
+	uint32_t gateways, prefixes, reroutes;
+};
+
+static struct sizes measure(const struct conf *conf)
+{
+	struct sizes n = { 0 };
+
+	for (uint32_t i = 0; i < conf->n_pools; i++) {
+		n.gateways += conf->pools[i].n_gateways;
+		n.reroutes += conf->pools[i].n_reroute;
+	}
+	for (uint32_t i = 0; i < conf->n_peers; i++)
+		n.prefixes += conf->peers[i].n_from;
+	return n;
+}
+
+static int allocate(struct ctl_policy *p, const struct conf *conf, const struct sizes *n)
 {
 	int rc = slots_init(&p->slots, LIMIT_GATEWAYS);
 
@@ -185,15 +248,16 @@ static int allocate(struct ctl_policy *p, const struct conf *conf, uint32_t n_ga
 	if (rc)
 		return rc;
 	/* One more than needed: an empty array is not a failed one. */
-	p->gateways = calloc(n_gateways + 1, sizeof(*p->gateways));
+	p->gateways = calloc(n->gateways + 1, sizeof(*p->gateways));
 	p->pools = calloc(conf->n_pools + 1, sizeof(*p->pools));
 	p->first = calloc(conf->n_pools + 1, sizeof(*p->first));
 	p->peer_specs = calloc(conf->n_peers + 1, sizeof(*p->peer_specs));
-	p->prefixes = calloc(n_prefixes + 1, sizeof(*p->prefixes));
+	p->prefixes = calloc(n->prefixes + 1, sizeof(*p->prefixes));
 	p->routes = calloc(conf->n_routes + 1, sizeof(*p->routes));
+	p->reroutes = calloc(n->reroutes + 1, sizeof(*p->reroutes));
 	p->by_slot = malloc(LIMIT_GATEWAYS * sizeof(*p->by_slot));
 	if (!p->gateways || !p->pools || !p->first || !p->peer_specs || !p->prefixes || !p->routes ||
-	    !p->by_slot)
+	    !p->reroutes || !p->by_slot)
 		return -ENOMEM;
 	memset(p->by_slot, 0xff, LIMIT_GATEWAYS * sizeof(*p->by_slot)); /* LB_NONE */
 	return 0;
@@ -202,7 +266,8 @@ static int allocate(struct ctl_policy *p, const struct conf *conf, uint32_t n_ga
 int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t node,
 		struct ctl_policy **out, char *err, size_t n)
 {
-	uint32_t n_gateways = 0, n_prefixes = 0, a, b;
+	const struct sizes sizes = measure(conf);
+	uint32_t a, b;
 	struct ctl_policy *p = calloc(1, sizeof(*p));
 	int rc = -ENOMEM;
 
@@ -210,11 +275,7 @@ int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t
 		goto fail;
 	p->keys = *keys;
 	p->node = node;
-	for (uint32_t i = 0; i < conf->n_pools; i++)
-		n_gateways += conf->pools[i].n_gateways;
-	for (uint32_t i = 0; i < conf->n_peers; i++)
-		n_prefixes += conf->peers[i].n_from;
-	rc = allocate(p, conf, n_gateways, n_prefixes);
+	rc = allocate(p, conf, &sizes);
 	if (rc == 0)
 		rc = make_pools(p, conf);
 	if (rc == 0)
@@ -222,7 +283,7 @@ int policy_make(const struct conf *conf, const struct state_keys *keys, uint16_t
 	if (rc)
 		goto fail;
 	make_routes(p, conf);
-	make_spec(p, conf, n_prefixes);
+	make_spec(p, conf, sizes.prefixes);
 	if (lb_spec_collision(&p->spec, &a, &b) < 0) {
 		snprintf(err, n, "gateways %s and %s have names with the same hash: rename one",
 			 p->gateways[a].name.p, p->gateways[b].name.p);
@@ -249,21 +310,29 @@ void policy_free(struct ctl_policy *p)
 	free(p->peer_specs);
 	free(p->prefixes);
 	free(p->routes);
+	free(p->reroutes);
 	free(p->by_slot);
 	explicit_bzero(p, sizeof(*p));
 	free(p);
 }
 
-_Static_assert(CONF_NONE == LB_UNLIMITED, "no max-cps in the config is no limit in the words");
+_Static_assert(CONF_NONE == LB_UNLIMITED, "no limit in the config is none in the words");
 
 void policy_set_limits(const struct ctl_policy *p, const struct conf *conf, struct lb_words *words)
 {
-	for (uint32_t i = 0; i < conf->n_pools; i++)
-		for (uint32_t k = 0; k < conf->pools[i].n_gateways; k++)
-			lb_set_gateway_cps(words, p->gateways[p->first[i] + k].slot,
-					   conf->pools[i].gateways[k].max_cps);
-	for (uint32_t i = 0; i < conf->n_peers; i++)
+	for (uint32_t i = 0; i < conf->n_pools; i++) {
+		for (uint32_t k = 0; k < conf->pools[i].n_gateways; k++) {
+			const struct conf_gateway *gw = &conf->pools[i].gateways[k];
+			uint16_t slot = p->gateways[p->first[i] + k].slot;
+
+			lb_set_gateway_cps(words, slot, gw->max_cps);
+			lb_set_gateway_calls(words, slot, gw->max_calls);
+		}
+	}
+	for (uint32_t i = 0; i < conf->n_peers; i++) {
 		lb_set_peer_cps(words, p->peer_specs[i].slot, conf->peers[i].max_cps);
+		lb_set_peer_calls(words, p->peer_specs[i].slot, conf->peers[i].max_calls);
+	}
 }
 
 int policy_publish(struct ctl_policy *p, const struct ctl_plan *plan, struct dp *dp)

@@ -52,9 +52,14 @@ static const char text[] =
 	"  east:\n"
 	"    gateways:\n"
 	"      gw1: { address: \"198.51.100.21:5060\", weight: 10, max-cps: 100/s }\n"
-	"      gw2: { address: \"[2001:db8::22]:5060\", weight: 20, tier: 2 }\n"
+	"      gw2: { address: \"[2001:db8::22]:5060\", weight: 20, tier: 2, count: out }\n"
 	"      far: { address: \"203.0.113.99:5070\" }\n"
 	"    retry-after: 30s\n"
+	"    failover: { attempts: 3, on: [500], progress: 9s, retry-budget: 25% }\n"
+	"    redirects: follow\n"
+	"    reroute:\n"
+	"      - { on: [486, 600], no-answer: 20s, number: \"+82\", to: west, notify: off }\n"
+	"      - { always: on, to: west }\n"
 	"  west:\n"
 	"    via: access\n"
 	"    gateways:\n"
@@ -154,6 +159,36 @@ static void peers_and_routes(void **state)
 	conf_free(conf);
 }
 
+static void pools_say_how_calls_go_on(void **state)
+{
+	struct conf *conf = load(text);
+	struct ctl_policy *p = make(conf);
+	const struct lb_pool_spec *east = &p->spec.pools[0], *west = &p->spec.pools[1];
+
+	assert_int_equal(p->gateways[0].count_in, 1);
+	assert_int_equal(p->gateways[1].count_in, 0);
+	assert_int_equal(east->attempts, 3);
+	assert_int_equal(east->budget_permille, 250);
+	assert_int_equal(east->after_ns, 1000000000);
+	assert_int_equal(east->after_max_ns, 4000000000);
+	assert_int_equal(east->progress_ns, 9000000000);
+	assert_true(lb_codes_has(&east->on, 500) && !lb_codes_has(&east->on, 501));
+	assert_int_equal(east->follow, 1);
+	assert_int_equal(east->redirect, 0);
+	assert_int_equal(east->n_reroutes, 2);
+	assert_true(lb_codes_has(&east->reroutes[0].on, 600));
+	assert_int_equal(east->reroutes[0].no_answer_ns, 20000000000);
+	assert_int_equal(east->reroutes[0].pool, 1);
+	assert_true(str_eq(east->reroutes[0].number, STR("+82")));
+	assert_int_equal(east->reroutes[0].notify, 0);
+	assert_int_equal(east->reroutes[1].always, 1);
+	assert_int_equal(east->reroutes[1].notify, 1);
+	assert_int_equal(west->attempts, 2);
+	assert_int_equal(west->n_reroutes, 0);
+	policy_free(p);
+	conf_free(conf);
+}
+
 static void every_node_gets_a_snapshot(void **state)
 {
 	struct conf *conf = load(text);
@@ -245,6 +280,7 @@ int main(void)
 		cmocka_unit_test(gateways_keep_the_order_of_the_file),
 		cmocka_unit_test(messages_leave_where_the_gateway_is),
 		cmocka_unit_test(peers_and_routes),
+		cmocka_unit_test(pools_say_how_calls_go_on),
 		cmocka_unit_test(every_node_gets_a_snapshot),
 		cmocka_unit_test(names_with_one_hash_are_refused),
 	};
