@@ -14,12 +14,16 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from lab.capture import Capture  # noqa: E402
 from lab.daemon import Weir  # noqa: E402
 from lab.ladder import Ladder  # noqa: E402
 from lab.net import Lab, sweep, until  # noqa: E402
 from lab.sipp import Sipp  # noqa: E402
 from lab.wire import Peer  # noqa: E402
 
+pytest_plugins = ["rows"]
+
+LADDERS = os.environ.get("WEIR_LADDERS")
 DEVICE = os.environ.get("WEIR_E2E_DEVICE", "tap")
 BASE = (HERE / "configs" / "base.yaml").read_text()
 
@@ -99,13 +103,18 @@ class Family:
             until(sipp.listens, 5, sipp.trouble)
         return sipp
 
+    @staticmethod
+    def ladder(text):
+        """A ladder to play; when it is going to be drawn, slowly, so that nobody speaks at the same moment."""
+        return Ladder(text, pace=30 if LADDERS else 0)
+
     def play(self, name, ladder, number, port, hosts=(21, 22), v6=False, b6=None, calls=10, rate=100,
              sides=("callers", "gateways"), host=None, **kw):
         """
         Play a ladder: A asks for `number`, B stands at every one of `hosts` on `port`. `sides` says where A and B are,
         `v6` and `b6` (default: as v6) what they speak. Every call must succeed at both ends and be seen by B once.
         """
-        ladder = Ladder(ladder)
+        ladder = self.ladder(ladder)
         near_side, far_side = (getattr(self, side) for side in sides)
         far = [self.sipp(far_side, (f"{name}.B", ladder.scenario("B")), ip_of(sides[1], h, v6 if b6 is None else b6), port)
                for h in hosts]
@@ -147,8 +156,16 @@ def family(request, tmp_path_factory):
     assert code == 0, f"weir ended with {code}: {running.weir.tail()}"
 
 
+@pytest.fixture
+def wire(family):
+    """What passes on both sides during the test."""
+    capture = Capture(family.callers, family.gateways)
+    yield capture
+    capture.close()
+
+
 @pytest.fixture(autouse=True)
-def _after(request):
+def _after(request, drawn):
     """After every test of a family: its raw end points are closed and the conservation laws hold."""
     yield
     if "family" in request.fixturenames:

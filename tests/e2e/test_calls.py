@@ -93,7 +93,7 @@ def test_c16_final_code_relayed(family, code):
     family.play(f"c16-{code}", ladder, f"{FINAL_NUMBER}{code}", FINAL_PORT + FINALS.index(code), hosts=(21,), calls=2)
 
 
-def test_calls_all_share_one_source_port(family):
+def test_c5_calls_of_one_source_port(family):
     """C5: calls of one caller to one gateway at the same time are kept apart by their Call-IDs."""
     ladder = flows.BASIC.replace("A>B BYE", "A>B BYE pause=300")
     number, port, _, _ = CALLS["c1"]

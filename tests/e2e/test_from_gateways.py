@@ -59,6 +59,7 @@ def test_gateway_to_gateway(family, name):
     family.play(name, ladder, number + "55", port, v6=v6, sides=("gateways", "gateways"))
 
 
+@pytest.mark.flow("O2")
 def test_counted_at_both_gateways(family):
     """A call from a gateway is seen as coming from it, and as new at the one it goes to."""
     number, port, _, ladder = TO_GATEWAY["o2"]

@@ -90,6 +90,7 @@ def place(family, responders, call_ids, uri="sip:+15551234@pstn.test"):
     return placed
 
 
+@pytest.mark.flow("G8")
 def test_probe_is_a_proper_options(family, three):
     wait(family, three, lambda: three[0].probes, "probe")
     probe = three[0].probes[-1]
@@ -99,6 +100,7 @@ def test_probe_is_a_proper_options(family, three):
     assert probe.tag("to") is None and probe.get("content-length") == "0"
 
 
+@pytest.mark.flow("G8")
 def test_probes_carry_jitter(family, three):
     """Probes of three gateways with one interval do not leave at the same moment for ever."""
     stamps = collections.defaultdict(list)
@@ -116,6 +118,7 @@ def test_probes_carry_jitter(family, three):
     assert max(max(each) - min(each) for each in gaps) > 0.005, "but not to the millisecond"
 
 
+@pytest.mark.flow("G4")
 def test_down_and_back_moves_only_its_own_share(family, three):
     call_ids = [f"share-{n}@callers.test" for n in range(150)]
     before = place(family, three, [c + "1" for c in call_ids])
@@ -131,6 +134,7 @@ def test_down_and_back_moves_only_its_own_share(family, three):
     assert place(family, three, [c + "1" for c in call_ids]) == before
 
 
+@pytest.mark.flow("G6")
 def test_silent_only_gateway_means_503(family):
     responder = Responder(family, 24, 5502)
     responder.alive = False
@@ -144,6 +148,7 @@ def test_silent_only_gateway_means_503(family):
     assert place(family, [responder], ["again@callers.test"], "sip:+25551234@pstn.test")
 
 
+@pytest.mark.flow("G8")
 @pytest.mark.parametrize("status", [404, 503])
 def test_any_answer_is_a_sign_of_life(family, status):
     """UP and DOWN only: a gateway that refuses OPTIONS is not dead."""
@@ -162,6 +167,7 @@ def test_any_answer_is_a_sign_of_life(family, status):
     assert state(family, "lonely-24") == "up"
 
 
+@pytest.mark.flow("G8")
 def test_probes_over_ipv6(family):
     responder = Responder(family, 25, 5504, v6=True)
     wait(family, [responder], lambda: state(family, "six-25") == "up" and responder.probes, "up over IPv6")

@@ -87,6 +87,7 @@ def test_response_is_forwarded_without_our_via(family, caller, gateway):
     assert response.source == WEIR["callers", False]
 
 
+@pytest.mark.flow("A6")
 @pytest.mark.parametrize("uri", [
     "sip:+82105551234@pstn.test;user=phone", "sip:+82-10-(555).1234@pstn.test", "tel:+82-10-555-1234",
     "sip:+82105551234;npdi;rn=+8210@pstn.test;user=phone", "sip:bob@HERE.test",
@@ -98,6 +99,7 @@ def test_routed_by_number_or_host(family, caller, gateway, uri):
     assert gateway.request("INVITE").uri == uri
 
 
+@pytest.mark.flow("A7")
 def test_max_forwards_is_added_when_missing(family, caller, gateway):
     caller.send(caller.make("OPTIONS", URI, forwards=""))
     assert gateway.request("OPTIONS").get("max-forwards") == "70"
@@ -109,6 +111,7 @@ def test_max_breadth_is_bounded(family, caller, gateway, came, goes):
     assert gateway.request("INVITE").get("max-breadth") == goes
 
 
+@pytest.mark.flow("C6")
 def test_retransmission_cancel_and_ack_share_the_branch(family, caller, gateway):
     """RFC 3261 16.11: a stateless hop must make the same branch for all of them."""
     via = f"SIP/2.0/UDP {caller.hostport};branch=z9hG4bK-same;rport"
@@ -149,6 +152,7 @@ def test_compact_forms_and_folding(family, caller, gateway):
 
 # ---- NAT (RFC 3581)
 
+@pytest.mark.flow("A9")
 def test_response_goes_to_the_source_with_rport(family, caller, gateway):
     caller.send(caller.make("OPTIONS", URI, via="SIP/2.0/UDP 10.1.2.3:5060;branch=z9hG4bKnat;rport"))
     seen = gateway.request("OPTIONS")
@@ -157,6 +161,7 @@ def test_response_goes_to_the_source_with_rport(family, caller, gateway):
     assert caller.response(200)
 
 
+@pytest.mark.flow("A9")
 def test_response_goes_to_the_sent_by_port_without_rport(family, caller, gateway):
     """RFC 3261 18.2.2: to `received` and the port of sent-by."""
     listening = family.peer("callers", 11)
@@ -167,6 +172,7 @@ def test_response_goes_to_the_sent_by_port_without_rport(family, caller, gateway
     assert listening.response(200)
 
 
+@pytest.mark.flow("A9")
 def test_spoofed_received_is_replaced(family, caller, gateway):
     via = f"SIP/2.0/UDP {caller.hostport};branch=z9hG4bKspoof;received=203.0.113.9;rport"
     caller.send(caller.make("OPTIONS", URI, via=via))
@@ -174,12 +180,14 @@ def test_spoofed_received_is_replaced(family, caller, gateway):
     assert seen.via_param("received", 1) == "192.0.2.11" and "203.0.113.9" not in repr(seen)
 
 
+@pytest.mark.flow("A9")
 def test_request_to_a_caller_behind_nat_uses_its_flow(family, caller, gateway):
     call = Call(caller, gateway, URI, via="SIP/2.0/UDP 10.1.2.3:5060;branch=z9hG4bKnat2;rport")
     gateway.send(call.from_gateway("BYE", uri="sip:phone@10.1.2.3:5060"))
     assert caller.request("BYE").uri == "sip:phone@10.1.2.3:5060"
 
 
+@pytest.mark.flow("A9")
 @pytest.mark.parametrize("data", [b"\r\n\r\n", b"\r\n", b"\0\0\0\0"])
 def test_keepalive_is_ignored(family, caller, data):
     with counted(family, "keepalive"):
@@ -273,6 +281,7 @@ def raw(caller, **changes):
                      for name, value in lines.items() if value is not None) + "\n\n"
 
 
+@pytest.mark.flow("A6", "A7")
 @pytest.mark.parametrize("status, changes", [
     (400, {"CSeq": "4294967296 OPTIONS"}),
     (400, {"CSeq": "9 INVITE"}),
@@ -332,6 +341,7 @@ def test_faulty_ack_is_never_answered(family, caller, gateway):
     assert not caller.pending()
 
 
+@pytest.mark.flow("A7")
 def test_loop_is_told_from_a_spiral(family, caller, gateway):
     """RFC 5393: unchanged 482, with another Request-URI it passes."""
     caller.send(caller.make("INVITE", URI))
@@ -390,6 +400,7 @@ def forged(request, part, other):
 
 # ---- requests for Weir itself
 
+@pytest.mark.flow("G9")
 @pytest.mark.parametrize("v6", [False, True])
 def test_options_to_weir(family, v6):
     caller = family.peer("callers", 11, v6=v6)
@@ -401,6 +412,7 @@ def test_options_to_weir(family, v6):
 
 # ---- the other address family
 
+@pytest.mark.flow("A8")
 def test_via_and_record_route_speak_each_side_s_family(family, caller):
     """A8: an IPv4 caller, an IPv6 gateway."""
     gateway = family.peer("gateways", 23, 5303, v6=True)

@@ -57,6 +57,7 @@ def ack(caller, invite, refusal):
     return caller.make("ACK", URI, via=via, frm=frm, call_id=call_id, to=refusal.get("to"), cseq="1 ACK", contact="")
 
 
+@pytest.mark.flow("G5")
 def test_phone_is_told_when_to_come_back(family, gateway):
     caller = family.peer("callers", 11)
     invite, refusal = fill(family, caller, gateway)
@@ -68,6 +69,7 @@ def test_phone_is_told_when_to_come_back(family, gateway):
     assert not gateway.pending()
 
 
+@pytest.mark.flow("G5")
 def test_refusal_never_flips(family, gateway):
     """The memo: a retransmission gets the same answer even when there is room again."""
     caller = family.peer("callers", 11)
@@ -96,6 +98,7 @@ def test_cancel_of_a_refused_invite_goes_no_further(family, gateway):
     assert not [m for m in gateway.pending() if m.method == "CANCEL"]
 
 
+@pytest.mark.flow("G5")
 @pytest.mark.parametrize("host, status", [(12, 503), (13, 500)])
 def test_answer_when_full_is_the_peer_s(family, gateway, host, status):
     """Retry-After would let a trunk silence the whole address (RFC 3261 21.5.4)."""
@@ -104,6 +107,7 @@ def test_answer_when_full_is_the_peer_s(family, gateway, host, status):
     assert refusal.status == status and refusal.get("retry-after") is None
 
 
+@pytest.mark.flow("G5")
 def test_the_next_gateway_takes_what_one_cannot(family):
     """Two gateways with room for one call each: of two calls none is refused, whatever their hashes."""
     caller = family.peer("callers", 11)
@@ -123,6 +127,7 @@ def test_peer_is_held_to_its_own_limit(family):
     assert family.weir.ended("peer-limit") > limited
 
 
+@pytest.mark.flow("G5")
 @pytest.mark.slow
 def test_max_cps_holds_and_running_calls_go_on(family):
     """Four times too much: what is let through is the rate, and every call that began also ended."""

@@ -3,6 +3,8 @@
 O4: calls run, Weir is killed (-9) and started again with its pools reordered and a gateway more in each; re-INVITE and
 BYE from both sides reach the right other side, over NAT and for calls from gateways too. The token says it all.
 """
+import pytest
+
 import flows
 from conftest import WEIR, hostport, ip_of
 from lab.ladder import Ladder
@@ -111,6 +113,7 @@ def restart(family):
     family.start()
 
 
+@pytest.mark.flow("O4")
 def test_calls_survive_kill_and_reordered_pools(family):
     held = [Held(family, "bye-by-a", "+1"), Held(family, "bye-by-b", "+2")]
     phone, phone_gw = family.peer("callers", 11), family.peer("gateways", 25, 5703)

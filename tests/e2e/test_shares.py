@@ -39,12 +39,14 @@ def played(family):
     return counts
 
 
+@pytest.mark.flow("G1")
 def test_calls_split_by_weight(played):
     for host, weight in WEIGHTS.items():
         fair = CALLS * weight / sum(WEIGHTS.values())
         assert 0.85 * fair <= played[host]["calls(C)"] <= 1.15 * fair
 
 
+@pytest.mark.flow("G1")
 def test_every_call_stays_on_its_gateway(family, played):
     """A call whose ACK or BYE went elsewhere would not have ended well there; and Weir counted what they saw."""
     for host in WEIGHTS:
@@ -61,6 +63,7 @@ def test_one_peer_loads_both_workers_alike(family, played):
     assert len(workers) == 2 and max(workers) <= 1.15 * min(workers)
 
 
+@pytest.mark.flow("G1")
 def test_nothing_was_lost(family, played):
     """Every drop counter is at zero after thousands of calls (but the tap's own queue, on a machine that is busy)."""
     drops = {end["reason"]: end["count"] for end in family.weir.ask("show", "drops")["ends"]

@@ -9,7 +9,7 @@ A call flow written as the ladder that a person would draw, made into the two si
 
 A is the caller, B the called side, W Weir itself (only the other end gets a step). After METHOD or CODE come words:
 `sdp` or `text` (a body), `sdp=hold`, `?` (the receiver may not see it), `auth` (answer the challenge), `pause=MS`
-(before sending), `noroute` (no Route header). ` / Header: value` adds a header, ` | Header: regexp` is checked by the
+(before sending), `noroute` (no Route header), `tag=X` (a To tag of its own, as a fork has). ` / Header: value` adds a header, ` | Header: regexp` is checked by the
 receiver. `A wait` and `B wait` stop that side until the test sends it an INFO with its Call-ID (see go()).
 """
 import re
@@ -44,7 +44,8 @@ class Transaction:
 
 
 class Ladder:
-    def __init__(self, text):
+    def __init__(self, text, pace=0):
+        self.pace = pace       # ms before each message
         self.lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
         self.steps = {"A": [], "B": []}
         self.variables = {"A": [], "B": []}
@@ -153,7 +154,7 @@ class Ladder:
             self._pause(src, words)
             again = ' retrans="500"' if t.method == "INVITE" and code >= 200 and not cancel else ""
             n = f"{t.number}CANCEL" if cancel else t.number
-            tag = f";tag={src.lower()}[pid]-[call_number]" if not t.in_dialog and code > 100 else ""
+            tag = f";tag={words.get('tag', src.lower())}[pid]-[call_number]" if not t.in_dialog and code > 100 else ""
             lines = [f"SIP/2.0 {code} {REASONS.get(code, 'Because')}",
                      f"[$top{n}][$vias{n}][$rr{n}]From:[$from{n}]", f"To:[$to{n}]{tag}", "Call-ID: [call_id]", f"CSeq:[$cseq{n}]",
                      "Contact: <sip:[local_ip]:[local_port]>"]
@@ -169,8 +170,8 @@ class Ladder:
     # ---- pieces
 
     def _pause(self, side, words):
-        if "pause" in words:
-            self.steps[side].append(f'<pause milliseconds="{words["pause"]}"/>')
+        if "pause" in words or self.pace:
+            self.steps[side].append(f'<pause milliseconds="{words.get("pause", self.pace)}"/>')
 
     def _checks(self, side, checks):
         """Each ` | Header: regexp` as an action that fails the call when it does not match."""
