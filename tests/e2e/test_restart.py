@@ -11,7 +11,7 @@ from lab.ladder import Ladder
 from lab.net import until
 from lab.wire import Call
 
-CALLS = 6
+CALLS = 20
 HELD = {"bye-by-a": (5701, "A>B BYE\nB>A 200"), "bye-by-b": (5702, "B>A BYE\nA>B 200")}
 
 BEFORE = """

@@ -20,7 +20,7 @@ class Sipp:
         self.limit, self.port = limit, port
         argv = ["sipp", "-sf", str(scenario), "-i", f"[{ip}]" if ":" in ip else ip, "-p", str(port), "-nostdin",
                 "-trace_stat", "-stf", f"{self.base}.csv", "-fd", "1", "-trace_err", "-error_file", f"{self.base}.err",
-                "-trace_counts"]
+                "-buff_size", "212992"]  # what the kernel allows; sipp's own choice is lost when it is not scheduled
         for name, value in (keys or {}).items():
             argv += ["-key", name, str(value)]
         if target:
