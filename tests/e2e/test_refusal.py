@@ -18,11 +18,17 @@ pools:
 """ + pool("one", 5401, hosts=(21,), gateway="max-cps: 1/s", **{"retry-after": "7s"}) + "\n" \
     + pool("two", 5402, hosts=(21, 22), gateway="max-cps: 1/s") + "\n" \
     + pool("rate", 5403, hosts=(21,), gateway="max-cps: 40/s") + "\n" + pool("free", 5404, hosts=(21,)) + """
+  spill:
+    health: { method: off }
+    gateways:
+      big: { address: 198.51.100.21:5405, weight: 10000, max-cps: 1/s }
+      small: { address: 198.51.100.22:5405 }
 routes:
   - { match: { from: limited }, pool: free }
   - { match: { number: "+1" }, pool: one }
   - { match: { number: "+2" }, pool: two }
   - { match: { number: "+3" }, pool: rate }
+  - { match: { number: "+4" }, pool: spill }
 """
 URI = "sip:+15551234@pstn.test"
 
@@ -117,6 +123,34 @@ def test_the_next_gateway_takes_what_one_cannot(family):
     for gateway in gateways:
         gateway.request("INVITE")
     assert not caller.pending()
+
+
+def test_a_call_that_spilled_keeps_its_gateway(family):
+    """Its hash says another: repetition, CANCEL and ACK follow the pin, also when there is room again."""
+    uri = "sip:+45551234@pstn.test"
+    caller = family.peer("callers", 11)
+    big, small = (family.peer("gateways", host, 5405) for host in (21, 22))
+    caller.send(caller.make("INVITE", uri))
+    big.request("INVITE")
+    invite = caller.make("INVITE", uri)
+    via, frm, call_id = (re.search(f"{name}: (.*)", invite).group(1) for name in ("Via", "From", "Call-ID"))
+    parts = dict(via=via, frm=frm, call_id=call_id, contact="")
+    caller.send(invite)
+    first = small.request("INVITE")
+
+    def room():
+        caller.send(caller.make("INVITE", uri))
+        return big.pending()
+    until(room, 5, "the bucket never filled again", step=0.1)
+    small.pending()
+    caller.send(invite)
+    assert small.request("INVITE").data == first.data
+    caller.send(caller.make("CANCEL", uri, cseq="1 CANCEL", **parts))
+    assert small.request("CANCEL").via_param("branch") == first.via_param("branch")
+    small.answer(first, 487, tag="t")
+    refusal = caller.response(487)
+    caller.send(caller.make("ACK", uri, cseq="1 ACK", to=refusal.get("to"), **parts))
+    assert small.request("ACK").via_param("branch") == first.via_param("branch")
 
 
 def test_peer_is_held_to_its_own_limit(family):

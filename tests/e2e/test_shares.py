@@ -9,7 +9,7 @@ from conftest import WEIR, ip_of
 from lab.sipp import SCENARIOS
 
 WEIGHTS = {21: 2, 22: 3, 23: 4}
-PORT, CALLS, RATE = 5601, 2700, 360
+PORT, CALLS, USERS = 5601, 2700, 80
 
 CONFIG = """
 peers:
@@ -31,7 +31,7 @@ def played(family):
     gateways = {host: family.sipp(family.gateways, SCENARIOS / "gateway.xml", ip_of("gateways", host), PORT, trace=False)
                 for host in WEIGHTS}
     caller = family.sipp(family.callers, SCENARIOS / "caller.xml", ip_of("callers", 11), PORT, trace=False, calls=CALLS,
-                         rate=RATE, target="%s:%d" % WEIR["callers", False], args=["-d", "200"],
+                         users=USERS, target="%s:%d" % WEIR["callers", False], args=["-d", "200"],
                          keys={"uri": "sip:+15551234@pstn.test", "from_uri": "sip:a@callers.test"})
     code = caller.wait()
     counts = {host: gateway.stop() for host, gateway in gateways.items()}

@@ -11,10 +11,12 @@ SCENARIOS = pathlib.Path(__file__).resolve().parent / "scenarios"
 class Sipp:
     """
     One sipp process. A caller has a `target` (where Weir listens) and a number of `calls`; a gateway has neither and
-    runs until stop(). `keys` become [name] in the scenario.
+    runs until stop(). `users` keeps so many calls up, instead of starting `rate` a second. `keys` become [name] in the
+    scenario; `trace` keeps every message in a file.
     """
 
-    def __init__(self, ns, scenario, ip, port, work, target=None, calls=0, rate=10, keys=None, args=(), limit=60, trace=True):
+    def __init__(self, ns, scenario, ip, port, work, target=None, calls=0, rate=10, keys=None, args=(), limit=60,
+                 trace=True, users=0):
         self.name = f"{scenario.stem}-{ip.replace(':', '_')}-{port}"
         self.base = pathlib.Path(work) / self.name
         self.limit, self.port = limit, port
@@ -24,7 +26,8 @@ class Sipp:
         for name, value in (keys or {}).items():
             argv += ["-key", name, str(value)]
         if target:
-            argv += ["-m", str(calls), "-r", str(rate), "-l", str(min(calls, 10000)), "-timeout", f"{limit}s",
+            pace = ["-users", str(users)] if users else ["-r", str(rate), "-l", str(min(calls, 10000))]
+            argv += ["-m", str(calls), *pace, "-timeout", f"{limit}s",
                      "-timeout_error", "-recv_timeout", "8000", target]
         if trace:
             argv += ["-trace_msg", "-message_file", f"{self.base}.msg"]
