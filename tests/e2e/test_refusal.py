@@ -142,15 +142,19 @@ def test_a_call_that_spilled_keeps_its_gateway(family):
         caller.send(caller.make("INVITE", uri))
         return big.pending()
     until(room, 5, "the bucket never filled again", step=0.1)
-    small.pending()
+
+    def next_of_it():
+        return small.receive(where=lambda m: m.get("call-id") == call_id)
     caller.send(invite)
-    assert small.request("INVITE").data == first.data
+    assert next_of_it().data == first.data
     caller.send(caller.make("CANCEL", uri, cseq="1 CANCEL", **parts))
-    assert small.request("CANCEL").via_param("branch") == first.via_param("branch")
+    cancel = next_of_it()
+    assert cancel.method == "CANCEL" and cancel.via_param("branch") == first.via_param("branch")
     small.answer(first, 487, tag="t")
     refusal = caller.response(487)
     caller.send(caller.make("ACK", uri, cseq="1 ACK", to=refusal.get("to"), **parts))
-    assert small.request("ACK").via_param("branch") == first.via_param("branch")
+    ack = next_of_it()
+    assert ack.method == "ACK" and ack.via_param("branch") == first.via_param("branch")
 
 
 def test_peer_is_held_to_its_own_limit(family):
