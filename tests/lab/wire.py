@@ -153,6 +153,36 @@ class Peer:
         self.send("\n".join(lines) + "\n\n" + body, to or request.source)
 
 
+class Setup:
+    """An INVITE of a raw caller, and the requests that belong to its transaction (RFC 3261 9.1, 17.1.1.3)."""
+
+    def __init__(self, caller, uri, headers="", body=SDP, **parts):
+        self.caller, self.uri = caller, uri
+        self.text = caller.make("INVITE", uri, headers, body, **parts)
+        sent = Message(self.text.replace("\n", "\r\n").encode())
+        self.call_id, self.branch = sent.get("call-id"), sent.via_param("branch")
+        self.parts = {"via": sent.get("via"), "frm": sent.get("from"), "call_id": self.call_id, "contact": ""}
+        self.cseq = sent.get("cseq").split()[0]
+        self.repeat()
+
+    def repeat(self):
+        self.caller.send(self.text)
+
+    def cancel(self):
+        self.caller.send(self.caller.make("CANCEL", self.uri, cseq=f"{self.cseq} CANCEL", **self.parts))
+
+    def ack(self, final):
+        """The ACK to a final that is no 2xx."""
+        self.caller.send(self.caller.make("ACK", self.uri, cseq=f"{self.cseq} ACK", to=final.get("to"), **self.parts))
+
+    def request(self, method, ok, cseq=2, **parts):
+        """A request in the dialog that `ok` made: the ACK to it (with the INVITE's number), BYE and so on."""
+        routes = "".join(f"Route: {route}\n" for route in reversed(ok.all("record-route")))
+        target = re.search("<(.*)>", ok.get("contact")).group(1)
+        parts = {"frm": self.parts["frm"], "to": ok.get("to"), "call_id": self.call_id, "cseq": f"{cseq} {method}"} | parts
+        self.caller.send(self.caller.make(method, target, routes, **parts))
+
+
 class Call:
     """An answered call between two raw peers that follow RFC 3261 section 12."""
 
