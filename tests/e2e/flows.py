@@ -11,6 +11,17 @@ A>B BYE | Max-Forwards: ^ *69 *$
 B>A 200
 """
 
+# Phones that ignore Record-Route: what is in the dialog still comes to Weir, without a Route (B) or to its proxy (A).
+NO_ROUTES_A = BASIC.replace("A>B ACK", "A>B ACK noroute").replace("A>B BYE", "A>B BYE noroute")
+NO_ROUTES_B = """
+A>B INVITE sdp
+B>A 180
+B>A 200 sdp
+A>B ACK noroute
+B>A BYE noroute
+A>B 200
+"""
+
 HANG_UP_BY_B = """
 A>B INVITE sdp
 B>A 180
@@ -123,6 +134,71 @@ A>B ACK
 A>B BYE
 B>A 200
 """
+
+# Forks: each answer has a To tag of its own; the call is the last one's.
+FORKS = """
+A>B INVITE sdp
+B>A 180 tag=f1
+B>A 183 sdp tag=f2
+B>A 180 tag=f3
+B>A 200 sdp tag={answers}
+A>B ACK
+A>B BYE
+B>A 200
+"""
+ANSWERED_AT_ONCE = """
+A>B INVITE sdp
+B>A 200 sdp
+A>B ACK
+A>B BYE
+B>A 200
+"""
+PROGRESS_ONLY = ANSWERED_AT_ONCE.replace("B>A 200 sdp", "B>A 183 sdp\nB>A 200 sdp", 1)
+
+# Session timers (RFC 4028): too small, then agreed on, refreshed by both sides; nobody on the way touches them.
+SESSION_TIMER = """
+A>B INVITE sdp / Supported: timer / Session-Expires: 30;refresher=uac
+B>A 422 / Min-SE: 1800 | Min-SE: ^ *1800 *$
+A>B ACK
+A>B INVITE sdp / Supported: timer / Session-Expires: 1800;refresher=uac / Min-SE: 1800 | Session-Expires: ^ *1800;refresher=uac *$
+B>A 200 sdp / Require: timer / Session-Expires: 1800;refresher=uac | Session-Expires: ^ *1800;refresher=uac *$
+A>B ACK
+A>B UPDATE / Supported: timer / Session-Expires: 1800;refresher=uac
+B>A 200 / Session-Expires: 1800;refresher=uac
+B>A INVITE sdp / Supported: timer / Session-Expires: 1800;refresher=uas
+A>B 200 sdp / Session-Expires: 1800;refresher=uas
+B>A ACK
+A>B BYE
+B>A 200
+"""
+
+# Transfer (RFC 3515, RFC 3892, RFC 4488): B sends A elsewhere; a Refer-To as long as transfer URIs of Direct Routing are.
+LONG_URI = "<sip:+82105550199@pstn.test;user=phone?Replaces=" + "7" * 300 + "%3Bto-tag%3Dx%3Bfrom-tag%3Dy>"
+REFERRED = """
+A>B INVITE sdp
+B>A 180
+B>A 200 sdp
+A>B ACK
+B>A REFER / Refer-To: {to} / Referred-By: <sip:b@pstn.test> | Refer-To: Replaces=7+%3Bto-tag | Referred-By: sip:b@pstn.test
+A>B 202
+A>B NOTIFY / Event: refer / Subscription-State: active;expires=60
+B>A 200
+A>B NOTIFY / Event: refer / Subscription-State: terminated;reason=noresource
+B>A 200
+B>A BYE
+A>B 200
+""".format(to=LONG_URI)
+REFERRED_A = """
+A>B INVITE sdp
+B>A 200 sdp
+A>B ACK
+A>B REFER / Refer-To: {to} / Referred-By: <sip:a@pstn.test> | Refer-To: Replaces=7+%3Bto-tag
+B>A 202
+B>A NOTIFY / Event: refer / Subscription-State: terminated;reason=noresource
+A>B 200
+A>B BYE
+B>A 200
+""".format(to=LONG_URI)
 
 REGISTERED = """
 A>B REGISTER / Expires: 600

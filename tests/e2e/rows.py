@@ -68,9 +68,8 @@ def pytest_terminal_summary(terminalreporter):
     flows = {}
     for outcome, reports in terminalreporter.stats.items():
         for report in reports:
-            if outcome and getattr(report, "user_properties", None) and \
-                    (getattr(report, "when", "") == "call" or outcome in ("error", "xfailed")):
-                for row in next((rows for key, rows in report.user_properties if key == "flow"), ()):
+            if getattr(report, "when", "") == "call" or outcome in ("error", "xfailed"):
+                for row in dict(report.user_properties).get("flow", ()):
                     flows.setdefault(row, []).append((outcome, report))
     if not flows:
         return

@@ -378,20 +378,27 @@ def test_g4_killed_in_mid_run(family, wire):
 
 def test_g4_down_moves_what_is_unanswered(family):
     """`after` is long here, but three probes without an answer move every unanswered call at once."""
-    pair = Pair(family, "watched")
-    gateways = list(pair.gateways)
-    first, invite = pair.next()
-    alive = next(g for g in gateways if g is not first)
-    moved = []
+    gateways = [family.peer("gateways", host, PORTS["watched"]) for host in (21, 22)]
+    names = {gateway: f"watched-{gateway.ip.rpartition('.')[2]}" for gateway in gateways}
+    got = {}
 
     def step():
-        for m in alive.pending():
-            if m.method == "OPTIONS":
-                alive.answer(m, 200, "OK", tag="g")
-            elif m.method == "INVITE":
-                moved.append(m)
-        return moved
-    until(step, 2.9, "the call did not move")
-    name = f"watched-{first.ip.rpartition('.')[2]}"
-    assert family.weir.ask("show", "gateway", name)["state"] == "down"
-    pair.answer(alive, moved[0])
+        for gateway in gateways:
+            for m in gateway.pending():
+                if m.method == "INVITE":
+                    got.setdefault(gateway, m)
+                elif m.method == "OPTIONS" and gateway is not next(iter(got), None):
+                    gateway.answer(m, 200, "OK", tag="g")
+        return True
+
+    def state(gateway):
+        return step() and family.weir.ask("show", "gateway", names[gateway])["state"]
+    until(lambda: all(state(gateway) == "up" for gateway in gateways), 8, "not up")
+    caller = family.peer("callers", 11)
+    setup, began = Setup(caller, "sip:+95551234@pstn.test"), time.monotonic()
+    until(lambda: step() and len(got) == 2, 2.9, "the call did not move")
+    assert time.monotonic() - began > 0.5
+    mute, alive = got
+    assert state(mute) == "down"
+    alive.answer(got[alive], 486, "Busy Here", tag="b")
+    setup.ack(caller.response(486))
