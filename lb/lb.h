@@ -225,10 +225,24 @@ struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec);
 
 /* ---- Worker state ---------------------------------------------------------------------------------- */
 
+/* Timers of RFC 3261 table 4 and what Weir adds, ns. */
+struct lb_timers {
+	uint64_t t1, t2, t4;
+	uint64_t b;           /* INVITE without any answer: 64 * t1 */
+	uint64_t c;           /* ringing: > 3 min (16.6, step 11) */
+	uint64_t d;           /* a final and its ACK are repeated this long: 32 s; also H, L, M */
+	uint64_t release;     /* after a BYE that nobody has answered yet: 32 s */
+	uint64_t max_call;    /* a call longer than this is taken for lost */
+	uint64_t session_min; /* shorter session intervals count as this (RFC 4028 5: 90 s) */
+};
+
 struct lb_worker_spec {
-	uint32_t pins;   /* pins to have room for; 32 to 64 bytes each, in a power of two of cache lines */
-	uint64_t pin_ns; /* how long a transaction keeps its gateway after its last news (32 s) */
-	uint64_t ringing_ns; /* how long an INVITE without a final keeps it (Timer C + 32 s) */
+	struct lb_timers timers;
+	uint32_t setups;         /* INVITE transactions at once; kept messages are named 0 .. 2 * setups - 1 */
+	uint32_t calls;          /* calls at once */
+	uint32_t pins;           /* pins to have room for; 32 to 64 bytes each, in a power of two of cache lines */
+	uint64_t pin_ns;         /* how long a transaction keeps its gateway after its last news (32 s) */
+	uint64_t ringing_ns;     /* how long an INVITE without a final keeps it (Timer C + 32 s) */
 	struct lb_words *words;
 	struct st_lane *lane; /* this worker's counters */
 };
@@ -254,23 +268,28 @@ struct lb_query {
 	uint8_t method;   /* enum method; for a response that of its CSeq */
 	uint8_t listener; /* where it arrived */
 	uint8_t has_to_tag;
-	uint8_t to_us;   /* request for Weir: Request-URI is a listener without a user part, no Route left */
-	uint8_t looped;  /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
-	uint16_t status; /* response: its status code */
-	uint16_t fault;  /* request: the status its syntax earns, or 0 */
+	uint8_t to_us;      /* request for Weir itself: Request-URI is a listener without a user part, no Route left */
+	uint8_t room;       /* request: an INVITE can be kept; response: a final can */
+	uint8_t looped;     /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
+	uint16_t status;    /* response: its status code */
+	uint16_t fault;     /* request: the status its syntax earns, or 0 */
 	const char *fault_reason; /* static reason phrase of `fault` */
-	struct addr src;          /* where it came from */
-	struct addr reply_to;     /* request: where its responses go (RFC 3261 18.2.2, RFC 3581 4) */
-	struct addr via_to;       /* response: where the Via below ours says it goes; port 0: nowhere */
-	struct addr next;   /* request: literal next hop (next Route, else Request-URI host); port 0: none */
-	uint64_t call_hash; /* lb_hash of the Call-ID */
-	uint64_t from_hash; /* lb_hash of the From tag, 0 if none */
-	uint64_t via_hash;  /* request: identity of the received top Via, without the method */
-	uint32_t loop_hash; /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
-	struct str number;  /* Request-URI user part */
-	struct str host;    /* Request-URI host */
-	struct str token;   /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
-	struct str branch;  /* response: branch of the top Via, if that names a listener; n == 0: not ours */
+	struct addr src;      /* where it came from */
+	struct addr reply_to; /* request: where its responses go (RFC 3261 18.2.2, RFC 3581 4) */
+	struct addr via_to;   /* response: where the Via below ours says it goes; port 0: nowhere */
+	struct addr next;     /* request: literal next hop (next Route, else Request-URI host); port 0: none */
+	uint64_t call_hash;   /* lb_hash of the Call-ID */
+	uint64_t from_hash;   /* lb_hash of the From tag, 0 if none */
+	uint64_t via_hash;    /* request: identity of the received top Via, without the method */
+	uint32_t cseq;        /* CSeq number */
+	uint32_t to_hash;     /* low half of lb_hash of the To tag, 0 if none */
+	uint32_t session_s;   /* 2xx: Session-Expires (RFC 4028), 0 if none */
+	uint64_t replaces;    /* INVITE: lb_hash of the Call-ID in Replaces (RFC 3891), 0 if none */
+	uint32_t loop_hash;   /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
+	struct str number;    /* Request-URI user part */
+	struct str host;      /* Request-URI host */
+	struct str token;     /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
+	struct str branch;    /* response: branch of the top Via, if that names a listener; n == 0: not ours */
 	struct str to_tag;
 };
 
@@ -280,7 +299,19 @@ enum lb_op {
 	LB_ABSORB,     /* done, nothing leaves */
 	LB_DROP,       /* refused without an answer */
 	LB_TO_CONTROL, /* answer to a probe of control's */
+
+	/* More of what one message or a timer can cause; they end no message and count in no end. */
+	LB_KEEP,         /* keep the current INVITE as `kept` */
+	LB_KEEP_FINAL,   /* keep the current response as `kept`, as it would be forwarded; in place of an older one */
+	LB_RESEND,       /* forward the INVITE kept as `kept` as if it came now, with this action's texts */
+	LB_RESEND_FINAL, /* send the final kept as `kept` to `dst` through `listener`, again or at last */
+	LB_ANSWER,       /* answer the INVITE kept as `kept` with `status`; keep_final: and keep that answer */
+	LB_CANCEL,       /* CANCEL the branch `branch` of the INVITE kept as `kept` at `dst` (RFC 3261 9.1) */
+	LB_ACK,          /* ACK the current response at `dst`, from the INVITE kept as `kept` (RFC 3261 17.1.1.3) */
+	LB_FORGET,       /* `kept` is not needed any more */
 };
+
+#define LB_NO_KEPT UINT32_MAX
 
 struct lb_act {
 	enum lb_op op;
@@ -292,7 +323,10 @@ struct lb_act {
 	uint8_t listener;       /* FORWARD: where it leaves; REPLY: where it arrived */
 	uint8_t towards;        /* FORWARD request: 1 to a gateway, 0 away from it */
 	uint8_t branch_n, token_n, to_tag_n;
-	struct addr dst;           /* FORWARD, REPLY */
+	struct addr dst;       /* FORWARD, REPLY, and all that sends */
+	uint32_t kept;         /* handle of a kept message: 2 * setup for the INVITE, 2 * setup + 1 for its final */
+	uint8_t keep_final;    /* FORWARD, ANSWER: what leaves is kept, too, as `kept` | 1 */
+	struct str uri;        /* RESEND: Request-URI in place of the kept one; n == 0: as it is. Of the current message */
 	char branch[LIMIT_BRANCH]; /* FORWARD request: our Via branch, cookie included */
 	char token[LIMIT_TOKEN];   /* FORWARD request: user part of our Record-Route; token_n == 0: none */
 	char to_tag[LIMIT_TAG];    /* REPLY: tag for a To that has none */
@@ -307,10 +341,18 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 		  struct lb_act *acts);
 
 /*
- * Reads the loop part of a branch that names one of our listeners: 0 if it is no branch of Weir's, else 1
- * with the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2): a loop if it
- * equals the loop_hash of the query, which covers the keyed Call-ID hash, so that no other message's part
- * fits. Any.
+ * What time alone brings: repeats, time-outs, fail-over, releases. Does at most `max` (<= LIMIT_ACTS) actions'
+ * worth of work, oldest first, and returns their number; the caller comes again while it gets `max`. Worker.
+ */
+unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now, struct lb_act *acts, unsigned max);
+
+/* When lb_tick() has something to do next, monotonic ns; UINT64_MAX: never. For workers that nap. Worker. */
+uint64_t lb_next_tick(const struct lb_worker *w);
+
+/*
+ * Reads the loop part of a branch that names one of our listeners: 0 if it is no branch of Weir's, else 1 with
+ * the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2): a loop if it equals the
+ * loop_hash of the query, which is keyed and covers the Call-ID, so that no other message's part fits. Any.
  */
 int lb_branch_loop(struct str branch, uint32_t *loop);
 
