@@ -129,3 +129,16 @@ uint32_t sip_apply(const struct sip_msg *m, const struct sip_edits *list, char *
 	sip_put_edited(&o, m->base, 0, m->len, list);
 	return o.full ? 0 : o.n;
 }
+
+void sip_put_row(struct sip_out *out, const struct sip_msg *m, const struct sip_row *row,
+		 const struct sip_edits *edits)
+{
+	uint32_t begin = out->n;
+
+	sip_put_edited(out, m->base, row->off, row->end, edits);
+	if (m->folded)
+		for (uint32_t i = begin; i < out->n; i++)
+			if (out->p[i] == '\r' || out->p[i] == '\n')
+				out->p[i] = ' ';
+	sip_put(out, "\r\n", 2);
+}

@@ -33,4 +33,8 @@ static inline void sip_put_str(struct sip_out *out, struct str s)
 void sip_put_edited(struct sip_out *out, const char *b, uint32_t from, uint32_t to,
 		    const struct sip_edits *list);
 
+/* One row and its CRLF with the changes, unfolded where that may be needed. */
+void sip_put_row(struct sip_out *out, const struct sip_msg *m, const struct sip_row *row,
+		 const struct sip_edits *edits);
+
 #endif

@@ -7,20 +7,6 @@
 #include "dataplane/sip/chars.h"
 #include "dataplane/sip/edit.h"
 
-/* One row and its CRLF, unfolded where that may be needed. */
-static void put_row(struct sip_out *out, const struct sip_msg *m, const struct sip_row *row,
-		    const struct sip_edits *edits)
-{
-	uint32_t begin = out->n;
-
-	sip_put_edited(out, m->base, row->off, row->end, edits);
-	if (m->folded)
-		for (uint32_t i = begin; i < out->n; i++)
-			if (out->p[i] == '\r' || out->p[i] == '\n')
-				out->p[i] = ' ';
-	sip_put(out, "\r\n", 2);
-}
-
 static void put_vias(struct sip_out *out, const struct sip_msg *m, const struct addr *src)
 {
 	struct sip_edits edits = { 0 };
@@ -30,7 +16,7 @@ static void put_vias(struct sip_out *out, const struct sip_msg *m, const struct 
 	if (sip_via_top(m, &top))
 		sip_edits_received(m, &top, src, text, &edits);
 	for (uint8_t i = m->first[SIP_HDR_VIA]; i != SIP_NO_ROW; i = m->row[i].next)
-		put_row(out, m, &m->row[i], &edits);
+		sip_put_row(out, m, &m->row[i], &edits);
 }
 
 /* To, with the tag of the reply if it has none. A To that cannot be read stays as it is. */
@@ -46,7 +32,7 @@ static void put_to(struct sip_out *out, const struct sip_msg *m, struct str tag)
 		sip_edits_add(&edits, to.end, 0, STR(";tag="));
 		sip_edits_add(&edits, to.end, 0, tag);
 	}
-	put_row(out, m, row, &edits);
+	sip_put_row(out, m, row, &edits);
 }
 
 static void put_first(struct sip_out *out, const struct sip_msg *m, enum sip_hdr id)
@@ -55,7 +41,7 @@ static void put_first(struct sip_out *out, const struct sip_msg *m, enum sip_hdr
 	const struct sip_row *row = sip_row_first(m, id);
 
 	if (row)
-		put_row(out, m, row, &none);
+		sip_put_row(out, m, row, &none);
 }
 
 uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap)

@@ -332,6 +332,22 @@ struct sip_reply {
  */
 uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap);
 
+/* ---- requests for one hop ---- */
+
+struct sip_hop {
+	enum method method;             /* METHOD_CANCEL or METHOD_ACK */
+	struct str uri;                 /* Request-URI that the hop was sent; n == 0: that of the INVITE */
+	struct str via;                 /* value of the one Via: that of the INVITE as it was sent */
+	unsigned pop;                   /* Route values in front that were ours */
+	const struct sip_msg *response; /* ACK: the final that is acknowledged, for its To; CANCEL: NULL */
+};
+
+/*
+ * Write the CANCEL of an INVITE (RFC 3261 9.1), or the ACK to a non-2xx final (17.1.1.3).
+ * invite: as received. Bytes written; 0 if cap is too small or the INVITE has no CSeq.
+ */
+uint32_t sip_hop_write(const struct sip_msg *invite, const struct sip_hop *hop, char *out, uint32_t cap);
+
 /* ---- texts ---- */
 
 #define SIP_ADDR_TEXT 56 /* bytes that hold any address with brackets and port */

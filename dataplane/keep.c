@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Kept messages: a table of handles and a free list of fixed chunks. Runs on its worker, but for the free count.
+ * Must stay true: a chunk is on the free list or on one handle's chain, never on both.
+ */
+#include "dataplane/keep.h"
+
+#define NONE  UINT32_MAX
+#define LONGEST UINT16_MAX /* bytes of a message */
+#define NEXT    ((uint32_t)(KEEP_CHUNK - sizeof(struct chunk)))     /* bytes of text in a chunk */
+#define FIRST   ((uint32_t)(NEXT - sizeof(struct kept)))            /* and in a first one */
+
+struct chunk {
+	uint32_t next; /* of the chain or of the free list */
+	uint32_t pad;
+};
+
+struct keep {
+	uint32_t handles, chunks;
+	uint32_t free_list;
+	uint32_t n_free; /* worker wo, control ro */
+	uint8_t *chunk;
+	char *whole;     /* LONGEST bytes, where a chain is put together */
+	uint32_t first[]; /* by handle: its first chunk, or NONE */
+};
+
+static size_t align64(size_t n)
+{
+	return (n + 63) & ~(size_t)63;
+}
+
+size_t keep_size(uint32_t handles, uint32_t chunks)
+{
+	return align64(sizeof(struct keep) + handles * sizeof(uint32_t)) + align64(LONGEST) +
+	       (size_t)chunks * KEEP_CHUNK;
+}
+
+static struct chunk *at(const struct keep *k, uint32_t i)
+{
+	return (struct chunk *)(k->chunk + (size_t)i * KEEP_CHUNK);
+}
+
+static struct kept *head_of(struct chunk *c)
+{
+	return (struct kept *)(c + 1);
+}
+
+struct keep *keep_init(void *mem, uint32_t handles, uint32_t chunks)
+{
+	struct keep *k = mem;
+
+	k->handles = handles;
+	k->chunks = k->n_free = chunks;
+	k->whole = (char *)mem + align64(sizeof(*k) + handles * sizeof(uint32_t));
+	k->chunk = (uint8_t *)k->whole + align64(LONGEST);
+	k->free_list = chunks ? 0 : NONE;
+	for (uint32_t i = 0; i < chunks; i++)
+		at(k, i)->next = i + 1 < chunks ? i + 1 : NONE;
+	for (uint32_t i = 0; i < handles; i++)
+		k->first[i] = NONE;
+	return k;
+}
+
+static uint32_t needs(uint32_t n)
+{
+	return n <= FIRST ? 1 : 1 + (n - FIRST + NEXT - 1) / NEXT;
+}
+
+bool keep_room(const struct keep *k, uint32_t n)
+{
+	return k->n_free >= needs(n);
+}
+
+static uint32_t take(struct keep *k)
+{
+	uint32_t i = k->free_list;
+
+	k->free_list = at(k, i)->next;
+	__atomic_store_n(&k->n_free, k->n_free - 1, __ATOMIC_RELAXED);
+	at(k, i)->next = NONE;
+	return i;
+}
+
+bool keep_put(struct keep *k, uint32_t handle, const struct kept *what, const char *bytes)
+{
+	struct chunk *c;
+
+	keep_drop(k, handle);
+	if (!keep_room(k, what->n))
+		return false;
+	k->first[handle] = take(k);
+	c = at(k, k->first[handle]);
+	*head_of(c) = *what;
+	memcpy(head_of(c) + 1, bytes, what->n < FIRST ? what->n : FIRST);
+	for (uint32_t done = FIRST; done < what->n; done += NEXT) {
+		c->next = take(k);
+		c = at(k, c->next);
+		memcpy(c + 1, bytes + done, what->n - done < NEXT ? what->n - done : NEXT);
+	}
+	return true;
+}
+
+const char *keep_get(struct keep *k, uint32_t handle, struct kept *what)
+{
+	struct chunk *c;
+	uint32_t done;
+
+	if (k->first[handle] == NONE)
+		return NULL;
+	c = at(k, k->first[handle]);
+	*what = *head_of(c);
+	if (what->n <= FIRST)
+		return (const char *)(head_of(c) + 1);
+	memcpy(k->whole, head_of(c) + 1, FIRST);
+	for (done = FIRST; done < what->n; done += NEXT) {
+		c = at(k, c->next);
+		memcpy(k->whole + done, c + 1, what->n - done < NEXT ? what->n - done : NEXT);
+	}
+	return k->whole;
+}
+
+void keep_drop(struct keep *k, uint32_t handle)
+{
+	uint32_t i = k->first[handle];
+
+	k->first[handle] = NONE;
+	while (i != NONE) {
+		struct chunk *c = at(k, i);
+		uint32_t next = c->next;
+
+		c->next = k->free_list;
+		k->free_list = i;
+		__atomic_store_n(&k->n_free, k->n_free + 1, __ATOMIC_RELAXED);
+		i = next;
+	}
+}
+
+uint32_t keep_free(const struct keep *k)
+{
+	return __atomic_load_n(&k->n_free, __ATOMIC_RELAXED);
+}
+
+uint32_t keep_chunks(const struct keep *k)
+{
+	return k->chunks;
+}
