@@ -226,10 +226,10 @@ static struct dp *start_dp(struct rig *rig, const struct rig_spec *spec, char de
 		.n_workers = spec->workers,
 		.n_ports = rig->n_ports,
 		.n_listeners = 1,
-		.pins = spec->calls,
-		.pin_ns = PIN_NS,
-		.ringing_ns = RINGING_NS,
-		.words = rig->words,
+		.tables.pins = spec->calls,
+		.tables.pin_ns = PIN_NS,
+		.tables.ringing_ns = RINGING_NS,
+		.tables.words = rig->words,
 		.stats = &rig->stats,
 	};
 	char err[256];

@@ -45,7 +45,7 @@ int lanes_make(struct app *app)
 			st_lane_init(mem, name, app->policy->slots.used, app->policy->peers.used);
 	}
 	app->lane = app->stats->lane[dp->n_workers];
-	dp->words = app->words;
+	dp->tables.words = app->words;
 	dp->stats = app->stats;
 	return 0;
 }

@@ -220,9 +220,9 @@ int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct c
 	*plan = (struct ctl_plan){ 0 };
 	plan->dp.n_workers = conf->workers.count;
 	plan->dp.adaptive = conf->workers.poll == CONF_POLL_ADAPTIVE;
-	plan->dp.pins = LIMIT_PINS;
-	plan->dp.pin_ns = conf->timers.pin_ns;
-	plan->dp.ringing_ns = TIMER_C_NS + 64 * conf->timers.t1_ns;
+	plan->dp.tables.pins = LIMIT_PINS;
+	plan->dp.tables.pin_ns = conf->timers.pin_ns;
+	plan->dp.tables.ringing_ns = TIMER_C_NS + 64 * conf->timers.t1_ns;
 	rc = place_workers(conf, topo, plan, err, n);
 	if (rc)
 		return rc;
@@ -251,7 +251,7 @@ int plan_print(const struct ctl_plan *plan, FILE *out)
 	fprintf(out, "control: core %u\n", dp->eal.main_cpu);
 	for (uint32_t i = 0; i < dp->n_workers; i++)
 		fprintf(out, "worker %u: core %d, memory node %s, poll %s, %u pins\n", i, dp->workers[i].core,
-			node_text(dp->workers[i].numa, buf), dp->adaptive ? "adaptive" : "busy", dp->pins);
+			node_text(dp->workers[i].numa, buf), dp->adaptive ? "adaptive" : "busy", dp->tables.pins);
 	for (uint32_t i = 0; i < dp->n_ports; i++)
 		fprintf(out, "port %s: %s, mtu %u\n", dp->ports[i].name, dp->ports[i].device,
 			dp->ports[i].mtu);

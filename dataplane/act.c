@@ -42,8 +42,7 @@ void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const st
 		dp_transmit(w, m, hop->port, end);
 }
 
-/* Bytes of SIP that still fit a frame of the port that a message to dst leaves by. */
-static uint32_t room(const struct dp_worker *w, const struct rte_mbuf *m, const struct dp_listener *l)
+uint32_t dp_room(const struct dp_worker *w, const struct rte_mbuf *m, const struct dp_listener *l)
 {
 	uint32_t mtu = w->dp->ports[l->port].mtu - (l->addr.v6 ? 48u : 28u);
 	uint32_t tail = rte_pktmbuf_tailroom(m);
@@ -62,7 +61,7 @@ static void too_long(struct dp_worker *w, struct dp_ctx *c, struct rte_mbuf *out
 
 	if (c->q.request && c->q.method != METHOD_ACK) {
 		lb_reply_tag(w->policy, &c->q, &act);
-		n = dp_write_reply(c, &act, rte_pktmbuf_mtod(out, char *), room(w, out, &w->dp->listeners[act.listener]));
+		n = dp_write_reply(c, &act, rte_pktmbuf_mtod(out, char *), dp_room(w, out, &w->dp->listeners[act.listener]));
 	}
 	if (!n) {
 		dp_end(w, out, ST_DROP_TOO_LONG);
@@ -85,7 +84,7 @@ static void act_message(struct dp_worker *w, struct dp_ctx *c, const struct lb_a
 		return;
 	}
 	p = rte_pktmbuf_mtod(out, char *);
-	cap = room(w, out, l);
+	cap = dp_room(w, out, l);
 	if (act->op == LB_REPLY)
 		n = dp_write_reply(c, act, p, cap);
 	else if (c->q.request)
@@ -100,6 +99,8 @@ static void act_message(struct dp_worker *w, struct dp_ctx *c, const struct lb_a
 		too_long(w, c, out);
 		return;
 	}
+	if (act->keep_final)
+		dp_keep_final(w, act, p, n);
 	out->data_len = (uint16_t)n;
 	out->pkt_len = n;
 	dp_send(w, out, act->listener, &act->dst, act->towards ? act->gateway : LB_NONE, act->end);
@@ -132,6 +133,17 @@ void dp_act(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act)
 		break;
 	case LB_TO_CONTROL:
 		act_to_control(w, c, act);
+		break;
+	case LB_TRYING:
+	case LB_KEEP:
+	case LB_KEEP_FINAL:
+	case LB_RESEND:
+	case LB_RESEND_FINAL:
+	case LB_ANSWER:
+	case LB_CANCEL:
+	case LB_ACK:
+	case LB_FORGET:
+		dp_act_kept(w, c, act);
 		break;
 	}
 }

@@ -45,10 +45,8 @@ struct dp_plan {
 	uint32_t n_workers, n_ports, n_listeners;
 	bool adaptive;         /* nap when idle, so that several workers can share a core */
 	uint32_t mbufs;        /* per worker; 0: sized from ports and rings */
-	uint32_t pins;         /* entries of each worker's pin table */
-	uint64_t pin_ns;       /* see struct lb_worker_spec */
-	uint64_t ringing_ns;
-	struct lb_words *words; /* control's, outlives the dataplane */
+	uint32_t kept;          /* chunks for kept messages of each worker, 2 kB each */
+	struct lb_worker_spec tables; /* of each worker; its lane is filled in by dp_start(), words outlive it */
 	struct st_table *stats; /* lanes 0..n_workers-1 are the workers' */
 };
 

@@ -17,6 +17,9 @@
 #define TWIN_BURST 512
 #define TWIN_NS    (1000000000u / TWIN_PER_S)
 
+/* A turn does so much of what time alone brings; messages come first. */
+#define TICK_ROUNDS (LIMIT_BURST / LIMIT_ACTS)
+
 static void to_twin(struct dp_worker *w, const struct net_port *port, struct rte_mbuf *m)
 {
 	uint64_t tat = w->twin_tat > w->now ? w->twin_tat : w->now;
@@ -152,6 +155,18 @@ static void count_message(struct dp_worker *w, const struct sip_msg *sip)
 		st_inc(w->lane, ST_RESPONSE_1XX + sip->status / 100 - 1);
 }
 
+/* Bytes that our rows add to a message at most, roughly: what would then not fit a frame is not kept. */
+#define ROWS 700
+
+/* True if this INVITE, or this final to one, can be kept and sent again. */
+static bool has_room(const struct dp_worker *w, const struct dp_ctx *c)
+{
+	const struct net_port *port = &w->dp->ports[w->dp->listeners[c->q.listener].port];
+	uint32_t n = c->msg->sip.len;
+
+	return c->q.method == METHOD_INVITE && n + ROWS <= port->mtu && keep_room(w->keep, n);
+}
+
 void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 {
 	const struct lb_snapshot *policy = w->policy;
@@ -170,10 +185,23 @@ void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 			dp_end(w, c.m, end);
 			continue;
 		}
+		c.q.room = has_room(w, &c);
 		n_acts = lb_input(w->lb, policy, &c.q, w->now, acts);
 		if (acts[0].op == LB_FORWARD)
 			w->forwarded[w->n_forwarded++] = c.msg->at;
 		for (unsigned a = 0; a < n_acts; a++)
 			dp_act(w, &c, &acts[a]);
+	}
+}
+
+void dp_tick(struct dp_worker *w)
+{
+	struct lb_act acts[LIMIT_ACTS];
+	unsigned n = LIMIT_ACTS;
+
+	for (unsigned round = 0; round < TICK_ROUNDS && n == LIMIT_ACTS; round++) {
+		n = lb_tick(w->lb, w->policy, w->now, acts, LIMIT_ACTS);
+		for (unsigned a = 0; a < n; a++)
+			dp_act(w, NULL, &acts[a]);
 	}
 }

@@ -228,6 +228,11 @@ static void query_request(const struct dp *dp, const struct lb_snapshot *policy,
 	if (q->fault)
 		return;
 	q->loop_hash = loop_part(c);
+	if (q->method == METHOD_INVITE && c->msg->sip.first[SIP_HDR_REPLACES] != SIP_NO_ROW) {
+		struct str call = sip_str(&c->msg->sip, sip_replaces(&c->msg->sip));
+
+		q->replaces = lb_hash(key, call.p, call.n);
+	}
 	q->looped = !q->has_to_tag && is_loop(dp, policy, c);
 }
 
@@ -245,6 +250,8 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 		return false;
 	q->method = c->f.cseq.method;
 	q->status = m->status;
+	if (m->status / 100 == 2)
+		q->session_s = sip_session_expires(m);
 	if (dp_listener_named(dp, sip_str(m, c->f.via.host), c->f.via.port) >= 0)
 		q->branch = sip_str(m, c->f.via.branch);
 	sip_list_next(m, &it, &value);
@@ -291,8 +298,11 @@ bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_c
 
 		q->from_hash = lb_hash(key, tag.p, tag.n);
 	}
+	q->cseq = c->f.cseq.number;
 	q->has_to_tag = c->f.to.tag.off != 0;
 	q->to_tag = sip_str(m, c->f.to.tag);
+	if (q->has_to_tag)
+		q->to_hash = (uint32_t)lb_hash(key, q->to_tag.p, q->to_tag.n);
 	if (!m->is_request)
 		return query_response(dp, c, end);
 	query_request(dp, policy, c);

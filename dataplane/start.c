@@ -144,19 +144,17 @@ static int queue_of(const struct dp *dp, uint32_t p, uint32_t w)
 static int make_worker(struct dp *dp, const struct dp_plan *plan, uint32_t i)
 {
 	const struct dp_worker_plan *wp = &plan->workers[i];
-	const struct lb_worker_spec spec = {
-		.pins = plan->pins,
-		.pin_ns = plan->pin_ns,
-		.ringing_ns = plan->ringing_ns,
-		.words = plan->words,
-		.lane = plan->stats->lane[i],
-	};
+	struct lb_worker_spec spec = plan->tables;
+	uint32_t handles = 2 * spec.setups;
 	struct dp_worker *w = dp_alloc(wp->numa, sizeof(*w));
-	void *mem = dp_alloc(wp->numa, lb_worker_size(&spec));
+	void *tables, *keep = dp_alloc(wp->numa, keep_size(handles, plan->kept));
 
+	spec.lane = plan->stats->lane[i];
+	tables = dp_alloc(wp->numa, lb_worker_size(&spec));
 	dp->workers[i] = w;
-	if (!w || !mem) {
-		dp_free(mem);
+	if (!w || !tables || !keep) {
+		dp_free(tables);
+		dp_free(keep);
 		return -ENOMEM;
 	}
 	memset(w, 0, sizeof(*w));
@@ -167,7 +165,8 @@ static int make_worker(struct dp *dp, const struct dp_plan *plan, uint32_t i)
 	w->lane = spec.lane;
 	w->pool = dp->pools[i];
 	w->simd = sip_simd_best();
-	w->lb = lb_worker_init(mem, &spec);
+	w->lb = lb_worker_init(tables, &spec);
+	w->keep = keep_init(keep, handles, plan->kept);
 	w->up = new_ring("up", i, 0, wp->numa);
 	w->down = new_ring("down", i, 0, wp->numa);
 	return w->up && w->down ? 0 : -ENOMEM;
@@ -275,6 +274,7 @@ static void free_worker(struct dp_worker *w)
 	drain_ring(w->down);
 	dp_free(w->published);
 	dp_free(w->lb);
+	dp_free(w->keep);
 	dp_free(w);
 }
 

@@ -190,8 +190,11 @@ static uint32_t turn(struct dp_worker *w)
 
 	if (w->hops)
 		n += poll_control(w);
-	if (w->hops && w->policy)
+	if (w->hops && w->policy) {
 		n += poll_ports(w) + poll_inboxes(w);
+		dp_tick(w);
+		flush_tx(w);
+	}
 	return n;
 }
 

@@ -14,6 +14,7 @@
 #include <rte_ring.h>
 
 #include "dataplane/dataplane.h"
+#include "dataplane/keep.h"
 #include "dataplane/sip/sip.h"
 
 #define DP_RING      1024 /* slots of every ring between workers, and to and from control */
@@ -97,6 +98,7 @@ struct dp_worker {
 	struct dp *dp;
 	struct lb_worker *lb;
 	struct st_lane *lane;
+	struct keep *keep;
 	struct rte_mempool *pool;
 	struct rte_ring *up;                   /* to control */
 	struct rte_ring *down;                 /* from control */
@@ -119,6 +121,7 @@ struct dp_worker {
 	uint64_t now;      /* ns, one clock read a turn */
 	uint64_t twin_tat; /* ns; rate of what goes to the kernel */
 	uint32_t idle_turns;
+	struct dp_msg kept; /* the kept INVITE that an action is about, scanned again */
 	uint32_t n_forwarded;
 	uint64_t forwarded[LIMIT_BURST]; /* ns; when each message of the burst that goes on was received */
 	struct dp_out out[LIMIT_WORKERS];
@@ -184,6 +187,9 @@ uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte
 /* Stages 2 and 3: decides and carries out n <= LIMIT_BURST messages that this worker owns. */
 void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n);
 
+/* What time alone brings: repeats, time-outs, fail-over. Once a turn. */
+void dp_tick(struct dp_worker *w);
+
 /* ---- query.c ---- */
 
 /* CRC32C over n bytes, 8 at a time: for identities whose secrecy is in what they are mixed with. Any thread. */
@@ -238,10 +244,31 @@ uint32_t dp_write_response(const struct dp_ctx *c, char *out, uint32_t cap);
 /* The reply to the request of c that act asks for. */
 uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *out, uint32_t cap);
 
+/*
+ * The CANCEL or the ACK for the hop that act's branch names. invite: of the kept INVITE; response: the final that
+ * is acknowledged, NULL for CANCEL.
+ */
+uint32_t dp_write_hop(const struct dp *dp, const struct dp_ctx *invite, const struct lb_act *act,
+		      const struct sip_msg *response, char *out, uint32_t cap);
+
 /* ---- act.c ---- */
 
-/* Carries out one action for c; takes over c->m with the message's own action. */
+/*
+ * Carries out one action for c, the message in hand; NULL for actions that time alone caused. The action that
+ * ends the message takes over c->m, so it must be the last of the list.
+ */
 void dp_act(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act);
+
+/* ---- kept.c ---- */
+
+/* Carries out an action about a kept message: everything from LB_TRYING on. c as for dp_act(). */
+void dp_act_kept(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act);
+
+/* Keeps n bytes as the final of act->kept. */
+void dp_keep_final(struct dp_worker *w, const struct lb_act *act, const char *bytes, uint32_t n);
+
+/* Bytes of SIP that fit a frame which leaves by listener l in m. */
+uint32_t dp_room(const struct dp_worker *w, const struct rte_mbuf *m, const struct dp_listener *l);
 
 /* Sends the SIP message in m from `listener` to dst. gateway: its slot, or LB_NONE. Takes over m. */
 void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const struct addr *dst, uint16_t gateway,

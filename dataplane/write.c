@@ -135,6 +135,26 @@ uint32_t dp_write_request(const struct dp *dp, const struct dp_ctx *c, const str
 	return sip_apply(m, &edits, out, cap);
 }
 
+uint32_t dp_write_hop(const struct dp *dp, const struct dp_ctx *invite, const struct lb_act *act,
+		      const struct sip_msg *response, char *out, uint32_t cap)
+{
+	const struct dp_listener *l = &dp->listeners[act->listener];
+	char via[DP_SHOW + LIMIT_BRANCH + 32];
+	struct text t = { .p = via };
+	struct sip_hop hop = {
+		.method = response ? METHOD_ACK : METHOD_CANCEL,
+		.pop = invite->pop,
+		.response = response,
+	};
+
+	PUT(&t, "SIP/2.0/UDP ");
+	put(&t, l->show, l->show_n);
+	PUT(&t, ";branch=");
+	put(&t, act->branch, act->branch_n);
+	hop.via = (struct str){ via, t.n };
+	return sip_hop_write(&invite->msg->sip, &hop, out, cap);
+}
+
 /* RFC 3261 16.7, step 3: our Via goes, nothing else changes. */
 uint32_t dp_write_response(const struct dp_ctx *c, char *out, uint32_t cap)
 {

@@ -300,7 +300,9 @@ enum lb_op {
 	LB_DROP,       /* refused without an answer */
 	LB_TO_CONTROL, /* answer to a probe of control's */
 
-	/* More of what one message or a timer can cause; they end no message and count in no end. */
+	/* More of what one message or a timer can cause; they come before the one that
+	 * ends the message; `end` counts the message that they make. */
+	LB_TRYING,       /* 100 to the current INVITE */
 	LB_KEEP,         /* keep the current INVITE as `kept` */
 	LB_KEEP_FINAL,   /* keep the current response as `kept`, as it would be forwarded; in place of an older one */
 	LB_RESEND,       /* forward the INVITE kept as `kept` as if it came now, with this action's texts */
@@ -345,9 +347,6 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
  * worth of work, oldest first, and returns their number; the caller comes again while it gets `max`. Worker.
  */
 unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now, struct lb_act *acts, unsigned max);
-
-/* When lb_tick() has something to do next, monotonic ns; UINT64_MAX: never. For workers that nap. Worker. */
-uint64_t lb_next_tick(const struct lb_worker *w);
 
 /*
  * Reads the loop part of a branch that names one of our listeners: 0 if it is no branch of Weir's, else 1 with

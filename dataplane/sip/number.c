@@ -54,3 +54,22 @@ bool sip_number_parse(const struct sip_msg *m, enum sip_hdr id, struct sip_numbe
 		       (uint32_t)out->text.off + out->text.len &&
 	       out->text.len > 0;
 }
+
+uint32_t sip_session_expires(const struct sip_msg *m)
+{
+	struct sip_span value = only_value(m, SIP_HDR_SESSION_EXPIRES);
+	uint32_t seconds;
+
+	if (sip_digits(m, value.off, (uint32_t)value.off + value.len, &seconds) == value.off)
+		return 0;
+	return seconds;
+}
+
+struct sip_span sip_replaces(const struct sip_msg *m)
+{
+	struct sip_span value = only_value(m, SIP_HDR_REPLACES);
+	const char *p = m->base + value.off;
+	const char *semicolon = value.len ? memchr(p, ';', value.len) : NULL;
+
+	return semicolon ? sip_trim(m, value.off, (uint32_t)(semicolon - m->base)) : value;
+}

@@ -234,6 +234,12 @@ struct sip_number {
 /* Number of header id (Max-Forwards, Max-Breadth, Content-Length). False: there, but not a plain number. */
 bool sip_number_parse(const struct sip_msg *m, enum sip_hdr id, struct sip_number *out);
 
+/* Seconds of Session-Expires (RFC 4028 4), its parameters aside; 0: none, or not readable. */
+uint32_t sip_session_expires(const struct sip_msg *m);
+
+/* The Call-ID in Replaces (RFC 3891 6.1). Absent (off 0) if there is none. */
+struct sip_span sip_replaces(const struct sip_msg *m);
+
 /* ---- check ---- */
 
 /* What the path needs of every message; filled by sip_check. */

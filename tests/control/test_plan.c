@@ -67,7 +67,7 @@ static void default_leaves_the_first_core_to_control(void **state)
 	assert_int_equal(f->plan.n_warnings, 0);
 	assert_int_equal(f->plan.n_nodes, 1);
 	assert_int_equal(f->plan.nodes[0], -1);
-	assert_int_equal(f->plan.dp.ringing_ns, 212000000000);
+	assert_int_equal(f->plan.dp.tables.ringing_ns, 212000000000);
 	free(f);
 }
 

@@ -117,8 +117,10 @@ struct harness *h_start(void)
 		.listeners = { { "access", v4("192.0.2.10", 5060), 0, NULL },
 			       { "core", v4("198.51.100.10", 5060), 1, "core.example.net" } },
 		.n_workers = WORKERS, .n_ports = 2, .n_listeners = 2, .adaptive = true, .mbufs = 4095,
-		.pins = 4096, .pin_ns = 32000000000ull, .ringing_ns = 212000000000ull,
-		.words = h->words, .stats = &h->stats,
+		.kept = 256,
+		.tables = { .pins = 4096, .pin_ns = 32000000000ull, .ringing_ns = 212000000000ull, .setups = 128,
+			    .calls = 4096, .words = h->words },
+		.stats = &h->stats,
 	};
 	h->dp = dp_start(&plan, err, sizeof(err));
 	if (!h->dp)
