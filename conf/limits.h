@@ -31,7 +31,9 @@
 #define LIMIT_ROWS 96         /* rows of headers that Weir knows in one message; more is 400. 8 bytes each */
 #define LIMIT_VIAS 80         /* Via values of one message; more is 400 */
 #define LIMIT_EDITS 16        /* changes to one message */
-#define LIMIT_ACTS 8          /* actions that one event can cause */
+#define LIMIT_ACTS 12         /* actions that one event can cause: one for each branch, and its end */
+#define LIMIT_BRANCHES 6      /* INVITEs that one call sends, in all pools; 72 bytes each per call that rings */
+#define LIMIT_CONTACTS 4      /* targets of one redirect that are looked at */
 #define LIMIT_MBUF_OBJ 4096   /* bytes; --no-huge with AF_XDP allows no more in a page */
 #define LIMIT_MAGLEV 65537    /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
 #define LIMIT_PROBES 8        /* draws past gateways that cannot take it before all of a tier are asked */

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define SECOND     1000000000ull
-#define TIMER_C_NS (180 * SECOND) /* RFC 3261 16.6: longer than 3 minutes; the tail of 64 T1 makes it so */
 
 void plan_warn(struct ctl_plan *plan, const char *fmt, ...)
 {
@@ -205,11 +204,47 @@ static void fill_eal(const struct conf *conf, struct ctl_plan *plan)
 	plan->dp.eal.n_workers = (uint16_t)conf->workers.count;
 	plan->dp.eal.worker_cpus = plan->cpus;
 	plan->dp.eal.huge = huge[conf->eal.hugepages];
-	plan->dp.eal.memory_mb = (uint32_t)(conf->eal.memory >> 20);
 	plan->dp.eal.n_devices = conf->n_ports;
 	plan->dp.eal.devices = plan->devices;
 	plan->dp.eal.n_extra = conf->eal.n_extra;
 	plan->dp.eal.extra = conf->eal.extra;
+}
+
+/* A worker's share of n, and a quarter more: Call-IDs do not spread evenly. */
+static uint32_t share(uint32_t n, uint32_t workers)
+{
+	return (uint32_t)(((uint64_t)n + workers - 1) / workers * 5 / 4);
+}
+
+/*
+ * An INVITE transaction lasts 64 * T1 longer than it rings, and a failed call keeps its INVITE and its final response
+ * so long: twice what rings is there of both.
+ */
+static void fill_tables(const struct conf *conf, struct ctl_plan *plan)
+{
+	struct lb_worker_spec *t = &plan->dp.tables;
+	const struct conf_timers *c = &conf->timers;
+
+	t->timers = (struct lb_timers){
+		.t1 = c->t1_ns,
+		.t2 = c->t2_ns,
+		.t4 = c->t4_ns,
+		.b = c->b_ns,
+		.c = c->c_ns,
+		.d = c->d_ns,
+		.release = c->release_ns,
+		.max_call = conf->calls.max_duration_ns,
+		.session_min = c->session_min_ns,
+	};
+	t->pins = LIMIT_PINS;
+	t->pin_ns = c->pin_ns;
+	t->ringing_ns = c->c_ns + 64 * c->t1_ns;
+	t->setups = share(2 * conf->calls.ringing, conf->workers.count);
+	t->calls = share(conf->calls.max, conf->workers.count);
+	plan->dp.kept = t->setups;
+	plan->dp.eal.memory_mb = (uint32_t)((conf->eal.memory +
+					     conf->workers.count * (lb_worker_size(t) + (uint64_t)plan->dp.kept * 2048)) >>
+					    20);
 }
 
 int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err,
@@ -220,9 +255,7 @@ int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct c
 	*plan = (struct ctl_plan){ 0 };
 	plan->dp.n_workers = conf->workers.count;
 	plan->dp.adaptive = conf->workers.poll == CONF_POLL_ADAPTIVE;
-	plan->dp.tables.pins = LIMIT_PINS;
-	plan->dp.tables.pin_ns = conf->timers.pin_ns;
-	plan->dp.tables.ringing_ns = TIMER_C_NS + 64 * conf->timers.t1_ns;
+	fill_tables(conf, plan);
 	rc = place_workers(conf, topo, plan, err, n);
 	if (rc)
 		return rc;

@@ -14,7 +14,7 @@ static bool load_invite(struct dp_worker *w, const struct lb_act *act, struct dp
 	const char *bytes = keep_get(w->keep, act->kept & ~1u, &what);
 	enum st_end end;
 
-	if (!bytes || sip_scan(w->simd, bytes, what.n, &w->kept.sip) != SIP_OK)
+	if (!bytes || sip_scan(w->simd, bytes, what.n, &w->kept.sip) != SIP_GOOD)
 		return false;
 	w->kept.pkt.src = what.src;
 	w->kept.call_hash = what.call_hash;

@@ -18,7 +18,7 @@
 #define TWIN_NS    (1000000000u / TWIN_PER_S)
 
 /* A turn does so much of what time alone brings; messages come first. */
-#define TICK_ROUNDS (LIMIT_BURST / LIMIT_ACTS)
+#define TICK_ROUNDS LIMIT_BURST
 
 static void to_twin(struct dp_worker *w, const struct net_port *port, struct rte_mbuf *m)
 {
@@ -177,6 +177,8 @@ void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		lb_prefetch(w->lb, dp_msg(msgs[i])->call_hash);
+	for (uint32_t i = 0; i < n; i++)
+		lb_prefetch_more(w->lb, dp_msg(msgs[i])->call_hash);
 	for (uint32_t i = 0; i < n; i++) {
 		c.m = msgs[i];
 		c.msg = dp_msg(msgs[i]);
@@ -187,7 +189,7 @@ void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 		}
 		c.q.room = has_room(w, &c);
 		n_acts = lb_input(w->lb, policy, &c.q, w->now, acts);
-		if (acts[0].op == LB_FORWARD)
+		if (acts[n_acts - 1].op == LB_FORWARD)
 			w->forwarded[w->n_forwarded++] = c.msg->at;
 		for (unsigned a = 0; a < n_acts; a++)
 			dp_act(w, &c, &acts[a]);
@@ -197,9 +199,9 @@ void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 void dp_tick(struct dp_worker *w)
 {
 	struct lb_act acts[LIMIT_ACTS];
-	unsigned n = LIMIT_ACTS;
+	unsigned n = 1;
 
-	for (unsigned round = 0; round < TICK_ROUNDS && n == LIMIT_ACTS; round++) {
+	for (unsigned round = 0; round < TICK_ROUNDS && n; round++) {
 		n = lb_tick(w->lb, w->policy, w->now, acts, LIMIT_ACTS);
 		for (unsigned a = 0; a < n; a++)
 			dp_act(w, NULL, &acts[a]);

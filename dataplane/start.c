@@ -165,7 +165,7 @@ static int make_worker(struct dp *dp, const struct dp_plan *plan, uint32_t i)
 	w->lane = spec.lane;
 	w->pool = dp->pools[i];
 	w->simd = sip_simd_best();
-	w->lb = lb_worker_init(tables, &spec);
+	w->lb = lb_worker_init(tables, &spec, dp_now());
 	w->keep = keep_init(keep, handles, plan->kept);
 	w->up = new_ring("up", i, 0, wp->numa);
 	w->down = new_ring("down", i, 0, wp->numa);

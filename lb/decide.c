@@ -5,10 +5,10 @@
  * Runs on the worker that owns the Call-ID. What must stay true: nobody unknown is ever answered unless the
  * operator wants it, an ACK never is, and a repeated request gets what the first one got.
  */
-#include "lb/act.h"
-#include "lb/hash.h"
+#include "lb/invite.h"
 #include "lb/peers.h"
 #include "lb/pick.h"
+#include "lb/refusal.h"
 #include "lb/routes.h"
 #include "lb/worker.h"
 
@@ -25,12 +25,14 @@ struct decision {
 	const struct lb_snapshot *s;
 	const struct lb_query *q;
 	uint64_t now;
-	struct lb_act *act;
+	struct event *e;    /* the same for the transactions */
+	struct lb_act *act; /* the one that ends the message */
 	const struct gateway *from; /* the source, if it is a gateway */
 	uint16_t peer;              /* the source, if it is a peer, else LB_NONE */
 	uint16_t pool;              /* where the route leads */
 	struct pin_key key;
-	struct pin pin; /* of an earlier request with this Call-ID and From tag */
+	struct pin pin;            /* of an earlier request with this Call-ID and From tag */
+	const struct setup *setup; /* of an earlier INVITE with them */
 };
 
 static bool finish(struct decision *d, enum lb_op op, enum st_end end)
@@ -90,11 +92,11 @@ static bool forward(struct decision *d, enum branch_kind kind, const struct gate
 }
 
 /* Sends an out-of-dialog request to a gateway, with a token if a dialog may come of it. */
-static bool forward_to(struct decision *d, const struct gateway *to)
+static bool forward_to(struct decision *d, enum branch_kind kind, const struct gateway *to)
 {
 	const struct lb_query *q = d->q;
 
-	forward(d, BRANCH_PINNED, to, &to->addr, to->listener);
+	forward(d, kind, to, &to->addr, to->listener);
 	d->act->towards = 1;
 	if (!q->has_to_tag && (METHOD_BIT(q->method) & DIALOG_FORMING)) {
 		struct token t = {
@@ -144,8 +146,10 @@ static bool note_source(struct decision *d)
 {
 	d->from = gateway_at(d->s, &d->q->src);
 	d->peer = peer_at(d->s, &d->q->src);
-	if (d->from)
+	if (d->from) {
 		st_gateway_inc(d->w->lane, d->from->slot, ST_GW_REQUESTS_FROM);
+		word_hear(&d->w->words->gateway[d->from->slot], d->now);
+	}
 	if (d->peer != LB_NONE)
 		st_peer_inc(d->w->lane, d->s->peers[d->peer].slot, ST_PEER_REQUESTS);
 	return false;
@@ -179,6 +183,20 @@ static bool follow_token(struct decision *d)
 	forward(d, BRANCH_STATELESS, g, &g->addr, g->listener);
 	d->act->towards = 1;
 	return true;
+}
+
+/* An INVITE that Weir has in hand already, its CANCEL, or the ACK to its final: outside all limits. */
+static bool join_setup(struct decision *d)
+{
+	const struct lb_query *q = d->q;
+	struct setup *u;
+
+	if (q->method != METHOD_INVITE && q->method != METHOD_CANCEL && q->method != METHOD_ACK)
+		return false;
+	if (q->has_to_tag != (q->method == METHOD_ACK) || q->fault)
+		return false;
+	u = setup_find(&d->w->setups, q);
+	return u && invite_request(d->e, u);
 }
 
 /* ACK to a reply of our own, at any age: it goes no further (RFC 3261 8.2.7). */
@@ -248,6 +266,8 @@ static bool follow_pin(struct decision *d)
 
 	d->key = pin_key(q->call_hash, q->from_hash);
 	d->pin = pin_find(&d->w->pins, d->key, q->via_hash, d->now);
+	if (!d->pin.b || q->method == METHOD_INVITE)
+		d->setup = setup_of_call(&d->w->setups, q->call_hash, q->from_hash);
 	if (!d->pin.b ||
 	    (!d->pin.same && !q->has_to_tag && q->method != METHOD_CANCEL && q->method != METHOD_ACK))
 		return false;
@@ -258,7 +278,18 @@ static bool follow_pin(struct decision *d)
 	    !(d->pin.b->flags[d->pin.i] & PIN_ANSWERED) && word_down(&d->w->words->gateway[g->slot]))
 		return false;
 	st_inc(d->w->lane, ST_PINNED);
-	return forward_to(d, g);
+	return forward_to(d, BRANCH_PINNED, g);
+}
+
+/* What has a To tag and no token goes where the call of the same Call-ID and From tag went, while that is known. */
+static bool follow_setup(struct decision *d)
+{
+	const struct gateway *g = d->setup ? setup_gateway(d->s, d->setup) : NULL;
+
+	if (!g || !d->q->has_to_tag)
+		return false;
+	st_inc(d->w->lane, ST_PINNED);
+	return forward_to(d, BRANCH_STATELESS, g);
 }
 
 /* Inside a dialog, but nothing is known of it: a gateway's other side cannot be guessed, a caller's can. */
@@ -285,7 +316,13 @@ static bool take_route(struct decision *d)
 	return false;
 }
 
-/* What belongs to an earlier request whose pin is gone goes where that went if all was well. */
+/* True for what must have the branch that its INVITE had (RFC 3261 9.1, 17.1.1.3). */
+static bool is_of_invite(const struct lb_query *q)
+{
+	return q->method == METHOD_ACK || q->method == METHOD_CANCEL;
+}
+
+/* What belongs to an earlier request of which nothing is known goes where that went if all was well. */
 static bool follow_hash(struct decision *d)
 {
 	const struct gateway *g;
@@ -296,30 +333,25 @@ static bool follow_hash(struct decision *d)
 	if (!g)
 		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
 	st_inc(d->w->lane, ST_PICKED);
-	return forward_to(d, g);
+	return forward_to(d, is_of_invite(d->q) ? BRANCH_SETUP : BRANCH_STATELESS, g);
+}
+
+/* How the source wants to hear that there is no room. */
+static enum lb_when_full when_full(const struct decision *d)
+{
+	if (d->peer != LB_NONE)
+		return d->s->peers[d->peer].when_full;
+	return d->from ? LB_FULL_503 : LB_FULL_503_RETRY;
 }
 
 /* Says no, in the way the source wants it, and remembers that. */
 static bool refuse(struct decision *d, enum st_end end)
 {
-	static const struct {
-		uint16_t status;
-		bool retry_after;
-	} how[] = {
-		[LB_FULL_503_RETRY] = { 503, true },
-		[LB_FULL_503] = { 503, false },
-		[LB_FULL_500] = { 500, false },
-	};
-	uint32_t least = d->s->pools[d->pool].retry_after_s, after = 0;
-	enum lb_when_full when = d->from ? LB_FULL_503 : LB_FULL_503_RETRY;
+	const struct no no = no_room(&d->s->pools[d->pool], when_full(d), d->q->via_hash);
 
-	if (d->peer != LB_NONE)
-		when = d->s->peers[d->peer].when_full;
-	if (how[when].retry_after)
-		after = least + hash_scale(hash_again(d->q->via_hash), least + 1);
-	answer(d, how[when].status, end);
-	d->act->retry_after_s = after;
-	memo_add(d->w->memo, memo_key(d->q), how[when].status, after, d->now);
+	answer(d, no.status, end);
+	d->act->retry_after_s = no.retry_after_s;
+	memo_add(d->w->memo, memo_key(d->q), no.status, no.retry_after_s, d->now);
 	return true;
 }
 
@@ -332,6 +364,8 @@ static bool limit_peer(struct decision *d)
 		return false;
 	if (d->pin.b && (d->pin.same || d->pin.b->flags[d->pin.i] & PIN_FINAL))
 		return false;
+	if (d->setup && d->setup->state != SERVER_PROCEEDING)
+		return false;
 	slot = d->s->peers[d->peer].slot;
 	if (bucket_take(&d->w->words->peer[slot].cps, d->now))
 		return false;
@@ -339,53 +373,99 @@ static bool limit_peer(struct decision *d)
 	return refuse(d, ST_REPLY_PEER_LIMIT);
 }
 
+/* The gateway that had the call before, or NULL. */
+static const struct gateway *had_before(const struct decision *d)
+{
+	if (d->setup)
+		return setup_gateway(d->s, d->setup);
+	return d->pin.b ? gateway_by_slot(d->s, d->pin.b->gateway[d->pin.i]) : NULL;
+}
+
 /* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
 static const struct gateway *choose(struct decision *d)
 {
-	const struct gateway *had = d->pin.b ? gateway_by_slot(d->s, d->pin.b->gateway[d->pin.i]) : NULL;
-	struct pick p = {
-		.words = d->w->words,
-		.lane = d->w->lane,
-		.call_hash = d->q->call_hash,
-		.now = d->now,
-		.charge = d->q->method == METHOD_INVITE,
-	};
+	const struct pick p = pick_of(d->e, d->q->call_hash, d->q->method == METHOD_INVITE);
+	const struct gateway *had = had_before(d);
 
 	if (had && had->pool == d->pool && pick_take(&p, had))
 		return had;
 	return pick(&p, d->s, d->pool);
 }
 
-static bool place(struct decision *d)
+/* RFC 3261 8.3: the caller is to go to g himself. Without state, so that he is told the same again. */
+static bool send_to(struct decision *d, const struct gateway *g)
+{
+	answer(d, 302, ST_REPLY_REDIRECT);
+	d->act->contact = g->addr;
+	return true;
+}
+
+/* A new call to g in transactions of ours. False: there is no room for them. */
+static bool set_up(struct decision *d, const struct gateway *g, unsigned moves, bool notify)
+{
+	struct event *e = d->e;
+	struct setup *u = invite_admit(e, when_full(d));
+
+	if (!u)
+		return false;
+	u->moves = moves;
+	if (notify && !(u->flags & SETUP_RELIABLE))
+		server_answer(e, u, 181, 0);
+	client_add(e, u, g);
+	invite_close(e, u);
+	client_request(e, u, 0, act_add(e, LB_FORWARD, ST_FWD_REQUEST));
+	budget_earn(&d->w->words->pool[g->pool], d->s->pools[g->pool].budget_permille);
+	return true;
+}
+
+/* The same without them: the pin alone knows where the request went. */
+static bool send_pinned(struct decision *d, const struct gateway *g)
 {
 	bool invite = d->q->method == METHOD_INVITE;
-	const struct gateway *g = choose(d);
 	struct lb_worker *w = d->w;
 
-	if (!g) {
-		if (d->peer != LB_NONE)
-			st_peer_inc(w->lane, d->s->peers[d->peer].slot, ST_PEER_REFUSED);
-		return refuse(d, ST_REPLY_REFUSED);
-	}
-	st_inc(w->lane, ST_PICKED);
 	if (invite)
 		st_gateway_inc(w->lane, g->slot, ST_GW_CALLS);
 	if (pin_add(&w->pins, d->key, d->q->via_hash, d->pin, g->slot, d->now,
 		    invite ? w->ringing_ns : w->pin_ns))
 		st_inc(w->lane, ST_PIN_LOST);
-	return forward_to(d, g);
+	return forward_to(d, BRANCH_PINNED, g);
+}
+
+static bool place(struct decision *d)
+{
+	bool invite = d->q->method == METHOD_INVITE, notify = false;
+	unsigned moves = invite ? redirect_always(d->s, d->q->number, &d->pool, &notify) : 0;
+	const struct gateway *g;
+
+	if (invite && d->s->pools[d->pool].redirect) {
+		const struct pick p = pick_of(d->e, d->q->call_hash, false);
+
+		g = pick(&p, d->s, d->pool);
+		return g ? send_to(d, g) : refuse(d, ST_REPLY_REFUSED);
+	}
+	g = choose(d);
+	if (!g) {
+		if (d->peer != LB_NONE)
+			st_peer_inc(d->w->lane, d->s->peers[d->peer].slot, ST_PEER_REFUSED);
+		return refuse(d, ST_REPLY_REFUSED);
+	}
+	st_inc(d->w->lane, ST_PICKED);
+	return (invite && set_up(d, g, moves, notify)) || send_pinned(d, g);
 }
 
 /* The order of admission. The last step always decides. */
 static bool (*const steps[])(struct decision *) = {
 	note_source,          /* who asks */
 	follow_token,         /* in a dialog that we know by its token */
+	join_setup,           /* a call that we are setting up: once more, its end, its CANCEL */
 	absorb_own_ack,       /* the end of a refusal */
 	require_known_source, /* before any answer: nobody unknown gets reflections */
 	answer_for_ourselves, /* OPTIONS to Weir */
 	refuse_faulty,        /* syntax, hops, loops */
 	refuse_again,         /* refused before: the same again */
 	follow_pin,           /* sent on before: there again */
+	follow_setup,         /* in a dialog without token whose set-up is known */
 	refuse_lost_dialog,   /* in a dialog that nobody can place */
 	take_route,           /* which pool, or which answer */
 	follow_hash,          /* in a dialog, or a CANCEL, that the hash may still place */
@@ -396,15 +476,16 @@ static bool (*const steps[])(struct decision *) = {
 unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q, uint64_t now,
 		  struct lb_act *acts)
 {
-	struct decision d = { .w = w, .s = s, .q = q, .now = now, .act = acts, .peer = LB_NONE };
+	struct event e = { .w = w, .s = s, .q = q, .now = now, .acts = acts };
+	struct decision d = { .w = w, .s = s, .q = q, .now = now, .e = &e, .act = acts, .peer = LB_NONE };
 
 	if (!q->request) {
-		respond(w, s, q, now, acts);
-		return 1;
+		respond(&e);
+		return e.n;
 	}
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		if (steps[i](&d))
 			break;
 	}
-	return 1;
+	return e.n ? e.n : 1;
 }

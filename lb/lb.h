@@ -252,8 +252,11 @@ struct lb_worker;
 /* Bytes that a worker's tables take. Control. */
 size_t lb_worker_size(const struct lb_worker_spec *spec);
 
-/* Makes a worker's empty tables in `mem` (lb_worker_size() bytes, 64-byte aligned). Control, before start. */
-struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec);
+/*
+ * Makes a worker's empty tables in `mem` (lb_worker_size() bytes, 64-byte aligned). now: monotonic ns, not later
+ * than that of any event to come. Control, before start.
+ */
+struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, uint64_t now);
 
 /*
  * Brings the lines that lb_input() will touch for this Call-ID into the cache. Pins are placed by call_hash
@@ -261,7 +264,16 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec);
  */
 void lb_prefetch(const struct lb_worker *w, uint64_t call_hash);
 
+/* The same for what lies one step further; for when the lines of lb_prefetch() have come. Worker. */
+void lb_prefetch_more(const struct lb_worker *w, uint64_t call_hash);
+
 /* ---- One message in -------------------------------------------------------------------------------- */
+
+/* A target of a redirect that may be called: a Contact with a literal address that has not expired. */
+struct lb_contact {
+	struct addr addr;
+	struct str uri;
+};
 
 struct lb_query {
 	uint8_t request;  /* 1 request, 0 response */
@@ -270,6 +282,8 @@ struct lb_query {
 	uint8_t has_to_tag;
 	uint8_t to_us;      /* request for Weir itself: Request-URI is a listener without a user part, no Route left */
 	uint8_t room;       /* request: an INVITE can be kept; response: a final can */
+	uint8_t reliable;   /* INVITE: Require names 100rel (RFC 3262) */
+	uint8_t n_contacts; /* 3xx to an INVITE */
 	uint8_t looped;     /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
 	uint16_t status;    /* response: its status code */
 	uint16_t fault;     /* request: the status its syntax earns, or 0 */
@@ -291,6 +305,7 @@ struct lb_query {
 	struct str token;     /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
 	struct str branch;    /* response: branch of the top Via, if that names a listener; n == 0: not ours */
 	struct str to_tag;
+	const struct lb_contact *contacts; /* 3xx: n_contacts <= LIMIT_CONTACTS targets, the best q first */
 };
 
 enum lb_op {
@@ -326,6 +341,7 @@ struct lb_act {
 	uint8_t towards;        /* FORWARD request: 1 to a gateway, 0 away from it */
 	uint8_t branch_n, token_n, to_tag_n;
 	struct addr dst;       /* FORWARD, REPLY, and all that sends */
+	struct addr contact;   /* REPLY 302: host and port of its Contact, under the user called; port 0: none */
 	uint32_t kept;         /* handle of a kept message: 2 * setup for the INVITE, 2 * setup + 1 for its final */
 	uint8_t keep_final;    /* FORWARD, ANSWER: what leaves is kept, too, as `kept` | 1 */
 	struct str uri;        /* RESEND: Request-URI in place of the kept one; n == 0: as it is. Of the current message */
@@ -343,8 +359,9 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 		  struct lb_act *acts);
 
 /*
- * What time alone brings: repeats, time-outs, fail-over, releases. Does at most `max` (<= LIMIT_ACTS) actions'
- * worth of work, oldest first, and returns their number; the caller comes again while it gets `max`. Worker.
+ * What time alone brings: repeats, time-outs, fail-over, releases, each when it is due to the millisecond. Does a
+ * bounded part of it and returns the number of actions, at most `max` (LIMIT_ACTS): the caller comes again while it
+ * gets any, as long as messages can wait. Worker.
  */
 unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now, struct lb_act *acts, unsigned max);
 

@@ -35,11 +35,21 @@ bool pick_take(const struct pick *p, const struct gateway *g)
 	return true;
 }
 
+/* True if the gateway has had this call before. */
+static bool was_tried(const struct pick *p, const struct gateway *g)
+{
+	for (unsigned i = 0; i < p->n_tried; i++) {
+		if (p->tried[i] == g->slot)
+			return true;
+	}
+	return false;
+}
+
 static bool can(const struct pick *p, const struct gateway *g)
 {
 	const struct word *word = &p->words->gateway[g->slot];
 
-	return g->weight > 0 && word_ready(word) &&
+	return g->weight > 0 && !was_tried(p, g) && word_ready(word) &&
 	       (!p->charge || (word_has_place(word, p->room) && bucket_open(&word->cps, p->now)));
 }
 
@@ -83,7 +93,7 @@ static const struct gateway *in_tier(const struct pick *p, const struct lb_snaps
 	for (unsigned i = 0; i < probes; i++, h += step) {
 		const struct gateway *g = at(s, t, h);
 
-		if (g == passed)
+		if (g == passed || was_tried(p, g))
 			continue;
 		if (pick_take(p, g))
 			return g;

@@ -14,6 +14,8 @@ struct pick {
 	uint64_t now; /* monotonic ns */
 	bool charge; /* a new call: takes one from max-cps and a place of max-calls; else limits do not matter
 		      */
+	const uint16_t *tried; /* slots that it has been sent to before: not these */
+	unsigned n_tried;
 	bool room;   /* there is an entry that can own that place, see word_reserve() */
 };
 

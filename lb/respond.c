@@ -4,20 +4,17 @@
  * branch is ours and was made for just that (RFC 3261 16.11); what it tells of its gateway goes into the
  * gateway's cells and the pin of its request. Runs on the worker that owns the Call-ID.
  */
-#include "lb/act.h"
+#include "lb/invite.h"
 #include "lb/peers.h"
+#include "lb/worker.h"
 
-/* Counts a gateway's response, and tells the pin what became of its request. */
-static void note(struct lb_worker *w, const struct lb_query *q, const struct gateway *g,
-		 const struct branch *b, uint64_t now)
+/* Tells the pin what became of its request. */
+static void note_pin(struct lb_worker *w, const struct lb_query *q, const struct gateway *g,
+		     const struct branch *b, uint64_t now)
 {
-	struct pin pin;
+	struct pin pin = pin_find(&w->pins, pin_key(q->call_hash, q->from_hash), b->identity, now);
 	uint8_t *flags;
 
-	st_gateway_inc(w->lane, g->slot, ST_GW_RESPONSES_1XX + q->status / 100 - 1);
-	if (b->kind != BRANCH_PINNED || q->method == METHOD_CANCEL)
-		return;
-	pin = pin_find(&w->pins, pin_key(q->call_hash, q->from_hash), b->identity, now);
 	if (!pin.b || !pin.same || pin.b->gateway[pin.i] != g->slot)
 		return;
 	flags = &pin.b->flags[pin.i];
@@ -27,36 +24,84 @@ static void note(struct lb_worker *w, const struct lb_query *q, const struct gat
 	pin_extend(pin, now, q->method == METHOD_INVITE && !(*flags & PIN_FINAL) ? w->ringing_ns : w->pin_ns);
 }
 
-void respond(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q, uint64_t now,
-	     struct lb_act *act)
+/* What a gateway's message says about the gateway. */
+static void note_gateway(struct event *e, const struct gateway *g)
 {
+	st_gateway_inc(e->w->lane, g->slot, ST_GW_RESPONSES_1XX + e->q->status / 100 - 1);
+	word_hear(&e->w->words->gateway[g->slot], e->now);
+}
+
+/* On by its Via; b is its branch, g the gateway that sent it, or NULL. */
+static void pass_on(struct event *e, const struct branch *b, const struct gateway *g)
+{
+	struct lb_act *act = act_add(e, LB_FORWARD, ST_FWD_RESPONSE);
+
+	act->gateway = g ? g->slot : LB_NONE;
+	act->dst = e->q->via_to;
+	act->listener = b->listener;
+}
+
+/*
+ * To a transaction of ours. A final response whose transaction is gone goes on by its Via: a deviation from
+ * RFC 6026 8.6, whose reason the MAC in the branch takes away.
+ */
+static void respond_to_setup(struct event *e, const struct branch *b, const struct gateway *g)
+{
+	struct setup *u;
+
+	switch (setup_of_response(&e->w->setups, e->q, b->identity, &u)) {
+	case SETUP_FITS:
+		if (b->attempt < u->n && (e->q->method == METHOD_INVITE || e->q->method == METHOD_CANCEL)) {
+			invite_response(e, u, b->attempt);
+			return;
+		}
+		break;
+	case SETUP_OTHER_CSEQ:
+		break;
+	case SETUP_UNKNOWN:
+		if (e->q->status >= 200)
+			pass_on(e, b, g);
+		else
+			act_add(e, LB_DROP, ST_DROP_RESPONSE_LATE);
+		return;
+	}
+	act_add(e, LB_DROP, ST_DROP_RESPONSE_CSEQ);
+}
+
+void respond(struct event *e)
+{
+	const struct lb_query *q = e->q;
 	const struct gateway *g;
 	struct branch b;
 
-	switch (branch_read(&s->keys, q->branch, q->call_hash, &q->via_to, &b)) {
+	switch (branch_read(&e->s->keys, q->branch, q->call_hash, &q->via_to, &b)) {
 	case BRANCH_NONE:
-		act_set(act, LB_DROP, ST_DROP_RESPONSE_NOT_OURS);
+		act_add(e, LB_DROP, ST_DROP_RESPONSE_NOT_OURS);
 		return;
 	case BRANCH_FORGED:
-		act_set(act, LB_DROP, ST_DROP_RESPONSE_BAD_MAC);
+		act_add(e, LB_DROP, ST_DROP_RESPONSE_BAD_MAC);
 		return;
 	case BRANCH_OK:
 		break;
 	}
-	g = gateway_by_id(s, b.gateway);
-	if (b.kind == BRANCH_PROBE)
-		act_set(act, LB_TO_CONTROL, ST_TO_CONTROL);
-	else if (q->via_to.port == 0)
-		act_set(act, LB_DROP, ST_DROP_RESPONSE_NO_VIA);
-	else
-		act_set(act, LB_FORWARD, ST_FWD_RESPONSE);
-	act->gateway = g ? g->slot : LB_NONE;
-	if (act->op != LB_FORWARD)
+	g = gateway_by_id(e->s, b.gateway);
+	if (b.kind == BRANCH_PROBE) {
+		act_add(e, LB_TO_CONTROL, ST_TO_CONTROL)->gateway = g ? g->slot : LB_NONE;
 		return;
-	act->dst = q->via_to;
-	act->listener = b.listener;
+	}
+	if (q->via_to.port == 0) {
+		act_add(e, LB_DROP, ST_DROP_RESPONSE_NO_VIA);
+		return;
+	}
 	if (g)
-		note(w, q, g, &b, now);
+		note_gateway(e, g);
+	if (b.kind == BRANCH_SETUP) {
+		respond_to_setup(e, &b, g);
+		return;
+	}
+	pass_on(e, &b, g);
+	if (g && b.kind == BRANCH_PINNED && q->method != METHOD_CANCEL)
+		note_pin(e->w, q, g, &b, e->now);
 }
 
 int lb_branch_loop(struct str branch, uint32_t *loop)

@@ -119,6 +119,11 @@ bool token_read(const struct keys *keys, struct str text, uint64_t call_hash, st
 
 /* ---- Branch ------------------------------------------------------------------------------------------ */
 
+static inline uint8_t kind_byte(const struct branch *b)
+{
+	return b->kind | b->attempt << 4;
+}
+
 /* Answers to probes end here, wherever their Via points. */
 static uint64_t branch_mac(const struct lb_key *key, const struct branch *b, uint64_t call_hash,
 			   const struct addr *to)
@@ -128,7 +133,7 @@ static uint64_t branch_mac(const struct lb_key *key, const struct branch *b, uin
 
 	if (b->kind == BRANCH_PROBE)
 		to = &here;
-	w[0] = first_word(DOMAIN_BRANCH, key->id, b->kind, b->listener, b->gateway);
+	w[0] = first_word(DOMAIN_BRANCH, key->id, kind_byte(b), b->listener, b->gateway);
 	w[1] = b->identity;
 	w[2] = b->loop | (uint64_t)to->port << 32 | (uint64_t)to->v6 << 48;
 	memcpy(&w[3], to->ip, 16);
@@ -146,7 +151,7 @@ unsigned branch_write(const struct keys *keys, const struct branch *b, uint64_t 
 	g[2] = b->identity >> 24;
 	g[3] = (b->identity & 0xffffff) << 16 | mac >> 48;
 	g[4] = mac >> 8 & BASE32_GROUP;
-	g[5] = (mac & 0xff) << 32 | (uint64_t)b->kind << 24;
+	g[5] = (mac & 0xff) << 32 | (uint64_t)kind_byte(b) << 24;
 	memcpy(out, COOKIE, COOKIE_N);
 	return COOKIE_N + base32_write(out + COOKIE_N, g, BRANCH_BITS);
 }
@@ -162,7 +167,8 @@ static bool branch_groups(struct str text, uint64_t g[6], struct branch *b)
 	b->listener = g[1] >> 32;
 	b->loop = g[1];
 	b->identity = g[2] << 24 | g[3] >> 16;
-	b->kind = g[5] >> 24;
+	b->kind = g[5] >> 24 & 15;
+	b->attempt = g[5] >> 28 & 15;
 	return b->kind < BRANCH_KINDS;
 }
 

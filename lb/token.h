@@ -29,11 +29,13 @@ enum branch_kind {
 	BRANCH_STATELESS, /* its responses go straight on */
 	BRANCH_PINNED,    /* the same, and the request has a pin */
 	BRANCH_PROBE,     /* of control's own */
+	BRANCH_SETUP,     /* of an INVITE whose transactions Weir keeps (setup.h) */
 	BRANCH_KINDS
 };
 
 struct branch {
 	uint8_t kind;      /* enum branch_kind */
+	uint8_t attempt;   /* which branch of its setup, from 0, < 16 */
 	uint8_t listener;  /* where the request came in; of a probe where it went out */
 	uint32_t gateway;  /* lb_gateway_id() of the gateway it went to; 0: went to a caller */
 	uint32_t loop;     /* lb_query.loop_hash */

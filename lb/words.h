@@ -15,14 +15,24 @@ struct word {
 	uint32_t calls;     /* places taken, each one owned by an entry of lb/calls.h; workers */
 	uint32_t survivors; /* calls of the process before this one that may still run; control, workers lower
 			       it */
+	uint64_t heard;     /* ns; when the last message came from it; workers, to WORD_HEARD_NS */
 	uint8_t health;     /* enum lb_health; control */
 	uint8_t admin;      /* enum lb_admin; control */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct word) == 64, "one cache line each");
 
+/* Retries after an answer, of one pool: each takes BUDGET_RETRY, each new call gives its permille back. */
+#define BUDGET_RETRY 1000
+#define BUDGET_FULL  (10 * BUDGET_RETRY) /* at once */
+
+struct budget {
+	int32_t spent; /* 0: BUDGET_FULL is there; workers, atomic */
+} __attribute__((aligned(64)));
+
 struct lb_words {
 	struct word gateway[LIMIT_GATEWAYS]; /* by slot */
 	struct word peer[LIMIT_PEERS];       /* by slot */
+	struct budget pool[LIMIT_POOLS];     /* by index */
 };
 
 /* True if the gateway may be given new work, its limits aside. Workers. */
@@ -91,6 +101,44 @@ static inline bool word_release(struct word *g)
 static inline bool word_down(const struct word *g)
 {
 	return __atomic_load_n(&g->health, __ATOMIC_RELAXED) == LB_DOWN;
+}
+
+#define WORD_HEARD_NS 1000000u /* a message sooner than this after the last is not noted: the line stays shared */
+
+/* Notes that a message came from the gateway. Workers. */
+static inline void word_hear(struct word *g, uint64_t now)
+{
+	if (now - __atomic_load_n(&g->heard, __ATOMIC_RELAXED) >= WORD_HEARD_NS)
+		__atomic_store_n(&g->heard, now, __ATOMIC_RELAXED);
+}
+
+/* True if nothing has come from the gateway since `then`. Workers. */
+static inline bool word_mute_since(const struct word *g, uint64_t then)
+{
+	return __atomic_load_n(&g->heard, __ATOMIC_RELAXED) < then;
+}
+
+/* A new call of the pool gives its part of a retry back. Workers. */
+static inline void budget_earn(struct budget *b, uint16_t permille)
+{
+	int32_t spent = __atomic_load_n(&b->spent, __ATOMIC_RELAXED);
+
+	while (spent > 0 && !__atomic_compare_exchange_n(&b->spent, &spent, spent > permille ? spent - permille : 0,
+							 true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+/* Takes one retry; false: the pool has had its share. Workers. */
+static inline bool budget_spend(struct budget *b)
+{
+	int32_t spent = __atomic_load_n(&b->spent, __ATOMIC_RELAXED);
+
+	do {
+		if (spent + BUDGET_RETRY > BUDGET_FULL)
+			return false;
+	} while (!__atomic_compare_exchange_n(&b->spent, &spent, spent + BUDGET_RETRY, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return true;
 }
 
 #endif

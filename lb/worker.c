@@ -1,30 +1,48 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Memory of a worker's tables. Control makes them; lb_prefetch() is the worker's. */
+/* Memory of a worker's tables. Control makes them; the rest is the worker's. */
 #include "lb/worker.h"
+
+static size_t align64(size_t n)
+{
+	return (n + 63) / 64 * 64;
+}
 
 size_t lb_worker_size(const struct lb_worker_spec *spec)
 {
-	_Static_assert(sizeof(struct lb_worker) <= 64, "the tables begin at the second line");
-
-	return 64 + sizeof(struct memo) + (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket);
+	return align64(sizeof(struct lb_worker)) + sizeof(struct memo) +
+	       (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket) + align64(setups_size(spec->setups)) +
+	       align64(wheel_size(spec->setups));
 }
 
-struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec)
+struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, uint64_t now)
 {
 	struct lb_worker *w = mem;
+	char *at = (char *)mem + align64(sizeof(*w));
 
 	memset(mem, 0, lb_worker_size(spec));
 	w->words = spec->words;
 	w->lane = spec->lane;
 	w->pin_ns = spec->pin_ns;
 	w->ringing_ns = spec->ringing_ns;
-	w->memo = (struct memo *)((char *)mem + 64);
-	w->pins.bucket = (struct pin_bucket *)(w->memo + 1);
+	w->timers = spec->timers;
+	w->memo = (struct memo *)at;
+	at += sizeof(struct memo);
+	w->pins.bucket = (struct pin_bucket *)at;
 	w->pins.mask = pin_buckets(spec->pins) - 1;
+	at += (w->pins.mask + 1) * sizeof(struct pin_bucket);
+	setups_init(&w->setups, at, spec->setups);
+	at += align64(setups_size(spec->setups));
+	wheel_init(&w->wheel, at, spec->setups, now);
 	return w;
 }
 
 void lb_prefetch(const struct lb_worker *w, uint64_t call_hash)
 {
 	pin_prefetch(&w->pins, call_hash);
+	setup_prefetch(&w->setups, call_hash);
+}
+
+void lb_prefetch_more(const struct lb_worker *w, uint64_t call_hash)
+{
+	setup_prefetch_more(&w->setups, call_hash);
 }

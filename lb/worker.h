@@ -5,6 +5,8 @@
 
 #include "lb/memo.h"
 #include "lb/pin.h"
+#include "lb/setup.h"
+#include "lb/wheel.h"
 #include "lb/words.h"
 
 struct lb_worker {
@@ -12,8 +14,11 @@ struct lb_worker {
 	struct st_lane *lane;   /* this worker's */
 	uint64_t pin_ns;        /* see struct lb_worker_spec */
 	uint64_t ringing_ns;
+	struct lb_timers timers;
 	struct pins pins;
 	struct memo *memo;
+	struct setups setups;
+	struct wheel wheel; /* timers by number: one for each setup */
 };
 
 #endif

@@ -35,7 +35,8 @@ static struct fixture *make(uint32_t workers, enum conf_poll poll)
 		.listeners = &f->listener,
 		.workers = { .count = workers, .poll = poll },
 		.eal.memory = 128u << 20,
-		.timers = { .t1_ns = 500000000, .pin_ns = 32000000000 },
+		.timers = { .t1_ns = 500000000, .c_ns = 180000000000, .pin_ns = 32000000000 },
+		.calls = { .max = 1000, .ringing = 100 },
 	};
 	f->topo.port_node[0] = -1;
 	return f;

@@ -119,6 +119,8 @@ struct harness *h_start(void)
 		.n_workers = WORKERS, .n_ports = 2, .n_listeners = 2, .adaptive = true, .mbufs = 4095,
 		.kept = 256,
 		.tables = { .pins = 4096, .pin_ns = 32000000000ull, .ringing_ns = 212000000000ull, .setups = 128,
+			    .timers = { .t1 = 500000000, .t2 = 4000000000, .t4 = 5000000000, .b = 32000000000,
+					.c = 180000000000, .d = 32000000000 },
 			    .calls = 4096, .words = h->words },
 		.stats = &h->stats,
 	};
@@ -176,24 +178,38 @@ static void collect(struct harness *h, struct dp_worker *w)
 	}
 }
 
+/* Starts a turn of all workers. */
+static void begin(struct harness *h)
+{
+	h->n_out = 0;
+	for (uint32_t i = 0; i < h->dp->n_workers; i++) {
+		struct dp_worker *w = h->dp->workers[i];
+
+		w->now = h->now;
+		w->policy = w->published;
+		w->hops = h->dp->hops;
+		w->n_forwarded = 0;
+	}
+}
+
+static void check_laws(const struct harness *h)
+{
+	uint64_t sums[ST_COUNT];
+	char why[256];
+
+	st_sum(&h->stats, sums);
+	if (st_conserved(sums, why, sizeof(why)))
+		fail_msg("%s", why);
+}
+
 void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
 {
 	struct dp_worker *w = h->dp->workers[h->dp->holder[port]];
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool), *own[LIMIT_BURST];
-	uint64_t sums[ST_COUNT];
-	char why[256];
 
 	assert_non_null(m);
 	memcpy(rte_pktmbuf_append(m, (uint16_t)n), frame, n);
-	h->n_out = 0;
-	for (uint32_t i = 0; i < h->dp->n_workers; i++) {
-		struct dp_worker *each = h->dp->workers[i];
-
-		each->now = h->now;
-		each->policy = each->published;
-		each->hops = h->dp->hops;
-		each->n_forwarded = 0;
-	}
+	begin(h);
 	dp_process(w, own, dp_receive(w, &h->dp->ports[port], &m, 1, own));
 	collect(h, w);
 	for (uint32_t i = 0; i < h->dp->n_workers; i++) {
@@ -203,9 +219,17 @@ void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
 			collect(h, h->dp->workers[i]);
 		}
 	}
-	st_sum(&h->stats, sums);
-	if (st_conserved(sums, why, sizeof(why)))
-		fail_msg("%s", why);
+	check_laws(h);
+}
+
+void h_tick(struct harness *h)
+{
+	begin(h);
+	for (uint32_t i = 0; i < h->dp->n_workers; i++) {
+		dp_tick(h->dp->workers[i]);
+		collect(h, h->dp->workers[i]);
+	}
+	check_laws(h);
 }
 
 void h_send_n(struct harness *h, enum h_who who, uint16_t port, const char *text, uint32_t n)

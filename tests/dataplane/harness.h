@@ -46,6 +46,9 @@ struct addr h_addr(enum h_who who, uint16_t port);
 void h_send_n(struct harness *h, enum h_who who, uint16_t port, const char *text, uint32_t n);
 void h_send(struct harness *h, enum h_who who, uint16_t port, const char *text);
 
+/* Does what h->now brings; what leaves is in h->out. */
+void h_tick(struct harness *h);
+
 /* A raw frame into port `port`. */
 void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n);
 

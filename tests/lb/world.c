@@ -63,6 +63,13 @@ void world_init(struct world *w)
 void world_pins(struct world *w, uint32_t pins)
 {
 	struct lb_worker_spec spec = {
+		.timers = { .t1 = SECOND / 2,
+			    .t2 = 4 * (uint64_t)SECOND,
+			    .t4 = 5 * (uint64_t)SECOND,
+			    .b = 32 * (uint64_t)SECOND,
+			    .c = 180 * (uint64_t)SECOND,
+			    .d = 32 * (uint64_t)SECOND },
+		.setups = 256,
 		.pins = pins,
 		.pin_ns = 32 * SECOND,
 		.ringing_ns = 212 * SECOND,
@@ -71,7 +78,7 @@ void world_pins(struct world *w, uint32_t pins)
 	};
 
 	free(w->worker);
-	w->worker = lb_worker_init(memory(lb_worker_size(&spec)), &spec);
+	w->worker = lb_worker_init(memory(lb_worker_size(&spec)), &spec, w->now);
 }
 
 uint16_t world_gateway(struct world *w, uint16_t pool, uint16_t weight, uint8_t tier)

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The parts of an INVITE's way through Weir:
+ *   invite_client.c  a branch: RFC 3261 figure 5 with RFC 6026, CANCEL, Timer C
+ *   invite_server.c  the caller's side: RFC 3261 figure 7 with RFC 6026
+ *   failover.c       what to do when a branch brings no call: another gateway, or which answer
+ *   redirect.c       calls that a rule or a Contact sends elsewhere
+ *   invite.c         a message or a timer goes through these, in that order
+ * Worker. Every function may add actions to the event; only those of invite.c add the one that ends the
+ * message in hand.
+ */
+#ifndef WEIR_LB_INVITE_H
+#define WEIR_LB_INVITE_H
+
+#include "lb/pick.h"
+#include "lb/setup.h"
+
+/* What pick() is to choose for. charge: a new call. */
+struct pick pick_of(const struct event *e, uint64_t call_hash, bool charge);
+
+/* ---- invite.c ---- */
+
+/*
+ * Keeps the INVITE in hand and answers 100. NULL: no room for it; then it goes without a transaction of ours.
+ * The first branch is still to be added with client_add() and its message with client_request().
+ */
+struct setup *invite_admit(struct event *e, enum lb_when_full when_full);
+
+/* A request that setup_find() found a setup for. False: it is no business of the transaction's. */
+bool invite_request(struct event *e, struct setup *u);
+
+/* A response to branch i of u. */
+void invite_response(struct event *e, struct setup *u, unsigned i);
+
+/* The timer of u has fired: does what was due first, and arms it again. At most INVITE_DUE_ACTS actions. */
+void invite_due(struct event *e, struct setup *u);
+#define INVITE_DUE_ACTS (LIMIT_BRANCHES + 4)
+
+/* The gateway of branch i, which has not answered, is down. The same number of actions. */
+void invite_down(struct event *e, struct setup *u, unsigned i);
+
+/* Ends an event: lets go of kept messages that nothing needs, arms the timer, frees u if all is over. */
+void invite_close(struct event *e, struct setup *u);
+
+/* ---- invite_client.c ---- */
+
+/* What a branch has to tell. */
+enum news {
+	NEWS_NONE,
+	NEWS_PROVISIONAL,
+	NEWS_ACCEPTED, /* a 2xx, the first or a repeated one */
+	NEWS_FINAL,    /* any other final response, for the first time */
+	NEWS_SILENT,   /* Timer B: no response at all */
+	NEWS_OVERDUE,  /* Timer C: no final response */
+	NEWS_LOST      /* no final response to the INVITE after its CANCEL */
+};
+
+/* A new branch of u, to gateway g; LIMIT_BRANCHES must not be reached. Returns its index. */
+unsigned client_add(struct event *e, struct setup *u, const struct gateway *g);
+
+/* Makes act the INVITE of branch i: FORWARD of the one in hand, or RESEND of the kept one. */
+void client_request(struct event *e, const struct setup *u, unsigned i, struct lb_act *act);
+
+/* The response in hand belongs to branch i: RFC 3261 figure 5. */
+enum news client_response(struct event *e, struct setup *u, unsigned i);
+
+/* client.repeat or client.end of branch i has passed: RFC 3261 figure 5. */
+enum news client_timer(struct event *e, struct setup *u, unsigned i);
+
+/* CANCELs branch i now, or with its first provisional response (RFC 3261 9.1); nothing if it is over. */
+void client_cancel(struct event *e, struct setup *u, unsigned i);
+
+/* The answer to the CANCEL of branch i. */
+void client_cancel_answered(struct setup *u, unsigned i);
+
+/* The search goes on without branch i: it repeats nothing, and is CANCELled as soon as that may be. */
+void client_give_up(struct event *e, struct setup *u, unsigned i);
+
+/* The repeat after `at`, `interval` later; never in the past. */
+uint64_t next_repeat(uint64_t at, uint64_t interval, uint64_t now);
+
+/* T1, 2 T1, 4 T1 ... up to T2: RFC 3261 17.1.2.2 (Timer E), 17.2.1 (Timer G). */
+uint64_t repeat_interval(const struct lb_timers *t, unsigned repeats);
+
+/* ---- invite_server.c ---- */
+
+enum server_event {
+	SERVER_INVITE, /* the INVITE again */
+	SERVER_ACK,
+	SERVER_CANCEL,
+	SERVER_2XX,   /* a 2xx is about to leave */
+	SERVER_FINAL, /* another final response is */
+	SERVER_REPEAT, /* Timer G */
+	SERVER_END,    /* Timer H, I or L */
+	SERVER_EVENTS
+};
+
+/* RFC 3261 figure 7. False: the state knows no such event. */
+bool server_event(struct event *e, struct setup *u, enum server_event event);
+
+/* Answers the kept INVITE; a final answer is kept, too. */
+void server_answer(struct event *e, struct setup *u, uint16_t status, uint32_t retry_after_s);
+
+/* ---- failover.c ---- */
+
+/* What becomes of the response in hand. */
+struct verdict {
+	enum lb_op op; /* LB_FORWARD or LB_ABSORB */
+	enum st_end end;
+	bool keep; /* FORWARD: and is kept */
+};
+
+/* Branch i has ended without a call, as news tells (of NEWS_FINAL, with the response in hand). */
+struct verdict failover_over(struct event *e, struct setup *u, unsigned i, enum news news);
+
+/* client.watch of branch i has passed: has it been silent too long? */
+void failover_watch(struct event *e, struct setup *u, unsigned i);
+
+/* The gateway of branch i is down, and has not answered. */
+void failover_down(struct event *e, struct setup *u, unsigned i);
+
+/* The caller has CANCELled: answers at once if no branch is worth waiting for. */
+void failover_cancelled(struct event *e, struct setup *u);
+
+/* When to look next whether branch i has been silent too long; SETUP_NEVER: no more. */
+uint64_t failover_next_watch(const struct event *e, const struct setup *u, unsigned i);
+
+/* CANCELs all branches but i that are open; LIMIT_BRANCHES: all. */
+void failover_cancel_others(struct event *e, struct setup *u, unsigned i);
+
+/* ---- redirect.c ---- */
+
+#define REDIRECT_MOVES 3 /* rules and Contacts that one call follows; a loop ends here */
+
+/* Follows the rules that always move calls of *pool; returns how many, *notify: one of them wants a 181. */
+unsigned redirect_always(const struct lb_snapshot *s, struct str number, uint16_t *pool, bool *notify);
+
+/* The rule of `pool` for u after a final response, or after no answer; NULL: there is none. */
+const struct reroute *redirect_rule(const struct event *e, const struct setup *u, uint16_t pool, uint16_t status);
+const struct reroute *redirect_no_answer(const struct event *e, const struct setup *u, uint16_t pool);
+
+/* Moves the call of branch i by a rule. False: that cannot be, and nothing has changed. */
+bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct reroute *rule);
+
+/* Follows the 3xx in hand. False: not wanted, or no Contact may be called. */
+bool redirect_follow(struct event *e, struct setup *u, unsigned i);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Calls that go elsewhere because a rule says so (call forwarding: on busy, on no answer, always) or because a
+ * gateway answered with a Contact that Weir may call itself (RFC 3261 16.5, 8.1.3.4). Worker.
+ * Must stay true: only configured gateways are called, and REDIRECT_MOVES ends every loop.
+ */
+#include "lb/invite.h"
+#include "lb/peers.h"
+#include "lb/worker.h"
+
+static bool begins_with(struct str text, struct str prefix)
+{
+	return text.n >= prefix.n && (prefix.n == 0 || memcmp(text.p, prefix.p, prefix.n) == 0);
+}
+
+/* The first rule of the pool that always moves calls to this number, or NULL. */
+static const struct reroute *always(const struct pool *p, struct str number)
+{
+	for (unsigned i = 0; i < p->n_reroutes; i++) {
+		if (p->reroutes[i].always && begins_with(number, p->reroutes[i].number))
+			return &p->reroutes[i];
+	}
+	return NULL;
+}
+
+unsigned redirect_always(const struct lb_snapshot *s, struct str number, uint16_t *pool, bool *notify)
+{
+	const struct reroute *r;
+	unsigned moves = 0;
+
+	while (moves < REDIRECT_MOVES && (r = always(&s->pools[*pool], number))) {
+		moves++;
+		*notify |= r->notify;
+		*pool = r->pool;
+	}
+	return moves;
+}
+
+static struct str number_of(const struct setup *u)
+{
+	return (struct str){ u->number, u->number_n };
+}
+
+const struct reroute *redirect_rule(const struct event *e, const struct setup *u, uint16_t pool, uint16_t status)
+{
+	const struct pool *p = &e->s->pools[pool];
+
+	for (unsigned i = 0; i < p->n_reroutes; i++) {
+		const struct reroute *r = &p->reroutes[i];
+
+		if (lb_codes_has(&r->on, status) && begins_with(number_of(u), r->number))
+			return r;
+	}
+	return NULL;
+}
+
+const struct reroute *redirect_no_answer(const struct event *e, const struct setup *u, uint16_t pool)
+{
+	const struct pool *p = &e->s->pools[pool];
+
+	for (unsigned i = 0; i < p->n_reroutes; i++) {
+		const struct reroute *r = &p->reroutes[i];
+
+		if (r->no_answer_ns && begins_with(number_of(u), r->number))
+			return r;
+	}
+	return NULL;
+}
+
+/* RFC 3262 3: who requires 100rel gets no provisional response that is not reliable. */
+static void tell_caller(struct event *e, struct setup *u)
+{
+	if (!(u->flags & SETUP_RELIABLE))
+		server_answer(e, u, 181, 0);
+}
+
+static bool may_move(const struct setup *u)
+{
+	return u->moves < REDIRECT_MOVES && u->n < LIMIT_BRANCHES;
+}
+
+bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct reroute *rule)
+{
+	struct pick how = pick_of(e, u->call_hash, true);
+	uint16_t tried[LIMIT_BRANCHES], pool = rule->pool;
+	bool notify = rule->notify;
+	const struct gateway *g;
+	unsigned further;
+
+	if (!may_move(u))
+		return false;
+	further = redirect_always(e->s, number_of(u), &pool, &notify);
+	how.tried = tried;
+	how.n_tried = setup_tried(u, tried);
+	g = pick(&how, e->s, pool);
+	if (!g)
+		return false;
+	u->moves += 1 + further;
+	u->attempts = 1;
+	if (notify)
+		tell_caller(e, u);
+	st_gateway_inc(e->w->lane, u->client[i].gateway, ST_GW_LEFT_RULE);
+	client_request(e, u, client_add(e, u, g), act_add(e, LB_RESEND, ST_SENT_RETRY));
+	return true;
+}
+
+/* The gateway at exactly this address that can take the call now, or NULL. */
+static const struct gateway *target(const struct event *e, const struct addr *addr)
+{
+	const struct pick how = pick_of(e, 0, true);
+	const struct gateway *g = gateway_at(e->s, addr);
+
+	if (!g || !addr_eq(&g->addr, addr) || !pick_take(&how, g))
+		return NULL;
+	return g;
+}
+
+bool redirect_follow(struct event *e, struct setup *u, unsigned i)
+{
+	const struct gateway *from = gateway_by_slot(e->s, u->client[i].gateway), *g = NULL;
+	struct lb_act *act;
+	unsigned k;
+
+	if (!from || !e->s->pools[from->pool].follow || !may_move(u))
+		return false;
+	for (k = 0; k < e->q->n_contacts && !g; k++)
+		g = target(e, &e->q->contacts[k].addr);
+	if (!g)
+		return false;
+	u->moves++;
+	u->attempts = 1;
+	st_gateway_inc(e->w->lane, from->slot, ST_GW_LEFT_RULE);
+	act = act_add(e, LB_RESEND, ST_SENT_RETRY);
+	client_request(e, u, client_add(e, u, g), act);
+	act->uri = e->q->contacts[k - 1].uri;
+	return true;
+}
