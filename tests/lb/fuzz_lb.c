@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct world world;
-static struct call call;
+static struct world_call call;
 static char branch[LIMIT_BRANCH];
 static unsigned branch_n;
 

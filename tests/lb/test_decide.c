@@ -127,7 +127,7 @@ static void faults_and_loops(void **state)
 		{ 440, ST_REPLY_BREADTH }, { 483, ST_REPLY_HOPS },  { 505, ST_REPLY_ERROR },
 	};
 	struct lb_query q;
-	struct call c;
+	struct world_call c;
 	struct world w;
 
 	world_start(&w, 1);
@@ -267,7 +267,7 @@ void *__wrap_aligned_alloc(size_t align, size_t n)
 static void any_message_has_one_end(void **state)
 {
 	uint64_t random = 5;
-	struct call c;
+	struct world_call c;
 	struct world w;
 
 	world_start(&w, 3);

@@ -8,7 +8,7 @@ static uint64_t cell(const struct world *w, uint16_t slot, enum st_gateway_count
 	return w->lane->gateways[slot].count[id];
 }
 
-static struct lb_query from_callee(const struct world *w, const struct call *c, enum method method)
+static struct lb_query from_callee(const struct world *w, const struct world_call *c, enum method method)
 {
 	struct lb_query q = world_in_dialog(c, method);
 
@@ -23,7 +23,7 @@ static void a_call(void **state)
 {
 	struct lb_query q, r;
 	const struct lb_act *act;
-	struct call c;
+	struct world_call c;
 	struct world w;
 
 	world_start(&w, 3);
@@ -76,7 +76,7 @@ static void away_goes_only_where_allowed(void **state)
 	} cases[] = { { "192.0.2.77", true }, { "198.51.100.1", true }, { "203.0.113.1", false } };
 	const struct lb_act *act;
 	struct lb_query q;
-	struct call c;
+	struct world_call c;
 	struct world w;
 
 	world_start(&w, 1);
@@ -95,7 +95,7 @@ static void away_goes_only_where_allowed(void **state)
 static void tokens_outlive_everything(void **state)
 {
 	struct lb_query q, back;
-	struct call c;
+	struct world_call c;
 	struct world w, other;
 
 	world_start(&w, 5);
@@ -138,7 +138,7 @@ static void tokens_outlive_everything(void **state)
 /* A token of another call, without To tag, changed or guessed, helps nobody past an unknown source. */
 static void bad_tokens_count_for_nothing(void **state)
 {
-	struct call a, b;
+	struct world_call a, b;
 	struct lb_query q;
 	struct world w;
 

@@ -178,9 +178,9 @@ const struct lb_act *world_input(struct world *w, const struct lb_query *q)
 	return &w->act[0];
 }
 
-struct call world_call(struct world *w, uint32_t n)
+struct world_call world_call(struct world *w, uint32_t n)
 {
-	struct call c = { .invite = world_request(w, METHOD_INVITE, n, 1) };
+	struct world_call c = { .invite = world_request(w, METHOD_INVITE, n, 1) };
 	const struct lb_act *act = world_input(w, &c.invite);
 
 	must(act->op == LB_FORWARD, "forwarded INVITE");
@@ -190,7 +190,7 @@ struct call world_call(struct world *w, uint32_t n)
 	return c;
 }
 
-struct lb_query world_in_dialog(const struct call *c, enum method method)
+struct lb_query world_in_dialog(const struct world_call *c, enum method method)
 {
 	struct lb_query q = c->invite;
 

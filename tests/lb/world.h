@@ -55,7 +55,7 @@ struct lb_query world_request(const struct world *w, enum method method, uint32_
 struct lb_query world_response(const struct world *w, const struct lb_query *request, uint16_t status);
 
 /* An INVITE that was forwarded, with its token. */
-struct call {
+struct world_call {
 	struct lb_query invite;
 	uint16_t gateway; /* slot */
 	char token[LIMIT_TOKEN];
@@ -63,10 +63,10 @@ struct call {
 };
 
 /* Forwards the INVITE of call number n. */
-struct call world_call(struct world *w, uint32_t n);
+struct world_call world_call(struct world *w, uint32_t n);
 
 /* A request of the caller in that call, with token; c must outlive it. */
-struct lb_query world_in_dialog(const struct call *c, enum method method);
+struct lb_query world_in_dialog(const struct world_call *c, enum method method);
 
 /* lb_input(), which must give one action; returns it. */
 const struct lb_act *world_input(struct world *w, const struct lb_query *q);

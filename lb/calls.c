@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Counted calls: entries by number, chained by the hash of their Call-ID. Worker. What must stay true: a
+ * place at a gateway or of a peer belongs to exactly one entry from the moment the entry is told of it;
+ * give_back() is the only way out, and an entry that is over holds none. Times are milliseconds that wrap
+ * after 49 days, so they are only ever compared by their difference, which stays below half of that.
+ */
+#include "lb/call.h"
+
+#define READS 16 /* tries to read an entry between two writes */
+
+_Static_assert((int)ST_CALL_SILENT == (int)ST_CALL_FAILED + (int)CALL_SILENT,
+	       "enum call_how has their order");
+
+/* ---- The table ------------------------------------------------------------------------------------- */
+
+/* Heads of chains for n entries: few chains are longer than two. */
+static uint32_t heads_for(uint32_t n)
+{
+	uint32_t heads = 16;
+
+	while (heads < UINT32_C(1) << 31 && heads < n)
+		heads *= 2;
+	return heads;
+}
+
+size_t calls_size(uint32_t n)
+{
+	return (size_t)n * sizeof(struct call) + heads_for(n) * sizeof(uint32_t);
+}
+
+void calls_init(struct calls *c, void *mem, const struct calls_spec *spec)
+{
+	*c = (struct calls){ .spec = *spec, .at = mem, .free_list = CALL_NONE };
+	c->chain = (uint32_t *)(c->at + spec->n);
+	c->mask = heads_for(spec->n) - 1;
+	memset(c->chain, 0xff, ((size_t)c->mask + 1) * sizeof(uint32_t));
+	memset(c->at, 0, spec->n * sizeof(struct call));
+	for (uint32_t i = spec->n; i-- > 0;) {
+		c->at[i].next = c->free_list;
+		c->free_list = i;
+	}
+}
+
+void call_prefetch(const struct calls *c, uint64_t call_hash)
+{
+	__builtin_prefetch(&c->chain[call_tag(call_hash) & c->mask], 1);
+}
+
+void call_prefetch_more(const struct calls *c, uint64_t call_hash)
+{
+	uint32_t i = c->chain[call_tag(call_hash) & c->mask];
+
+	if (i != CALL_NONE)
+		__builtin_prefetch(&c->at[i], 1);
+}
+
+bool calls_room(const struct calls *c)
+{
+	return c->free_list != CALL_NONE;
+}
+
+static uint32_t take_entry(struct calls *c)
+{
+	uint32_t i = c->free_list;
+
+	if (i != CALL_NONE) {
+		c->free_list = c->at[i].next;
+		__atomic_store_n(&c->in_use, c->in_use + 1, __ATOMIC_RELAXED);
+	}
+	return i;
+}
+
+/* ---- Places ---------------------------------------------------------------------------------------- */
+
+static void has_place(struct calls *c, uint16_t slot)
+{
+	if (slot != LB_NONE)
+		st_gateway_inc(c->spec.lane, slot, ST_GW_PLACES_TAKEN);
+}
+
+static void give_back(struct calls *c, uint16_t slot)
+{
+	if (slot == LB_NONE)
+		return;
+	if (!word_release(&c->spec.words->gateway[slot]))
+		st_inc(c->spec.lane, ST_CALL_DRIFT);
+	st_gateway_inc(c->spec.lane, slot, ST_GW_PLACES_GIVEN);
+}
+
+static void unchain(struct calls *c, uint32_t i)
+{
+	uint32_t *link = &c->chain[c->at[i].tag & c->mask];
+
+	while (*link != i)
+		link = &c->at[*link].next;
+	*link = c->at[i].next;
+}
+
+void call_close(struct calls *c, uint32_t i)
+{
+	struct call *e = &c->at[i];
+
+	if (e->state != CALL_HOLD)
+		unchain(c, i);
+	call_begin(e);
+	if (e->counts_in)
+		give_back(c, e->in);
+	give_back(c, e->out);
+	if (e->peer != LB_NONE && !word_release(&c->spec.words->peer[e->peer]))
+		st_inc(c->spec.lane, ST_CALL_DRIFT);
+	e->state = CALL_FREE;
+	call_done(e);
+	wheel_cancel(c->spec.wheel, call_timer(c, i));
+	e->next = c->free_list;
+	c->free_list = i;
+	__atomic_store_n(&c->in_use, c->in_use - 1, __ATOMIC_RELAXED);
+}
+
+void call_end(struct calls *c, uint32_t i, enum call_how how)
+{
+	st_inc(c->spec.lane, ST_CALL_FAILED + how);
+	call_close(c, i);
+}
+
+/* ---- Set-up ---------------------------------------------------------------------------------------- */
+
+uint32_t call_open(struct calls *c, const struct call_key *key, const struct call_sides *sides, uint64_t now)
+{
+	uint32_t i = take_entry(c), *head;
+	struct call *e = &c->at[i];
+
+	if (i == CALL_NONE) {
+		st_inc(c->spec.lane, ST_CALL_UNCOUNTED);
+		return CALL_NONE;
+	}
+	call_begin(e);
+	*e = (struct call){
+		.seq = e->seq,
+		.tag = call_tag(key->call_hash),
+		.caller = key->caller,
+		.branch = key->branch,
+		.in = sides->in,
+		.out = sides->out,
+		.peer = sides->peer,
+		.state = CALL_SETUP,
+		.counts_in = sides->in != LB_NONE && sides->counts_in,
+		.created = call_ms(now),
+		.end = call_ms(now + c->spec.setup_ns),
+	};
+	head = &c->chain[e->tag & c->mask];
+	e->next = *head;
+	call_done(e);
+	*head = i;
+	has_place(c, e->out);
+	if (e->counts_in) {
+		word_take(&c->spec.words->gateway[e->in]);
+		has_place(c, e->in);
+	}
+	wheel_arm(c->spec.wheel, call_timer(c, i), now + c->spec.setup_ns);
+	return i;
+}
+
+static bool same_call(const struct call *e, const struct call_key *key)
+{
+	return e->tag == call_tag(key->call_hash) && e->caller == key->caller && e->branch == key->branch;
+}
+
+uint32_t call_of(const struct calls *c, const struct call_key *key)
+{
+	uint32_t i = c->chain[call_tag(key->call_hash) & c->mask];
+
+	while (i != CALL_NONE && !same_call(&c->at[i], key))
+		i = c->at[i].next;
+	return i;
+}
+
+bool call_is(const struct calls *c, uint32_t i, const struct call_key *key)
+{
+	const struct call *e = &c->at[i];
+
+	return i != CALL_NONE && (e->state == CALL_SETUP || e->state == CALL_ANSWERED) && same_call(e, key);
+}
+
+void call_news(struct calls *c, uint32_t i, uint64_t now)
+{
+	struct call *e = &c->at[i];
+
+	if (e->state != CALL_SETUP)
+		return;
+	call_begin(e);
+	e->end = call_ms(now + c->spec.setup_ns); /* the timer finds out when it fires */
+	call_done(e);
+}
+
+/* An entry that holds the place at `slot` of a branch of entry i, and nothing else. */
+static uint32_t hold(struct calls *c, uint32_t i, uint16_t slot, uint64_t now)
+{
+	uint32_t h = take_entry(c);
+	const struct call *of = &c->at[i];
+	struct call *e = &c->at[h];
+
+	if (h == CALL_NONE) {
+		give_back(c, slot);
+		return CALL_NONE;
+	}
+	call_begin(e);
+	*e = (struct call){
+		.seq = e->seq,
+		.next = CALL_NONE,
+		.tag = of->tag,
+		.caller = of->caller,
+		.branch = of->branch,
+		.in = LB_NONE,
+		.out = slot,
+		.peer = LB_NONE,
+		.state = CALL_HOLD,
+		.created = call_ms(now),
+		.end = call_ms(now + c->spec.hold_ns),
+	};
+	call_done(e);
+	wheel_arm(c->spec.wheel, call_timer(c, h), now + c->spec.hold_ns);
+	return h;
+}
+
+static void set_out(struct call *e, uint16_t slot)
+{
+	call_begin(e);
+	e->out = slot;
+	call_done(e);
+}
+
+void call_move(struct calls *c, uint32_t i, uint16_t out, uint32_t *left, uint64_t now)
+{
+	struct call *e = &c->at[i];
+	uint16_t before = e->out;
+
+	set_out(e, out);
+	has_place(c, out);
+	if (left && before != LB_NONE)
+		*left = hold(c, i, before, now);
+	else
+		give_back(c, before);
+}
+
+static bool is_hold(const struct calls *c, uint32_t h, const struct call_key *key)
+{
+	return h != CALL_NONE && c->at[h].state == CALL_HOLD && same_call(&c->at[h], key);
+}
+
+void call_let_go(struct calls *c, uint32_t h, const struct call_key *key)
+{
+	if (is_hold(c, h, key))
+		call_close(c, h);
+}
+
+uint32_t call_swap(struct calls *c, uint32_t i, uint32_t h, const struct call_key *key, uint16_t gateway,
+		   uint64_t now)
+{
+	struct call *e = &c->at[i];
+	uint16_t before = e->out;
+
+	if (is_hold(c, h, key) && c->at[h].out == gateway) {
+		set_out(&c->at[h], before);
+		set_out(e, gateway);
+		return h;
+	}
+	word_take(&c->spec.words->gateway[gateway]);
+	call_move(c, i, gateway, &h, now);
+	return h;
+}
+
+void call_fail(struct calls *c, uint32_t i)
+{
+	if (c->at[i].state == CALL_SETUP)
+		call_end(c, i, CALL_FAILED);
+}
+
+/* ---- Sight ----------------------------------------------------------------------------------------- */
+
+bool call_read(const struct calls *c, uint32_t i, struct call *copy)
+{
+	const uint64_t *from = (const uint64_t *)&c->at[i];
+	uint64_t words[sizeof(struct call) / sizeof(uint64_t)];
+
+	for (unsigned tries = 0; tries < READS; tries++) {
+		uint32_t seq = __atomic_load_n(&c->at[i].seq, __ATOMIC_ACQUIRE);
+
+		for (unsigned k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+			words[k] = __atomic_load_n(&from[k], __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (seq % 2 == 0 && seq == __atomic_load_n(&c->at[i].seq, __ATOMIC_RELAXED)) {
+			memcpy(copy, words, sizeof(*copy));
+			return copy->state != CALL_FREE;
+		}
+	}
+	return false;
+}
+
+void calls_sum(const struct calls *c, uint32_t *gateways, uint32_t *peers)
+{
+	for (uint32_t i = 0; i < c->spec.n; i++) {
+		struct call e;
+
+		if (!call_read(c, i, &e))
+			continue;
+		if (e.counts_in)
+			gateways[e.in]++;
+		if (e.out != LB_NONE)
+			gateways[e.out]++;
+		if (e.peer != LB_NONE)
+			peers[e.peer]++;
+	}
+}
