@@ -26,7 +26,9 @@ struct event;
 struct event_base;
 struct ctl_plan;
 struct ctl_policy;
+struct ctl_events;
 struct ctl_health;
+struct ctl_ledger;
 struct ctl_loop;
 struct ctl_rates;
 struct ctl_watch;
@@ -45,7 +47,9 @@ struct app {
 	struct st_lane *lane;      /* main.c; the last lane of the table, written by control */
 	struct dp *dp;             /* main.c */
 	struct ctl_policy *policy; /* apply.c; keys, slots, the published specification */
+	struct ctl_events *events; /* events.c; what happened */
 	struct ctl_health *health; /* health.c; probes */
+	struct ctl_ledger *ledger; /* ledger.c; calls in use: survivors, full pools, audit */
 	struct ctl_loop *loop;     /* loop.c; twins, rtnetlink, raw socket, timers */
 	struct ctl_rates *rates;   /* rates.c; samples for `show` and /metrics */
 	struct ctl_watch *watch;   /* watch.c; heartbeats, systemd */
@@ -136,6 +140,9 @@ struct ctl_gateway {
 	uint8_t tier;         /* as the policy counts: 0 is tried first */
 	uint8_t listener;     /* index of the listener its messages leave by */
 	uint32_t max_cps;     /* per s, LB_UNLIMITED */
+	uint32_t max_calls;   /* at once, LB_UNLIMITED */
+	uint32_t calls;       /* in use: places taken in the words */
+	uint32_t survivors;   /* calls of the process before this one that may still go on */
 	enum lb_health health;
 	enum lb_admin admin;
 	uint64_t since;       /* dp_now() of the last change of health; of the start if there was none */

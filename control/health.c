@@ -15,7 +15,7 @@
 
 #include "conf/conf.h"
 #include "control/apply.h"
-#include "control/log.h"
+#include "control/events.h"
 #include "control/options.h"
 #include "control/plan.h"
 #include "control/probe.h"
@@ -78,10 +78,12 @@ static void announce(struct target *t)
 	st_inc(app->lane, up ? ST_HEALTH_UP : ST_HEALTH_DOWN);
 	conf_addr_text(&gw->addr, addr);
 	if (up)
-		ctl_notice("gateway %s (%s): UP, %u answers in a row", gw->name.p, addr, t->probe.successes);
+		ctl_event(app, CTL_GATEWAY_UP, gw->name.p, "gateway %s (%s): UP, %u answers in a row",
+			  gw->name.p, addr, t->probe.successes);
 	else
-		ctl_notice("gateway %s (%s): DOWN, %u probes in a row without an answer", gw->name.p, addr,
-			   t->probe.failures);
+		ctl_event(app, CTL_GATEWAY_DOWN, gw->name.p,
+			  "gateway %s (%s): DOWN, %u probes in a row without an answer", gw->name.p, addr,
+			  t->probe.failures);
 }
 
 static const char *local_text(const struct dp_listener_plan *l, char buf[CONF_ADDR_TEXT])

@@ -15,7 +15,9 @@
 #include "conf/conf.h"
 #include "control/apply.h"
 #include "control/control.h"
+#include "control/events.h"
 #include "control/health.h"
+#include "control/ledger.h"
 #include "control/lanes.h"
 #include "control/log.h"
 #include "control/loop.h"
@@ -113,7 +115,7 @@ static void on_hangup(evutil_socket_t signal, short what, void *arg)
 	ctl_warn("SIGHUP: the config is read at start only; restart to change it");
 }
 
-static int events_start(struct app *app)
+static int base_start(struct app *app)
 {
 	static const struct {
 		int signal;
@@ -132,7 +134,7 @@ static int events_start(struct app *app)
 	return 0;
 }
 
-static void events_stop(struct app *app)
+static void base_stop(struct app *app)
 {
 	for (unsigned i = 0; i < CTL_SIGNALS; i++)
 		if (app->signals[i])
@@ -190,10 +192,12 @@ static const struct part {
 	void (*stop)(struct app *app); /* also after a failed start; NULL: nothing to do */
 } parts[] = {
 	{ "config", config_start, config_stop },          /* everything that can be wrong in the file */
+	{ "events", events_start, events_stop },          /* what happened, for weirctl events */
 	{ "policy", policy_start, policy_stop },          /* keys, slots, specification */
 	{ "plan", plan_start, plan_stop },                /* cores, memory nodes, EAL arguments */
 	{ "memory", lanes_make, lanes_free },             /* words and statistics, shared with the workers */
-	{ "events", events_start, events_stop },          /* event loop and signals */
+	{ "loop", base_start, base_stop },                /* event loop and signals */
+	{ "ledger", ledger_start, ledger_stop },          /* calls of the process before this one */
 	{ "dataplane", dataplane_start, dataplane_stop }, /* EAL, ports, workers */
 	{ "kernel", loop_start, loop_stop },              /* twins, routes and neighbours, next hops */
 	{ "publication", publish_start, NULL },           /* from here on messages are forwarded */

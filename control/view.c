@@ -7,8 +7,8 @@
 #include "conf/conf.h"
 #include "control/apply.h"
 #include "control/control.h"
+#include "control/events.h"
 #include "control/health.h"
-#include "control/log.h"
 #include "control/loop.h"
 #include "control/plan.h"
 
@@ -80,6 +80,7 @@ void ctl_gateway(const struct app *app, uint32_t index, struct ctl_gateway *out)
 {
 	const struct ctl_policy *p = app->policy;
 	const struct lb_gateway_spec *gw = &p->gateways[index];
+	const struct conf_gateway *conf = &app->conf->pools[gw->pool].gateways[index - p->first[gw->pool]];
 
 	*out = (struct ctl_gateway){
 		.name = gw->name.p,
@@ -91,7 +92,10 @@ void ctl_gateway(const struct app *app, uint32_t index, struct ctl_gateway *out)
 		.weight = gw->weight,
 		.tier = gw->tier,
 		.listener = gw->listener,
-		.max_cps = app->conf->pools[gw->pool].gateways[index - p->first[gw->pool]].max_cps,
+		.max_cps = conf->max_cps,
+		.max_calls = conf->max_calls,
+		.calls = lb_gateway_calls(app->words, gw->slot),
+		.survivors = lb_get_survivors(app->words, gw->slot),
 		.health = lb_get_health(app->words, gw->slot),
 		.admin = lb_get_admin(app->words, gw->slot),
 		.since = app->started,
@@ -123,7 +127,8 @@ int ctl_gateway_admin(struct app *app, uint32_t index, enum lb_admin admin, cons
 	if (lb_get_admin(app->words, gw->slot) == admin)
 		return -EALREADY;
 	lb_set_admin(app->words, gw->slot, admin);
-	ctl_notice("gateway %s: %s by %s", gw->name.p, admin == LB_DRAIN ? "DRAIN" : "READY", who);
+	ctl_event(app, admin == LB_DRAIN ? CTL_GATEWAY_DRAIN : CTL_GATEWAY_READY, gw->name.p,
+		  "gateway %s: %s by %s", gw->name.p, admin == LB_DRAIN ? "DRAIN" : "READY", who);
 	return 0;
 }
 

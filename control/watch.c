@@ -8,10 +8,11 @@
 
 #include <event2/event.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
-#include "control/log.h"
+#include "control/events.h"
 
 #define LOOK_MS 250
 
@@ -25,14 +26,17 @@ struct ctl_watch {
 static bool look(struct ctl_watch *w, uint32_t i)
 {
 	struct ctl_worker worker;
+	char name[12];
 
+	snprintf(name, sizeof(name), "%u", i);
 	ctl_worker(w->app, i, &worker);
 	if (worker.stuck && !w->stuck[i]) {
-		ctl_err("worker %u on core %d has not moved for %lu ms", i, worker.info.core,
-			(unsigned long)(worker.silent_ns / 1000000));
+		ctl_event(w->app, CTL_WORKER_STUCK, name, "worker %u on core %d has not moved for %lu ms", i,
+			  worker.info.core, (unsigned long)(worker.silent_ns / 1000000));
 		st_inc(w->app->lane, ST_WORKER_STALLS);
 	} else if (!worker.stuck && w->stuck[i]) {
-		ctl_notice("worker %u on core %d moves again", i, worker.info.core);
+		ctl_event(w->app, CTL_WORKER_MOVES, name, "worker %u on core %d moves again", i,
+			  worker.info.core);
 	}
 	w->stuck[i] = worker.stuck;
 	return !worker.stuck;

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What happened, for people who come later: the last LIMIT_EVENTS things that an operator wants to know of, in
+ * memory, each also a line of the log. Control thread.
+ */
+#ifndef WEIR_CONTROL_EVENTS_H
+#define WEIR_CONTROL_EVENTS_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include "conf/limits.h"
+
+struct app;
+
+enum ctl_event_kind {
+	CTL_GATEWAY_UP,
+	CTL_GATEWAY_DOWN,
+	CTL_GATEWAY_READY, /* by the operator */
+	CTL_GATEWAY_DRAIN, /* by the operator */
+	CTL_POOL_FULL,     /* every gateway that could take a call is at its max-calls */
+	CTL_POOL_FREE,     /* and no longer */
+	CTL_AUDIT_DRIFT,   /* calls counted at a gateway or peer are not those that are known */
+	CTL_AUDIT_GOOD,    /* and they are again */
+	CTL_WORKER_STUCK,
+	CTL_WORKER_MOVES,
+	CTL_EVENT_KINDS
+};
+
+struct ctl_event {
+	uint64_t id;         /* counts from 1 */
+	struct timespec at;  /* wall clock */
+	uint8_t kind;        /* enum ctl_event_kind */
+	char subject[LIMIT_NAME + 1]; /* name of the gateway, pool, peer or worker */
+	char text[128];      /* for people */
+};
+
+struct ctl_events;
+
+/* Makes the empty ring: app->events. Returns 0 or -ENOMEM. */
+int events_start(struct app *app);
+void events_stop(struct app *app);
+
+/* Logs a line and keeps it as an event. */
+__attribute__((format(printf, 4, 5))) void ctl_event(struct app *app, enum ctl_event_kind kind,
+						     const char *subject, const char *fmt, ...);
+
+/* Number of the newest event, 0: there was none. */
+uint64_t ctl_events_last(const struct app *app);
+
+/* The first event after number `id` that is still kept; NULL: there is none. Valid until the next event. */
+const struct ctl_event *ctl_event_after(const struct app *app, uint64_t id);
+
+/* "gateway-up", "pool-full". */
+const char *ctl_event_name(uint8_t kind);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Calls in use: see ledger.h. Must stay true: survivors only go down after the start, and what is on disk is
+ * never more than two seconds old while there are calls.
+ */
+#include "control/ledger.h"
+
+#include <event2/event.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "control/apply.h"
+#include "control/events.h"
+#include "control/log.h"
+#include "control/survivors.h"
+
+#define SECOND    1000000000ull
+#define LOG_EVERY (60 * SECOND)
+
+struct ctl_ledger {
+	struct app *app;
+	struct event *timer;
+	struct survivors survivors;
+	struct ctl_gate gate; /* of the state folder's errors */
+	bool written;         /* the file has figures, or was found there */
+	bool *full;           /* by pool */
+};
+
+static bool any_calls(const struct app *app)
+{
+	const struct ctl_policy *p = app->policy;
+
+	for (uint32_t i = 0; i < p->spec.n_gateways; i++)
+		if (lb_gateway_calls(app->words, p->gateways[i].slot) ||
+		    lb_get_survivors(app->words, p->gateways[i].slot))
+			return true;
+	return false;
+}
+
+/* Without calls the file is written once more and then left alone. */
+static void store(struct ctl_ledger *l, bool sync)
+{
+	bool any = any_calls(l->app);
+	uint64_t held;
+	int rc;
+
+	if (!any && !l->written)
+		return;
+	rc = survivors_store(&l->survivors, l->app->words, l->app->conf->state_dir, time(NULL), sync);
+	if (rc == 0)
+		l->written = any;
+	else if (ctl_gate(&l->gate, dp_now(), LOG_EVERY, &held))
+		ctl_err("state-dir %s: calls in use are not written down: %s", l->app->conf->state_dir,
+			strerror(-rc));
+}
+
+/* ---- Full pools -------------------------------------------------------------------------------------- */
+
+/* True if there is a gateway for new calls, and each of them is at its max-calls. */
+static bool is_full(const struct app *app, uint32_t index)
+{
+	bool any = false;
+	struct ctl_gateway g;
+	struct ctl_pool pool;
+
+	ctl_pool(app, index, &pool);
+	for (uint32_t i = pool.first; i < pool.first + pool.n; i++) {
+		ctl_gateway(app, i, &g);
+		if (g.health != LB_UP || g.admin != LB_READY || g.weight == 0)
+			continue;
+		if (g.max_calls == LB_UNLIMITED || (uint64_t)g.calls + g.survivors < g.max_calls)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static void look_at_pools(struct ctl_ledger *l)
+{
+	struct ctl_pool pool;
+
+	for (uint32_t i = 0; i < ctl_pool_count(l->app); i++) {
+		bool full = is_full(l->app, i);
+
+		if (full == l->full[i])
+			continue;
+		l->full[i] = full;
+		ctl_pool(l->app, i, &pool);
+		if (full)
+			ctl_event(l->app, CTL_POOL_FULL, pool.name,
+				  "pool %s: full, all gateways that take calls are at max-calls", pool.name);
+		else
+			ctl_event(l->app, CTL_POOL_FREE, pool.name, "pool %s: has room again", pool.name);
+	}
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl_ledger *l = arg;
+	const struct ctl_policy *p = l->app->policy;
+	int64_t now = time(NULL);
+
+	for (uint32_t i = 0; i < p->spec.n_gateways; i++)
+		lb_cap_survivors(l->app->words, p->gateways[i].slot, survivors_most(&l->survivors, i, now));
+	store(l, false);
+	look_at_pools(l);
+}
+
+/* ---- Start and stop ---------------------------------------------------------------------------------- */
+
+static int load(struct ctl_ledger *l)
+{
+	const struct conf *conf = l->app->conf;
+	const struct ctl_policy *p = l->app->policy;
+	int64_t now = time(NULL);
+	uint64_t sum = 0;
+	char err[1400];
+	int rc = survivors_load(&l->survivors, p, conf->state_dir,
+				(int64_t)(conf->calls.max_duration_ns / SECOND), now, err, sizeof(err));
+
+	if (rc)
+		ctl_warn("%s", err);
+	if (rc == -ENOMEM)
+		return rc;
+	for (uint32_t i = 0; i < p->spec.n_gateways; i++) {
+		uint32_t n = survivors_most(&l->survivors, i, now);
+
+		lb_set_survivors(l->app->words, p->gateways[i].slot, n);
+		sum += n;
+	}
+	if (sum)
+		ctl_notice("%lu calls of the process before this one may still go on", (unsigned long)sum);
+	l->written = sum > 0;
+	return 0;
+}
+
+int ledger_start(struct app *app)
+{
+	const struct timeval second = { .tv_sec = 1 };
+	struct ctl_ledger *l = calloc(1, sizeof(*l));
+	int rc;
+
+	app->ledger = l;
+	if (!l)
+		return -ENOMEM;
+	l->app = app;
+	l->full = calloc(app->policy->spec.n_pools + 1, sizeof(*l->full));
+	l->timer = event_new(app->base, -1, EV_PERSIST, on_timer, l);
+	if (!l->full || !l->timer)
+		return -ENOMEM;
+	rc = load(l);
+	if (rc == 0 && event_add(l->timer, &second))
+		rc = -ENOMEM;
+	return rc;
+}
+
+void ledger_stop(struct app *app)
+{
+	struct ctl_ledger *l = app->ledger;
+
+	if (!l)
+		return;
+	if (l->timer)
+		event_free(l->timer);
+	if (l->survivors.calls)
+		store(l, true);
+	survivors_free(&l->survivors);
+	free(l->full);
+	free(l);
+	app->ledger = NULL;
+}
