@@ -99,6 +99,9 @@ json_t *ctl_show_port(const struct ctl_call *call, uint32_t index);
 json_t *ctl_show_status(const struct ctl_call *call);
 json_t *ctl_show_drops(const struct ctl_call *call);
 
+/* sight_calls.c: methods */
+int ctl_method_events(struct ctl_call *call);
+
 /*
  * Turns YAML text as conf_print() writes it into JSON: mappings and sequences as such, quoted scalars and
  * words as strings, whole numbers and true/false as such. NULL if it is no YAML or memory ends.

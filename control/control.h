@@ -38,27 +38,27 @@ struct ctl_http;
 #define CTL_SIGNALS 3 /* signals that the daemon hears */
 
 struct app {
-	const char *file;          /* config as named on the command line */
-	struct conf *conf;         /* main.c; as loaded, immutable */
-	struct event_base *base;   /* main.c; the one loop, libevent */
-	struct ctl_plan *plan;     /* plan.c; what the dataplane was started with */
-	struct lb_words *words;    /* main.c */
-	struct st_table *stats;    /* main.c; lanes 0..workers-1 are the workers' */
-	struct st_lane *lane;      /* main.c; the last lane of the table, written by control */
-	struct dp *dp;             /* main.c */
-	struct ctl_policy *policy; /* apply.c; keys, slots, the published specification */
-	struct ctl_events *events; /* events.c; what happened */
-	struct ctl_health *health; /* health.c; probes */
-	struct ctl_ledger *ledger; /* ledger.c; calls in use: survivors, full pools, audit */
-	struct ctl_loop *loop;     /* loop.c; twins, rtnetlink, raw socket, timers */
-	struct ctl_rates *rates;   /* rates.c; samples for `show` and /metrics */
-	struct ctl_watch *watch;   /* watch.c; heartbeats, systemd */
-	struct ctl_api *api;       /* api.c; control socket */
-	struct ctl_http *http;     /* http.c; /metrics */
+	const char *file;                   /* config as named on the command line */
+	struct conf *conf;                  /* main.c; as loaded, immutable */
+	struct event_base *base;            /* main.c; the one loop, libevent */
+	struct ctl_plan *plan;              /* plan.c; what the dataplane was started with */
+	struct lb_words *words;             /* main.c */
+	struct st_table *stats;             /* main.c; lanes 0..workers-1 are the workers' */
+	struct st_lane *lane;               /* main.c; the last lane of the table, written by control */
+	struct dp *dp;                      /* main.c */
+	struct ctl_policy *policy;          /* apply.c; keys, slots, the published specification */
+	struct ctl_events *events;          /* events.c; what happened */
+	struct ctl_health *health;          /* health.c; probes */
+	struct ctl_ledger *ledger;          /* ledger.c; calls in use: survivors, full pools, audit */
+	struct ctl_loop *loop;              /* loop.c; twins, rtnetlink, raw socket, timers */
+	struct ctl_rates *rates;            /* rates.c; samples for `show` and /metrics */
+	struct ctl_watch *watch;            /* watch.c; heartbeats, systemd */
+	struct ctl_api *api;                /* api.c; control socket */
+	struct ctl_http *http;              /* http.c; /metrics */
 	struct event *signals[CTL_SIGNALS]; /* main.c */
-	uint64_t started;          /* dp_now() at start */
-	time_t started_at;         /* wall clock at start, s */
-	bool stopping;             /* main.c; a stop signal came */
+	uint64_t started;                   /* dp_now() at start */
+	time_t started_at;                  /* wall clock at start, s */
+	bool stopping;                      /* main.c; a stop signal came */
 };
 
 /* ---- Servers: api.c and http.c; called by main.c -------------------------------------------------- */
@@ -96,16 +96,16 @@ const char *ctl_dpdk_version(void);
 /* ---- Node ------------------------------------------------------------------------------------------- */
 
 struct ctl_node {
-	const char *name;     /* `node:` */
-	const char *version;  /* WEIR_VERSION */
-	const char *file;     /* config file */
-	uint16_t number;      /* node number inside tokens */
+	const char *name;    /* `node:` */
+	const char *version; /* WEIR_VERSION */
+	const char *file;    /* config file */
+	uint16_t number;     /* node number inside tokens */
 	int pid;
 	uint64_t uptime_ns;
-	time_t started_at;    /* wall clock, s */
-	bool serving;         /* all workers alive, a policy published, not stopping: /readyz */
+	time_t started_at; /* wall clock, s */
+	bool serving;      /* all workers alive, a policy published, not stopping: /readyz */
 	uint32_t workers, ports, listeners, pools, gateways;
-	uint32_t gateways_up; /* health UP, whatever the operator says */
+	uint32_t gateways_up;    /* health UP, whatever the operator says */
 	uint32_t gateways_ready; /* UP and not drained */
 };
 
@@ -118,14 +118,14 @@ enum ctl_probe_end {
 	CTL_PROBE_WAITING,  /* sent, neither answered nor given up */
 	CTL_PROBE_ANSWERED, /* any response: alive */
 	CTL_PROBE_TIMEOUT,  /* silence until `timeout` */
-	CTL_PROBE_UNSENT,   /* not handed to a worker, or held up inside Weir; says nothing about the gateway */
+	CTL_PROBE_UNSENT, /* not handed to a worker, or held up inside Weir; says nothing about the gateway */
 };
 
 struct ctl_probe {
-	uint64_t sent;     /* dp_now() */
-	uint64_t rtt_ns;   /* ANSWERED */
-	uint16_t status;   /* ANSWERED: the response's status code */
-	uint8_t end;       /* enum ctl_probe_end */
+	uint64_t sent;   /* dp_now() */
+	uint64_t rtt_ns; /* ANSWERED */
+	uint16_t status; /* ANSWERED: the response's status code */
+	uint8_t end;     /* enum ctl_probe_end */
 };
 
 #define CTL_PROBES 16 /* results kept for each gateway */
@@ -133,31 +133,32 @@ struct ctl_probe {
 struct ctl_gateway {
 	const char *name, *pool;
 	struct addr addr;
-	uint32_t id;          /* lb_gateway_id() */
-	uint16_t slot;        /* its word, and its row of the statistics */
+	uint32_t id;   /* lb_gateway_id() */
+	uint16_t slot; /* its word, and its row of the statistics */
 	uint16_t pool_index;
 	uint16_t weight;
-	uint8_t tier;         /* as the policy counts: 0 is tried first */
-	uint8_t listener;     /* index of the listener its messages leave by */
-	uint32_t max_cps;     /* per s, LB_UNLIMITED */
-	uint32_t max_calls;   /* at once, LB_UNLIMITED */
-	uint32_t calls;       /* in use: places taken in the words */
-	uint32_t survivors;   /* calls of the process before this one that may still go on */
+	uint8_t tier;       /* as the policy counts: 0 is tried first */
+	uint8_t listener;   /* index of the listener its messages leave by */
+	uint32_t max_cps;   /* per s, LB_UNLIMITED */
+	uint32_t max_calls; /* at once, LB_UNLIMITED */
+	uint32_t calls;     /* in use: places taken in the words */
+	uint32_t survivors; /* calls of the process before this one that may still go on */
 	enum lb_health health;
 	enum lb_admin admin;
-	uint64_t since;       /* dp_now() of the last change of health; of the start if there was none */
-	bool probed;          /* health probes are on for its pool */
-	uint64_t next_probe;  /* dp_now() of the next probe, 0 if none */
-	uint32_t failures;    /* in a row */
-	uint32_t successes;   /* in a row */
-	uint32_t n_probes;    /* results in probes[] */
+	uint64_t since;      /* dp_now() of the last change of health; of the start if there was none */
+	bool probed;         /* health probes are on for its pool */
+	uint64_t next_probe; /* dp_now() of the next probe, 0 if none */
+	uint32_t failures;   /* in a row */
+	uint32_t successes;  /* in a row */
+	uint32_t n_probes;   /* results in probes[] */
 	struct ctl_probe probes[CTL_PROBES]; /* newest first */
 };
 
 struct ctl_pool {
 	const char *name;
-	uint32_t first, n;    /* its gateways are indexes first..first+n-1 of ctl_gateway() */
-	uint32_t up, ready;   /* gateways UP; UP and not drained */
+	uint32_t first, n;  /* its gateways are indexes first..first+n-1 of ctl_gateway() */
+	uint32_t up, ready; /* gateways UP; UP and not drained */
+	bool full;          /* some could be given calls by their state, and each is at its max-calls */
 };
 
 /* Pools and gateways keep the order of the config file; index 0..count-1. */
@@ -188,10 +189,10 @@ uint32_t ctl_worker_count(const struct app *app);
 void ctl_worker(const struct app *app, uint32_t index, struct ctl_worker *out);
 
 struct ctl_port {
-	const char *name;   /* of the config */
+	const char *name; /* of the config */
 	const char *device;
-	const char *twin;   /* kernel interface, "" if there is none */
-	uint16_t mtu;       /* bytes of IP */
+	const char *twin; /* kernel interface, "" if there is none */
+	uint16_t mtu;     /* bytes of IP */
 };
 
 uint32_t ctl_port_count(const struct app *app);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What happened, for people who come later: the last LIMIT_EVENTS things that an operator wants to know of, in
- * memory, each also a line of the log. Control thread.
+ * What happened, for people who come later: the last LIMIT_EVENTS things that an operator wants to know of,
+ * in memory, each also a line of the log. Control thread.
  */
 #ifndef WEIR_CONTROL_EVENTS_H
 #define WEIR_CONTROL_EVENTS_H
@@ -28,11 +28,11 @@ enum ctl_event_kind {
 };
 
 struct ctl_event {
-	uint64_t id;         /* counts from 1 */
-	struct timespec at;  /* wall clock */
-	uint8_t kind;        /* enum ctl_event_kind */
+	uint64_t id;                  /* counts from 1 */
+	struct timespec at;           /* wall clock */
+	uint8_t kind;                 /* enum ctl_event_kind */
 	char subject[LIMIT_NAME + 1]; /* name of the gateway, pool, peer or worker */
-	char text[128];      /* for people */
+	char text[128];               /* for people */
 };
 
 struct ctl_events;

@@ -18,28 +18,21 @@
 
 #include "conf/conf.h"
 #include "control/control.h"
+#include "control/gauges.h"
 #include "control/log.h"
 
 #define CHUNK       32768 /* bytes made in one turn of the loop */
 #define MAX_HEADERS 4096  /* bytes of a request's header */
 #define TIMEOUT_S   10    /* for a scraper that sends or takes nothing */
 
-struct xstat {
-	uint32_t port;
-	char name[64];
-	uint64_t value;
-};
-
 /* One answer to /metrics on its way. */
 struct scrape {
 	struct scrape *next, **prev;
 	struct ctl_http *http;
 	struct evhttp_request *req;
-	struct st_source source; /* http->source with this scrape as arg */
+	struct st_source source; /* http->source with the gauges of this scrape as arg */
 	struct st_export export;
-	struct xstat *xstats; /* read once at the start, ports in order */
-	uint32_t n_xstats, room;
-	uint32_t reading; /* port whose xstats are being read */
+	struct ctl_gauges gauges;
 };
 
 struct ctl_http {
@@ -55,145 +48,6 @@ struct ctl_http {
 	struct st_source source;          /* without arg */
 };
 
-/* ---- Gauges: series i of a family, false past the last ---------------------------------------------------
- */
-
-typedef bool(gauge_h)(const struct scrape *s, uint32_t i, struct st_gauge *g);
-
-static bool gauge_up(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	struct ctl_node n;
-
-	ctl_node(s->http->app, &n);
-	g->value = n.serving;
-	return i == 0;
-}
-
-static bool gauge_build_info(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	st_label(g, "version", WEIR_VERSION);
-	st_label(g, "dpdk", ctl_dpdk_version());
-	g->value = 1;
-	return i == 0;
-}
-
-static bool gauge_start_time(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	g->value = (double)s->http->app->started_at;
-	return i == 0;
-}
-
-/* Gateway `i`, its labels set; false past the last. */
-static bool gateway_at(const struct scrape *s, uint32_t i, struct st_gauge *g, struct ctl_gateway *gw)
-{
-	if (i >= ctl_gateway_count(s->http->app))
-		return false;
-	ctl_gateway(s->http->app, i, gw);
-	st_label(g, "pool", gw->pool);
-	st_label(g, "gateway", gw->name);
-	return true;
-}
-
-static bool gauge_gateway_state(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	static const char *const states[] = { "up", "down", "drain" };
-	struct ctl_gateway gw;
-	uint32_t state;
-
-	if (!gateway_at(s, i / 3, g, &gw))
-		return false;
-	st_label(g, "state", states[i % 3]);
-	state = gw.health == LB_DOWN ? 1 : gw.admin == LB_DRAIN ? 2 : 0;
-	g->value = i % 3 == state;
-	return true;
-}
-
-static bool gauge_gateway_weight(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	struct ctl_gateway gw;
-
-	if (!gateway_at(s, i, g, &gw))
-		return false;
-	g->value = gw.weight;
-	return true;
-}
-
-static bool gauge_gateway_max_cps(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	struct ctl_gateway gw;
-
-	if (!gateway_at(s, i, g, &gw))
-		return false;
-	g->value = gw.max_cps == LB_UNLIMITED ? 0 : gw.max_cps;
-	return true;
-}
-
-static bool gauge_worker_busy(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	if (i >= ctl_worker_count(s->http->app))
-		return false;
-	st_label(g, "worker", s->http->source.table->lane[i]->name);
-	g->value = ctl_rates_busy(s->http->app->rates, i);
-	return true;
-}
-
-static bool gauge_port_xstat(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	struct ctl_port port;
-
-	if (i >= s->n_xstats)
-		return false;
-	ctl_port(s->http->app, s->xstats[i].port, &port);
-	st_label(g, "port", port.name);
-	st_label(g, "name", s->xstats[i].name);
-	g->value = (double)s->xstats[i].value;
-	return true;
-}
-
-static bool gauge_ring_occupancy(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	struct ctl_worker w;
-
-	if (i >= ctl_worker_count(s->http->app))
-		return false;
-	ctl_worker(s->http->app, i, &w);
-	st_label(g, "ring", "owner");
-	st_label(g, "worker", s->http->source.table->lane[i]->name);
-	g->value = w.info.inbox;
-	return true;
-}
-
-static bool gauge_mempool_free(const struct scrape *s, uint32_t i, struct st_gauge *g)
-{
-	struct ctl_worker w;
-
-	if (i >= ctl_worker_count(s->http->app))
-		return false;
-	ctl_worker(s->http->app, i, &w);
-	st_label(g, "worker", s->http->source.table->lane[i]->name);
-	g->value = w.info.pool_free;
-	return true;
-}
-
-static bool gauge(void *arg, enum st_family family, uint32_t i, struct st_gauge *g)
-{
-	static gauge_h *const families[ST_FAM_COUNT] = {
-		[ST_FAM_UP] = gauge_up,
-		[ST_FAM_BUILD_INFO] = gauge_build_info,
-		[ST_FAM_START_TIME] = gauge_start_time,
-		[ST_FAM_GATEWAY_STATE] = gauge_gateway_state,
-		[ST_FAM_GATEWAY_WEIGHT] = gauge_gateway_weight,
-		[ST_FAM_GATEWAY_MAX_CPS] = gauge_gateway_max_cps,
-		[ST_FAM_WORKER_BUSY] = gauge_worker_busy,
-		[ST_FAM_PORT_XSTAT] = gauge_port_xstat,
-		[ST_FAM_MEMPOOL_FREE] = gauge_mempool_free,
-		[ST_FAM_RING_OCCUPANCY] = gauge_ring_occupancy,
-	};
-
-	g->labels[0] = '\0';
-	return families[family] && families[family](arg, i, g);
-}
-
 /* ---- /metrics
  * ---------------------------------------------------------------------------------------------- */
 
@@ -203,25 +57,8 @@ static void scrape_free(struct scrape *s)
 	if (s->next)
 		s->next->prev = s->prev;
 	s->http->n_scrapes--;
-	free(s->xstats);
+	gauges_free(&s->gauges);
 	free(s);
-}
-
-static void add_xstat(void *ctx, const char *name, uint64_t value)
-{
-	struct scrape *s = ctx;
-	struct xstat *more;
-
-	if (s->n_xstats == s->room) {
-		more = realloc(s->xstats, (s->room + 256) * sizeof(*more));
-		if (!more)
-			return;
-		s->xstats = more;
-		s->room += 256;
-	}
-	more = &s->xstats[s->n_xstats++];
-	*more = (struct xstat){ .port = s->reading, .value = value };
-	strncat(more->name, name, sizeof(more->name) - 1);
 }
 
 /* The scraper is gone. A request that was still being written was taken off its connection: it is ours to
@@ -289,10 +126,9 @@ static void on_metrics(struct evhttp_request *req, void *arg)
 		s->next->prev = &s->next;
 	http->scrapes = s;
 	http->n_scrapes++;
-	for (s->reading = 0; s->reading < ctl_port_count(http->app); s->reading++)
-		net_port_xstats(dp_port(http->app->dp, s->reading), add_xstat, s);
+	gauges_read(&s->gauges, http->app);
 	s->source = http->source;
-	s->source.arg = s;
+	s->source.arg = &s->gauges;
 	st_export_start(&s->export, &s->source);
 	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type",
 			  "text/plain; version=0.0.4; charset=utf-8");
@@ -395,7 +231,7 @@ static int name_series(struct ctl_http *http)
 		.n_gateways = slots,
 		.peers = http->peers,
 		.n_peers = conf->n_peers,
-		.gauge = gauge,
+		.gauge = gauges_series,
 	};
 	return 0;
 }

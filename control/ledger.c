@@ -58,37 +58,16 @@ static void store(struct ctl_ledger *l, bool sync)
 
 /* ---- Full pools -------------------------------------------------------------------------------------- */
 
-/* True if there is a gateway for new calls, and each of them is at its max-calls. */
-static bool is_full(const struct app *app, uint32_t index)
-{
-	bool any = false;
-	struct ctl_gateway g;
-	struct ctl_pool pool;
-
-	ctl_pool(app, index, &pool);
-	for (uint32_t i = pool.first; i < pool.first + pool.n; i++) {
-		ctl_gateway(app, i, &g);
-		if (g.health != LB_UP || g.admin != LB_READY || g.weight == 0)
-			continue;
-		if (g.max_calls == LB_UNLIMITED || (uint64_t)g.calls + g.survivors < g.max_calls)
-			return false;
-		any = true;
-	}
-	return any;
-}
-
 static void look_at_pools(struct ctl_ledger *l)
 {
 	struct ctl_pool pool;
 
 	for (uint32_t i = 0; i < ctl_pool_count(l->app); i++) {
-		bool full = is_full(l->app, i);
-
-		if (full == l->full[i])
-			continue;
-		l->full[i] = full;
 		ctl_pool(l->app, i, &pool);
-		if (full)
+		if (pool.full == l->full[i])
+			continue;
+		l->full[i] = pool.full;
+		if (pool.full)
 			ctl_event(l->app, CTL_POOL_FULL, pool.name,
 				  "pool %s: full, all gateways that take calls are at max-calls", pool.name);
 		else

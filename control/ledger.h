@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Calls in use, once a second: survivors grow old, the figures go to the state folder, and a pool that is full
- * is told of. Control thread.
+ * Calls in use, once a second: survivors grow old, the figures go to the state folder, and a pool that is
+ * full is told of. Control thread.
  */
 #ifndef WEIR_CONTROL_LEDGER_H
 #define WEIR_CONTROL_LEDGER_H

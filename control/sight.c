@@ -12,6 +12,7 @@
 
 #include "conf/conf.h"
 #include "control/api.h"
+#include "control/apply.h"
 #include "control/control.h"
 
 const char *ctl_dpdk_version(void)
@@ -38,9 +39,9 @@ static json_t *prefix(const struct conf_prefix *p)
 	return json_string(text);
 }
 
-static json_t *limit(uint32_t per_s)
+static json_t *limit(uint32_t most)
 {
-	return per_s == LB_UNLIMITED ? json_null() : json_integer(per_s);
+	return most == LB_UNLIMITED ? json_null() : json_integer(most);
 }
 
 static double seconds(uint64_t ns)
@@ -144,13 +145,17 @@ json_t *ctl_show_gateway(const struct ctl_call *call, uint32_t index, struct ctl
 		json_real(takes_work(&g) && g.tier == share->tier ? (double)g.weight / share->weight : 0.0));
 	json_object_set_new(o, "cps", json_real(ctl_rates_cps(call->app->rates, index)));
 	json_object_set_new(o, "max_cps", limit(g.max_cps));
+	json_object_set_new(o, "calls", json_integer(g.calls));
+	json_object_set_new(o, "survivors", json_integer(g.survivors));
+	json_object_set_new(o, "max_calls", limit(g.max_calls));
 	json_object_set_new(o, "new_calls", json_integer((json_int_t)sum.count[ST_GW_CALLS]));
 	json_object_set_new(o, "requests", json_integer((json_int_t)sum.count[ST_GW_REQUESTS]));
 	json_object_set_new(o, "requests_from", json_integer((json_int_t)sum.count[ST_GW_REQUESTS_FROM]));
 	json_object_set_new(o, "responses", responses(&sum));
 	json_object_set_new(o, "skipped",
-			    json_pack("{s:I, s:I}", "max_cps", (json_int_t)sum.count[ST_GW_SKIPPED_CPS],
-				      "state", (json_int_t)sum.count[ST_GW_SKIPPED_STATE]));
+			    json_pack("{s:I, s:I, s:I}", "max_cps", (json_int_t)sum.count[ST_GW_SKIPPED_CPS],
+				      "max_calls", (json_int_t)sum.count[ST_GW_SKIPPED_CALLS], "state",
+				      (json_int_t)sum.count[ST_GW_SKIPPED_STATE]));
 	json_object_set_new(o, "probed", json_boolean(g.probed));
 	json_object_set_new(o, "probe", last_probe(&g));
 	return o;
@@ -186,8 +191,8 @@ json_t *ctl_show_pool(const struct ctl_call *call, uint32_t index)
 	struct ctl_gateway g;
 	struct ctl_pool p;
 	double cps = 0;
-	uint64_t max = 0;
-	bool limited = true;
+	uint64_t max = 0, max_calls = 0, calls = 0;
+	bool limited = true, calls_limited = true;
 
 	ctl_pool(call->app, index, &p);
 	share_of_pool(call->app, index, &share);
@@ -195,16 +200,21 @@ json_t *ctl_show_pool(const struct ctl_call *call, uint32_t index)
 		ctl_gateway(call->app, i, &g);
 		cps += ctl_rates_cps(call->app->rates, i);
 		limited = limited && g.max_cps != LB_UNLIMITED;
+		calls_limited = calls_limited && g.max_calls != LB_UNLIMITED;
+		calls += (uint64_t)g.calls + g.survivors;
+		max_calls += g.max_calls;
 		if (takes_work(&g))
 			max += g.max_cps;
 	}
-	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:o, s:f, s:o}", "name", p.name, "state",
+	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:o, s:f, s:o, s:I, s:o}", "name", p.name, "state",
 			 !p.ready     ? "down"
+			 : p.full     ? "full"
 			 : p.up < p.n ? "partial"
 				      : "up",
 			 "gateways", p.n, "up", p.up, "ready", p.ready, "tier",
 			 share.weight ? json_integer(share.tier + 1) : json_null(), "cps", cps, "max_cps",
-			 limited ? json_integer((json_int_t)max) : json_null());
+			 limited ? json_integer((json_int_t)max) : json_null(), "calls", (json_int_t)calls,
+			 "max_calls", calls_limited ? json_integer((json_int_t)max_calls) : json_null());
 }
 
 /* ---- Peers, workers, ports --------------------------------------------------------------------------------
@@ -224,10 +234,13 @@ json_t *ctl_show_peer(const struct ctl_call *call, uint32_t index)
 	st_sum_peer(call->app->stats, index, &sum);
 	for (uint32_t i = 0; i < p->n_from; i++)
 		json_array_append_new(from, prefix(&p->from[i]));
-	return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:I}", "name", p->name, "from", from, "max_cps",
-			 limit(p->max_cps == CONF_NONE ? LB_UNLIMITED : p->max_cps), "answer_when_full",
-			 when_full[p->answer_when_full], "requests", (json_int_t)sum.count[ST_PEER_REQUESTS],
-			 "refused", (json_int_t)sum.count[ST_PEER_REFUSED], "limited",
+	return json_pack("{s:s, s:o, s:o, s:i, s:o, s:s, s:I, s:I, s:I}", "name", p->name, "from", from,
+			 "max_cps", limit(p->max_cps == CONF_NONE ? LB_UNLIMITED : p->max_cps), "calls",
+			 lb_peer_calls(call->app->words, call->app->policy->peer_specs[index].slot),
+			 "max_calls", limit(p->max_calls == CONF_NONE ? LB_UNLIMITED : p->max_calls),
+			 "answer_when_full", when_full[p->answer_when_full], "requests",
+			 (json_int_t)sum.count[ST_PEER_REQUESTS], "refused",
+			 (json_int_t)sum.count[ST_PEER_REFUSED], "limited",
 			 (json_int_t)sum.count[ST_PEER_LIMITED]);
 }
 

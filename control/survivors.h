@@ -10,8 +10,9 @@
 #include "control/apply.h"
 
 #define SURVIVORS_FILE "calls"
-#define SURVIVORS_RUNS 8 /* processes before this one that are told apart; older ones are added to the last  \
-			  */
+#define SURVIVORS_RUNS                                                                                       \
+	8 /* processes before this one that are told apart; older ones are added to the last                 \
+	   */
 
 struct survivors {
 	const struct ctl_policy *policy;

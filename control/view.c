@@ -53,6 +53,26 @@ void ctl_node(const struct app *app, struct ctl_node *out)
 	}
 }
 
+static bool is_full(const struct app *app, const struct ctl_pool *pool)
+{
+	const struct ctl_policy *p = app->policy;
+	bool any = false;
+
+	for (uint32_t i = pool->first; i < pool->first + pool->n; i++) {
+		const struct lb_gateway_spec *gw = &p->gateways[i];
+		uint32_t max = app->conf->pools[gw->pool].gateways[i - pool->first].max_calls;
+
+		if (!gw->weight || !is_ready(app, i))
+			continue;
+		if (max == CONF_NONE || (uint64_t)lb_gateway_calls(app->words, gw->slot) +
+							lb_get_survivors(app->words, gw->slot) <
+						max)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 uint32_t ctl_pool_count(const struct app *app)
 {
 	return app->policy->spec.n_pools;
@@ -69,6 +89,7 @@ void ctl_pool(const struct app *app, uint32_t index, struct ctl_pool *out)
 		out->up += is_up(app, i);
 		out->ready += is_ready(app, i);
 	}
+	out->full = is_full(app, out);
 }
 
 uint32_t ctl_gateway_count(const struct app *app)

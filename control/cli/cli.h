@@ -29,6 +29,7 @@ struct cli {
 	bool json;
 	bool color;
 	bool all;           /* also what is zero */
+	bool follow;        /* go on with what comes */
 	bool help, version; /* asked for */
 	bool prompt;        /* the line was typed at weirctl's own prompt */
 	FILE *out, *err;
@@ -110,8 +111,15 @@ void cli_report(struct cli *cli);
 /* Runs the command line argv (without the program's name). Returns an exit code, errors reported. */
 int cli_run(const struct cli *defaults, int argc, char *const *argv);
 
+/*
+ * Calls turn() again and again, `s` seconds apart, until it returns something else than CLI_DONE and `stop`
+ * is set, stdout goes away, or Ctrl-C. Returns what the last turn returned.
+ */
+int cli_repeat(struct cli *cli, double s, bool stop, int (*turn)(struct cli *cli, void *arg), void *arg);
+
 void cli_print_json(struct cli *cli, const json_t *value);
 
+int cli_run_events(struct cli *cli, const char *arg);
 int cli_run_check(struct cli *cli, const char *file);
 int cli_run_help(struct cli *cli, const char *word);
 
@@ -125,6 +133,7 @@ int cli_show_gateway(struct cli *cli, const json_t *result);
 int cli_show_peers(struct cli *cli, const json_t *result);
 int cli_show_workers(struct cli *cli, const json_t *result);
 int cli_show_ports(struct cli *cli, const json_t *result);
+int cli_show_events(struct cli *cli, const json_t *result);
 int cli_show_drops(struct cli *cli, const json_t *result);
 int cli_show_config(struct cli *cli, const json_t *result);
 int cli_show_hash(struct cli *cli, const json_t *result);

@@ -43,6 +43,12 @@ static bool set_all(struct cli *cli, const char *value)
 	return true;
 }
 
+static bool set_follow(struct cli *cli, const char *value)
+{
+	cli->follow = true;
+	return true;
+}
+
 static bool set_no_color(struct cli *cli, const char *value)
 {
 	cli->color = false;
@@ -66,6 +72,7 @@ const struct cli_option cli_options[] = {
 	  set_socket },
 	{ 'j', "json", NULL, "print JSON: raw numbers, units in the keys, errors too", set_json },
 	{ 'a', "all", NULL, "show drops: also what never happened", set_all },
+	{ 'f', "follow", NULL, "events: go on with those that come, until Ctrl-C", set_follow },
 	{ 'w', "watch", "SECONDS", "repeat a show command or health this often", set_watch },
 	{ 0, "timeout", "SECONDS", "how long to wait for the daemon; default 5", set_timeout },
 	{ 0, "no-color", NULL, "no colours; they are off, too, with $NO_COLOR or when stdout is no terminal",
@@ -85,7 +92,9 @@ const struct cli_command cli_commands[] = {
 	  .help = "pools, and how many of their gateways take calls",
 	  .more = "TIER is the tier that new calls go to now. CPS is new calls per second over the last "
 		  "three seconds, "
-		  "MAX-CPS what the gateways that take calls may get together.",
+		  "MAX-CPS what the gateways that take calls may get together. CALLS is calls in use, "
+		  "MAX-CALLS "
+		  "what all gateways may have together.",
 	  .show = cli_show_pools },
 	{ .words = { "show", "gateways" },
 	  .arg = CLI_ARG_POOL,
@@ -96,7 +105,10 @@ const struct cli_command cli_commands[] = {
 	  .help = "gateways: state, share, load against limit, answers, probes",
 	  .more = "SHARE is the part of the pool's new calls that the gateway gets now by its weight. CPS is "
 		  "new calls per "
-		  "second over the last three seconds. 1XX to 6XX count its responses by class. PROBE is the "
+		  "second over the last three seconds. CALLS is calls in use; +N are those that may go on "
+		  "from "
+		  "before the start. NEW counts calls that were given to it. 1XX to 6XX count its responses "
+		  "by class. PROBE is the "
 		  "last health "
 		  "probe: its round trip and status, or how it failed.",
 	  .show = cli_show_gateways },
@@ -133,6 +145,12 @@ const struct cli_command cli_commands[] = {
 	  .method = "show.config",
 	  .help = "running configuration as YAML that loads again",
 	  .show = cli_show_config },
+	{ .words = { "events" },
+	  .help = "what happened: gateways up and down, drains, full pools, stuck workers, audits",
+	  .more = "The last 1024 events since the start; --follow goes on with those that come. Method "
+		  "*events*. "
+		  "With --json --follow each line is one event.",
+	  .run = cli_run_events },
 	{ .words = { "drain" },
 	  .arg = CLI_ARG_GATEWAY,
 	  .arg_name = "GATEWAY",

@@ -152,31 +152,41 @@ static void on_interrupt(int sig)
 	interrupted = 1;
 }
 
-/* Again and again until stdout goes away or Ctrl-C. */
-static int run_watch(struct cli *cli, const struct cli_command *c, const char *arg)
+int cli_repeat(struct cli *cli, double s, bool stop, int (*turn)(struct cli *cli, void *arg), void *arg)
 {
 	const struct sigaction act = { .sa_handler = on_interrupt };
 	struct sigaction before;
-	char stamp[32];
-	struct tm tm;
-	time_t now;
 	int rc;
 
 	interrupted = 0;
 	sigaction(SIGINT, &act, &before);
 	do {
-		if (!cli->json) {
-			now = time(NULL);
-			strftime(stamp, sizeof(stamp), "%H:%M:%S", localtime_r(&now, &tm));
-			fprintf(cli->out, "%severy %gs  %s\n\n", cli->color ? "\033[H\033[2J" : "",
-				cli->watch_s, stamp);
-		}
-		rc = run_once(cli, c, arg);
-		if (!interrupted)
-			sleep_s(cli->watch_s);
-	} while (!interrupted && !ferror(cli->out));
+		rc = turn(cli, arg);
+		if (!interrupted && !(stop && rc != CLI_DONE))
+			sleep_s(s);
+	} while (!interrupted && !ferror(cli->out) && !(stop && rc != CLI_DONE));
 	sigaction(SIGINT, &before, NULL);
 	return rc;
+}
+
+struct watched {
+	const struct cli_command *command;
+	const char *arg;
+};
+
+static int watch_turn(struct cli *cli, void *arg)
+{
+	const struct watched *watched = arg;
+	time_t now = time(NULL);
+	char stamp[32];
+	struct tm tm;
+
+	if (!cli->json) {
+		strftime(stamp, sizeof(stamp), "%H:%M:%S", localtime_r(&now, &tm));
+		fprintf(cli->out, "%severy %gs  %s\n\n", cli->color ? "\033[H\033[2J" : "", cli->watch_s,
+			stamp);
+	}
+	return run_once(cli, watched->command, watched->arg);
 }
 
 int cli_run(const struct cli *defaults, int argc, char *const *argv)
@@ -204,5 +214,6 @@ int cli_run(const struct cli *defaults, int argc, char *const *argv)
 		cli_report(&cli);
 		return CLI_USAGE;
 	}
-	return cli.watch_s > 0 ? run_watch(&cli, c, arg) : run_once(&cli, c, arg);
+	return cli.watch_s > 0 ? cli_repeat(&cli, cli.watch_s, false, watch_turn, &(struct watched){ c, arg })
+			       : run_once(&cli, c, arg);
 }

@@ -15,7 +15,8 @@ static enum tint state_tint(const char *state)
 		const char *state;
 		enum tint tint;
 	} tints[] = { { "up", TINT_GOOD },      { "running", TINT_GOOD }, { "drain", TINT_WARN },
-		      { "partial", TINT_WARN }, { "down", TINT_BAD },     { "stuck", TINT_BAD } };
+		      { "partial", TINT_WARN }, { "full", TINT_WARN },    { "down", TINT_BAD },
+		      { "stuck", TINT_BAD } };
 
 	for (size_t i = 0; i < sizeof(tints) / sizeof(tints[0]); i++)
 		if (!strcmp(state, tints[i].state))
@@ -65,11 +66,35 @@ static void show_cps(struct table *t, const json_t *o)
 	show_limit(t, max);
 }
 
+/* Calls in use, those from before the start apart, and the limit: in yellow when that is reached. */
+static void show_calls(struct table *t, const json_t *o)
+{
+	const json_t *max = json_object_get(o, "max_calls");
+	json_int_t calls = json_integer_value(json_object_get(o, "calls"));
+	json_int_t before = json_integer_value(json_object_get(o, "survivors"));
+	bool full = json_is_integer(max) && calls + before >= json_integer_value(max);
+
+	if (before)
+		table_cell(t, full ? TINT_WARN : TINT_NONE, "%" JSON_INTEGER_FORMAT "+%" JSON_INTEGER_FORMAT,
+			   calls, before);
+	else
+		table_cell(t, full ? TINT_WARN : TINT_NONE, "%" JSON_INTEGER_FORMAT, calls);
+	show_limit(t, max);
+}
+
 int cli_show_pools(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "POOL" },        { "STATE" },         { "UP", true },
-						 { "READY", true }, { "OF", true },      { "TIER", true },
-						 { "CPS", true },   { "MAX-CPS", true }, { 0 } };
+	static const struct column columns[] = { { "POOL" },
+						 { "STATE" },
+						 { "UP", true },
+						 { "READY", true },
+						 { "OF", true },
+						 { "TIER", true },
+						 { "CPS", true },
+						 { "MAX-CPS", true },
+						 { "CALLS", true },
+						 { "MAX-CALLS", true },
+						 { 0 } };
 	struct table *t = table_new(columns);
 	const json_t *pool, *tier;
 	size_t i;
@@ -87,6 +112,7 @@ int cli_show_pools(struct cli *cli, const json_t *result)
 		else
 			table_cell(t, TINT_BAD, "-");
 		show_cps(t, pool);
+		show_calls(t, pool);
 	}
 	table_print(t, cli->out, cli->color);
 	table_free(t);
@@ -109,6 +135,7 @@ static void gateway_row(struct table *t, const json_t *g)
 	show_integer(t, g, "weight");
 	table_cell(t, TINT_NONE, "%s", figure_percent(share, number_of(g, "share")));
 	show_cps(t, g);
+	show_calls(t, g);
 	show_integer(t, g, "new_calls");
 	for (size_t c = 0; c < sizeof(classes) / sizeof(classes[0]); c++)
 		show_integer(t, json_object_get(g, "responses"), classes[c]);
@@ -128,6 +155,8 @@ int cli_show_gateways(struct cli *cli, const json_t *result)
 						 { "CPS", true },
 						 { "MAX-CPS", true },
 						 { "CALLS", true },
+						 { "MAX-CALLS", true },
+						 { "NEW", true },
 						 { "1XX", true },
 						 { "2XX", true },
 						 { "3XX", true },
@@ -182,6 +211,19 @@ static void gateway_probes(struct cli *cli, const json_t *probes)
 	table_free(t);
 }
 
+static void show_calls_line(struct cli *cli, const json_t *g)
+{
+	const json_t *max = json_object_get(g, "max_calls");
+
+	fprintf(cli->out, "  calls      %.0f in use", number_of(g, "calls"));
+	if (number_of(g, "survivors") > 0)
+		fprintf(cli->out, " and up to %.0f from before the start", number_of(g, "survivors"));
+	if (json_is_integer(max))
+		fprintf(cli->out, ", of %d\n", (int)json_integer_value(max));
+	else
+		fprintf(cli->out, ", no limit\n");
+}
+
 int cli_show_gateway(struct cli *cli, const json_t *g)
 {
 	const json_t *max = json_object_get(g, "max_cps"), *rt = json_object_get(g, "response_time");
@@ -203,6 +245,7 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 	else
 		fprintf(cli->out, "  load       %s new calls/s, no limit\n",
 			figure_rate(a, number_of(g, "cps")));
+	show_calls_line(cli, g);
 	fprintf(cli->out, "  requests   %.0f to it (%.0f new calls), %.0f from it\n",
 		number_of(g, "requests"), number_of(g, "new_calls"), number_of(g, "requests_from"));
 	fprintf(cli->out, "  responses  1xx %.0f, 2xx %.0f, 3xx %.0f, 4xx %.0f, 5xx %.0f, 6xx %.0f\n",
@@ -211,8 +254,9 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 	if (number_of(rt, "count") > 0)
 		fprintf(cli->out, "  answers in %s median, %s 99th percentile\n",
 			figure_ms(a, number_of(rt, "p50_ms")), figure_ms(b, number_of(rt, "p99_ms")));
-	fprintf(cli->out, "  passed by  %.0f times at its max-cps, %.0f times down or drained\n",
-		number_of(skipped, "max_cps"), number_of(skipped, "state"));
+	fprintf(cli->out,
+		"  passed by  %.0f times at its max-cps, %.0f at its max-calls, %.0f down or drained\n",
+		number_of(skipped, "max_cps"), number_of(skipped, "max_calls"), number_of(skipped, "state"));
 	if (json_is_true(json_object_get(g, "probed")))
 		gateway_probes(cli, json_object_get(g, "probes"));
 	else
@@ -252,6 +296,7 @@ int cli_show_hash(struct cli *cli, const json_t *result)
 int cli_show_peers(struct cli *cli, const json_t *result)
 {
 	static const struct column columns[] = { { "PEER" },           { "MAX-CPS", true },
+						 { "CALLS", true },    { "MAX-CALLS", true },
 						 { "REQUESTS", true }, { "REFUSED", true },
 						 { "LIMITED", true },  { "WHEN-FULL" },
 						 { "FROM" },           { 0 } };
@@ -264,6 +309,7 @@ int cli_show_peers(struct cli *cli, const json_t *result)
 	{
 		table_cell(t, TINT_NONE, "%s", text_of(peer, "name"));
 		show_limit(t, json_object_get(peer, "max_cps"));
+		show_calls(t, peer);
 		show_integer(t, peer, "requests");
 		show_integer(t, peer, "refused");
 		show_integer(t, peer, "limited");

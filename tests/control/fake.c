@@ -20,6 +20,7 @@
 #include "conf/conf.h"
 #include "control/apply.h"
 #include "control/control.h"
+#include "control/events.h"
 #include "control/health.h"
 #include "control/loop.h"
 #include "control/plan.h"
@@ -196,6 +197,7 @@ void fake_app(struct app *app, const struct fake *fake, unsigned int many)
 	plan.dp.listeners[0] = (struct dp_listener_plan){ .name = app->conf->listeners[0].name,
 							  .addr = app->conf->listeners[0].address,
 							  .advertise = app->conf->listeners[0].advertise };
+	FAIL_IF(events_start(app));
 	FAIL_IF(policy_make(app->conf, &keys, 1, &app->policy, err, sizeof(err)));
 	app->words = lb_words_init(aligned_alloc(64, (lb_words_size() + 63) / 64 * 64));
 	lb_set_health(app->words, app->policy->gateways[1].slot, LB_DOWN);
@@ -221,6 +223,7 @@ static void serve(const struct fake *fake, unsigned int many)
 	ctl_http_stop(&app);
 	ctl_api_stop(&app);
 	ctl_rates_stop(&app);
+	events_stop(&app);
 	event_free(term);
 	event_base_free(app.base);
 	free((void *)app.policy->current);

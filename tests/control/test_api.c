@@ -80,6 +80,7 @@ static void every_command_in_text_and_json(void **state)
 		{ "show ports", "192.0.2.10/24", 0 },
 		{ "show drops", "conserved: every message and frame has its one end", 0 },
 		{ "show config", "node: lb1", 0 },
+		{ "events", "", 0 },
 		{ "hash abc@example.com", "east", 0 },
 		{ "health",
 		  "WEIR WARNING - lb1: 2502 of 2503 gateways up; gateway gw2 of pool east is down | "
@@ -139,6 +140,7 @@ static void json_of_a_gateway(void **state)
 	g = json_array_get(json_object_get(o, "gateways"), 1);
 	assert_true(json_is_null(json_object_get(g, "max_cps")));
 	assert_true(number_at(g, "share") == 0);
+	assert_true(json_is_null(json_object_get(g, "max_calls")) && number_at(g, "calls") == 0);
 	json_decref(o);
 	assert_int_equal(weirctl("show gateways -j west"), 0);
 	o = json_out();
@@ -158,6 +160,27 @@ static void drain_and_ready(void **state)
 	assert_int_equal(weirctl("ready gw1"), 0);
 	assert_int_equal(weirctl("ready gw1"), 1);
 	assert_int_equal(weirctl("health"), 1);
+}
+
+static void events_are_kept(void **state)
+{
+	const json_t *e;
+	json_t *o, *list;
+	size_t n;
+
+	assert_int_equal(weirctl("drain gw1"), 0);
+	assert_int_equal(weirctl("ready gw1"), 0);
+	assert_int_equal(weirctl("events"), 0);
+	assert_non_null(strstr(out_text, "gateway-drain  gateway gw1: DRAIN by uid "));
+	assert_int_equal(weirctl("--json events"), 0);
+	o = json_out();
+	list = json_object_get(o, "events");
+	n = json_array_size(list);
+	assert_true(n >= 2 && number_at(o, "last") == (double)n);
+	e = json_array_get(list, n - 1);
+	assert_string_equal(json_string_value(json_object_get(e, "kind")), "gateway-ready");
+	assert_string_equal(json_string_value(json_object_get(e, "subject")), "gw1");
+	json_decref(o);
 }
 
 /* What show config prints loads again, and says the same as JSON. */
@@ -482,6 +505,7 @@ int main(void)
 		cmocka_unit_test(every_command_in_text_and_json),
 		cmocka_unit_test(json_of_a_gateway),
 		cmocka_unit_test(drain_and_ready),
+		cmocka_unit_test(events_are_kept),
 		cmocka_unit_test(config_loads_again),
 		cmocka_unit_test(names_complete),
 		cmocka_unit_test(errors_have_codes),
