@@ -75,6 +75,7 @@ class Peer:
         self.ip, self.port = self.sock.getsockname()[:2]
         self.weir = weir
         self.host = f"[{ip}]" if ":" in ip else ip
+        self.open = {}  # INVITEs without a final response of ours, by branch
 
     @property
     def hostport(self):
@@ -89,6 +90,18 @@ class Peer:
             message = message.replace("\r\n", "\n").replace("\n", "\r\n").encode()
         self.sock.sendto(message, to or self.weir)
 
+    def _next(self):
+        data, source = self.sock.recvfrom(65535)
+        message = Message(data, source[:2])
+        if message.start and message.method == "INVITE" and message.get("via"):
+            self.open[message.via_param("branch")] = message
+        return message
+
+    def end_calls(self):
+        """Refuse the INVITEs that the test has left open, so that nobody repeats them."""
+        for invite in list(self.open.values()):
+            self.answer(invite, 480, tag="end")
+
     def receive(self, seconds=3.0, where=None):
         """The next message for which `where` holds; others are put aside. TimeoutError if none comes."""
         end = time.monotonic() + seconds
@@ -97,8 +110,7 @@ class Peer:
             left = end - time.monotonic()
             if left <= 0 or not select.select([self.sock], [], [], left)[0]:
                 raise TimeoutError(f"{self.hostport}: nothing that fits; came: {aside}")
-            data, source = self.sock.recvfrom(65535)
-            message = Message(data, source[:2])
+            message = self._next()
             if message.start and (where is None or where(message)):
                 return message
             aside.append(message)
@@ -111,12 +123,11 @@ class Peer:
         return self.receive(seconds, lambda m: m.status and (m.status == status if status else m.status > 100))
 
     def pending(self):
-        """Every message that is already here."""
+        """Every message that is already here, but 100s: every INVITE gets one."""
         messages = []
         while select.select([self.sock], [], [], 0)[0]:
-            data, source = self.sock.recvfrom(65535)
-            messages.append(Message(data, source[:2]))
-        return messages
+            messages.append(self._next())
+        return [m for m in messages if m.status != 100]
 
     def make(self, method, uri, headers="", body="", **parts):
         """
@@ -142,6 +153,8 @@ class Peer:
     def answer(self, request, status, reason="Because", headers="", body="", tag=None, to=None):
         """Answer a request the way RFC 3261 8.2.6 says, to where it came from."""
         lines = [f"SIP/2.0 {status} {reason}"]
+        if request.method == "INVITE" and status >= 200:
+            self.open.pop(request.via_param("branch"), None)
         for name, value in request.headers:
             if name in ("via", "from", "call-id", "cseq", "record-route"):
                 lines.append(f"{name.title()}: {value}")
