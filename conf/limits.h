@@ -20,7 +20,7 @@
 #define LIMIT_ROUTES 4096
 #define LIMIT_TIERS 8
 #define LIMIT_WEIGHT 65535
-#define LIMIT_CALLS 16000000 /* calls of a node; 128 bytes each */
+#define LIMIT_CALLS 16000000 /* calls of a node; 100 bytes each */
 #define LIMIT_ATTEMPTS 4    /* gateways that one call is tried at */
 #define LIMIT_REROUTES 16   /* reroute rules of one pool */
 #define LIMIT_ADVERTISE 127 /* bytes of a host, with port, in the config */

@@ -204,7 +204,7 @@ static const struct field calls_fields[] = {
 	  .min = 100,
 	  .max = LIMIT_CALLS,
 	  .change = CHANGE_RESTART,
-	  .help = "Calls at once that are kept count of; 128 bytes each. Past it calls to gateways without "
+	  .help = "Calls at once that are kept count of; 100 bytes each. Past it calls to gateways without "
 		  "`max-calls` go on uncounted and the other gateways count as full" },
 	{ .name = "ringing",
 	  .kind = KIND_COUNT,
@@ -214,7 +214,7 @@ static const struct field calls_fields[] = {
 	  .min = 100,
 	  .max = LIMIT_CALLS,
 	  .change = CHANGE_RESTART,
-	  .help = "Calls at once that have no final response yet; 3 to 5 kB each. Past it calls are set up "
+	  .help = "Calls at once that have no final response yet; 7 kB each. Past it calls are set up "
 		  "without fail-over" },
 	{ .name = "max-duration",
 	  .kind = KIND_DURATION,

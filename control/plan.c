@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECOND     1000000000ull
+#define KEPT_BYTES 2048 /* a chunk of the store of kept messages, as struct dp_plan says */
 
 void plan_warn(struct ctl_plan *plan, const char *fmt, ...)
 {
@@ -217,13 +217,14 @@ static uint32_t share(uint32_t n, uint32_t workers)
 }
 
 /*
- * An INVITE transaction lasts 64 * T1 longer than it rings, and a failed call keeps its INVITE and its final response
- * so long: twice what rings is there of both.
+ * An INVITE transaction lasts 64 * T1 longer than it rings, and a failed call keeps its INVITE and its final
+ * response so long: twice what rings is there of both.
  */
 static void fill_tables(const struct conf *conf, struct ctl_plan *plan)
 {
 	struct lb_worker_spec *t = &plan->dp.tables;
 	const struct conf_timers *c = &conf->timers;
+	uint64_t bytes;
 
 	t->timers = (struct lb_timers){
 		.t1 = c->t1_ns,
@@ -242,9 +243,9 @@ static void fill_tables(const struct conf *conf, struct ctl_plan *plan)
 	t->setups = share(2 * conf->calls.ringing, conf->workers.count);
 	t->calls = share(conf->calls.max, conf->workers.count);
 	plan->dp.kept = t->setups;
-	plan->dp.eal.memory_mb = (uint32_t)((conf->eal.memory +
-					     conf->workers.count * (lb_worker_size(t) + (uint64_t)plan->dp.kept * 2048)) >>
-					    20);
+	bytes = conf->workers.count * (lb_worker_size(t) + (uint64_t)plan->dp.kept * KEPT_BYTES);
+	plan->tables_mb = (uint32_t)((bytes >> 20) + 1);
+	plan->dp.eal.memory_mb = (uint32_t)(conf->eal.memory >> 20) + plan->tables_mb;
 }
 
 int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err,
@@ -283,8 +284,10 @@ int plan_print(const struct ctl_plan *plan, FILE *out)
 
 	fprintf(out, "control: core %u\n", dp->eal.main_cpu);
 	for (uint32_t i = 0; i < dp->n_workers; i++)
-		fprintf(out, "worker %u: core %d, memory node %s, poll %s, %u pins\n", i, dp->workers[i].core,
-			node_text(dp->workers[i].numa, buf), dp->adaptive ? "adaptive" : "busy", dp->tables.pins);
+		fprintf(out, "worker %u: core %d, memory node %s, poll %s\n", i, dp->workers[i].core,
+			node_text(dp->workers[i].numa, buf), dp->adaptive ? "adaptive" : "busy");
+	fprintf(out, "tables of each worker: %u calls, %u set-ups, %u kept messages, %u pins; %u MB in all\n",
+		dp->tables.calls, dp->tables.setups, dp->kept, dp->tables.pins, plan->tables_mb);
 	for (uint32_t i = 0; i < dp->n_ports; i++)
 		fprintf(out, "port %s: %s, mtu %u\n", dp->ports[i].name, dp->ports[i].device,
 			dp->ports[i].mtu);

@@ -30,6 +30,7 @@ struct ctl_plan {
 	uint16_t cpus[LIMIT_WORKERS];           /* for dp.eal.worker_cpus */
 	struct net_device devices[LIMIT_PORTS]; /* for dp.eal.devices */
 	int nodes[LIMIT_WORKERS];               /* distinct nodes of the workers */
+	uint32_t tables_mb; /* tables and kept messages of all workers; part of dp.eal.memory_mb */
 	uint32_t n_nodes;
 	uint32_t n_warnings; /* found, perhaps more than kept */
 	char warning[PLAN_WARNINGS][PLAN_WARNING];

@@ -82,7 +82,7 @@ int plan_topology(const struct conf *conf, struct ctl_topology *topo)
 
 void plan_detect(struct ctl_plan *plan, size_t snapshot)
 {
-	uint32_t need = plan->dp.n_workers * WORKER_MB + COMMON_MB;
+	uint32_t need = plan->dp.n_workers * WORKER_MB + COMMON_MB + plan->tables_mb;
 
 	/* The old snapshot may still be read beside the new one. */
 	need += (uint32_t)(2 * plan->n_nodes * snapshot >> 20);

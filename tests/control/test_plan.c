@@ -205,6 +205,36 @@ static void the_plan_says_what_eal_is_told(void **state)
 	free(f);
 }
 
+static void tables_are_shared_among_the_workers(void **state)
+{
+	struct fixture *f = make(4, CONF_POLL_ADAPTIVE);
+
+	add_cpus(f, 0, 4, -1);
+	f->conf.calls = (struct conf_calls){ .max = 100001, .ringing = 10000, .max_duration_ns = 7 };
+	f->conf.timers = (struct conf_timers){ .t1_ns = 1,
+					       .t2_ns = 2,
+					       .t4_ns = 3,
+					       .b_ns = 4,
+					       .c_ns = 5,
+					       .d_ns = 6,
+					       .release_ns = 8,
+					       .pin_ns = 9,
+					       .session_min_ns = 10 };
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->plan.dp.tables.calls, 31251); /* 25001 and a quarter */
+	assert_int_equal(f->plan.dp.tables.setups, 6250);
+	assert_int_equal(f->plan.dp.kept, 6250);
+	assert_int_equal(f->plan.dp.tables.timers.t2, 2);
+	assert_int_equal(f->plan.dp.tables.timers.c, 5);
+	assert_int_equal(f->plan.dp.tables.timers.max_call, 7);
+	assert_int_equal(f->plan.dp.tables.timers.release, 8);
+	assert_int_equal(f->plan.dp.tables.timers.session_min, 10);
+	assert_int_equal(f->plan.dp.tables.pin_ns, 9);
+	assert_in_range(f->plan.tables_mb, 4 * 6250 * 2048ull >> 20, 200);
+	assert_int_equal(f->plan.dp.eal.memory_mb, 128 + f->plan.tables_mb);
+	free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +248,7 @@ int main(void)
 		cmocka_unit_test(a_worker_on_the_wrong_node_warns),
 		cmocka_unit_test(isolated_cores_are_taken_only_by_name),
 		cmocka_unit_test(the_plan_says_what_eal_is_told),
+		cmocka_unit_test(tables_are_shared_among_the_workers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
