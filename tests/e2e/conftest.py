@@ -133,6 +133,10 @@ class Family:
 
     # ---- what must hold
 
+    def in_use(self, gateway):
+        """Calls that Weir counts at a gateway."""
+        return self.weir.ask("show", "gateway", gateway)["calls"]
+
     def conserved(self):
         """Every frame and message is accounted for."""
         def holds():

@@ -23,7 +23,13 @@ ROWS = {
     "A1": "REGISTER, refresh, de-REGISTER", "A2": "OPTIONS, MESSAGE, SUBSCRIBE, PUBLISH, INFO", "A3": "REFER and transfer",
     "A4": "session timers", "A6": "numbers and URIs", "A7": "loops and hops", "A8": "IPv4 caller, IPv6 gateway", "A9": "NAT",
 }
+WAIT = not os.environ.get("WEIR_YET")
 NAMED = re.compile(r"(?:^test_|\[)([cgoa]\d+)(?=[-_\]])")
+
+
+def yet(reason):
+    """What is not built yet; run all the same if WEIR_YET is set."""
+    return pytest.mark.xfail(reason=reason, strict=False, run=not WAIT)
 
 
 def rows_of(item):
@@ -81,7 +87,7 @@ def pytest_terminal_summary(terminalreporter):
 
 def verdict(results):
     bad = [report.nodeid.rpartition("::")[2] for outcome, report in results if outcome in ("failed", "error")]
-    missing = sorted({getattr(report, "wasxfail", "").removeprefix("reason: ") for outcome, report in results if outcome == "xfailed"})
+    missing = sorted({getattr(report, "wasxfail", "").removeprefix("reason: ").removeprefix("[NOTRUN] ") for outcome, report in results if outcome == "xfailed"})
     tests = f"{len(results)} test{'s'[:len(results) > 1]}"
     if bad:
         return f"FAILED ({', '.join(bad)})"

@@ -4,6 +4,7 @@ import pytest
 
 import flows
 from conftest import pool
+from rows import yet
 
 # name: (number prefix, port, gateways speak IPv6, ladder)
 CALLS = {
@@ -81,7 +82,7 @@ def new_calls(family, gateway):
 YET = {"c1-no-routes-b": "a gateway that ignores Record-Route"}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.xfail(reason=YET[name])] if name in YET else [])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[yet(YET[name])] if name in YET else [])
                                   for name in CALLS])
 def test_flow(family, name):
     number, port, v6, ladder = CALLS[name]
