@@ -88,6 +88,14 @@ static void give_back(struct calls *c, uint16_t slot)
 	st_gateway_inc(c->spec.lane, slot, ST_GW_PLACES_GIVEN);
 }
 
+static void chain(struct calls *c, uint32_t i)
+{
+	uint32_t *head = &c->chain[c->at[i].tag & c->mask];
+
+	c->at[i].next = *head;
+	*head = i;
+}
+
 static void unchain(struct calls *c, uint32_t i)
 {
 	uint32_t *link = &c->chain[c->at[i].tag & c->mask];
@@ -101,8 +109,7 @@ void call_close(struct calls *c, uint32_t i)
 {
 	struct call *e = &c->at[i];
 
-	if (e->state != CALL_HOLD)
-		unchain(c, i);
+	unchain(c, i);
 	call_begin(e);
 	if (e->counts_in)
 		give_back(c, e->in);
@@ -127,7 +134,7 @@ void call_end(struct calls *c, uint32_t i, enum call_how how)
 
 uint32_t call_open(struct calls *c, const struct call_key *key, const struct call_sides *sides, uint64_t now)
 {
-	uint32_t i = take_entry(c), *head;
+	uint32_t i = take_entry(c);
 	struct call *e = &c->at[i];
 
 	if (i == CALL_NONE) {
@@ -148,10 +155,8 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 		.created = call_ms(now),
 		.end = call_ms(now + c->spec.setup_ns),
 	};
-	head = &c->chain[e->tag & c->mask];
-	e->next = *head;
 	call_done(e);
-	*head = i;
+	chain(c, i);
 	has_place(c, e->out);
 	if (e->counts_in) {
 		word_take(&c->spec.words->gateway[e->in]);
@@ -170,16 +175,9 @@ uint32_t call_of(const struct calls *c, const struct call_key *key)
 {
 	uint32_t i = c->chain[call_tag(key->call_hash) & c->mask];
 
-	while (i != CALL_NONE && !same_call(&c->at[i], key))
+	while (i != CALL_NONE && (c->at[i].state == CALL_HOLD || !same_call(&c->at[i], key)))
 		i = c->at[i].next;
 	return i;
-}
-
-bool call_is(const struct calls *c, uint32_t i, const struct call_key *key)
-{
-	const struct call *e = &c->at[i];
-
-	return i != CALL_NONE && (e->state == CALL_SETUP || e->state == CALL_ANSWERED) && same_call(e, key);
 }
 
 void call_news(struct calls *c, uint32_t i, uint64_t now)
@@ -193,8 +191,8 @@ void call_news(struct calls *c, uint32_t i, uint64_t now)
 	call_done(e);
 }
 
-/* An entry that holds the place at `slot` of a branch of entry i, and nothing else. */
-static uint32_t hold(struct calls *c, uint32_t i, uint16_t slot, uint64_t now)
+/* Holds the place at `slot` of a branch of entry i, in an entry that has nothing else. */
+static void hold(struct calls *c, uint32_t i, uint16_t slot, uint64_t now)
 {
 	uint32_t h = take_entry(c);
 	const struct call *of = &c->at[i];
@@ -202,12 +200,11 @@ static uint32_t hold(struct calls *c, uint32_t i, uint16_t slot, uint64_t now)
 
 	if (h == CALL_NONE) {
 		give_back(c, slot);
-		return CALL_NONE;
+		return;
 	}
 	call_begin(e);
 	*e = (struct call){
 		.seq = e->seq,
-		.next = CALL_NONE,
 		.tag = of->tag,
 		.caller = of->caller,
 		.branch = of->branch,
@@ -219,8 +216,19 @@ static uint32_t hold(struct calls *c, uint32_t i, uint16_t slot, uint64_t now)
 		.end = call_ms(now + c->spec.hold_ns),
 	};
 	call_done(e);
+	chain(c, h);
 	wheel_arm(c->spec.wheel, call_timer(c, h), now + c->spec.hold_ns);
-	return h;
+}
+
+/* The hold for a branch at `gateway`, or CALL_NONE. */
+static uint32_t find_hold(const struct calls *c, const struct call_key *key, uint16_t gateway)
+{
+	uint32_t i = c->chain[call_tag(key->call_hash) & c->mask];
+
+	while (i != CALL_NONE &&
+	       (c->at[i].state != CALL_HOLD || c->at[i].out != gateway || !same_call(&c->at[i], key)))
+		i = c->at[i].next;
+	return i;
 }
 
 static void set_out(struct call *e, uint16_t slot)
@@ -230,50 +238,53 @@ static void set_out(struct call *e, uint16_t slot)
 	call_done(e);
 }
 
-void call_move(struct calls *c, uint32_t i, uint16_t out, uint32_t *left, uint64_t now)
+void call_move(struct calls *c, uint32_t i, uint16_t out, bool open, uint64_t now)
 {
-	struct call *e = &c->at[i];
-	uint16_t before = e->out;
+	uint16_t before = c->at[i].out;
 
-	set_out(e, out);
+	set_out(&c->at[i], out);
 	has_place(c, out);
-	if (left && before != LB_NONE)
-		*left = hold(c, i, before, now);
+	call_news(c, i, now);
+	if (open && before != LB_NONE)
+		hold(c, i, before, now);
 	else
 		give_back(c, before);
 }
 
-static bool is_hold(const struct calls *c, uint32_t h, const struct call_key *key)
+void call_let_go(struct calls *c, const struct call_key *key, uint16_t gateway)
 {
-	return h != CALL_NONE && c->at[h].state == CALL_HOLD && same_call(&c->at[h], key);
-}
+	uint32_t h = find_hold(c, key, gateway);
 
-void call_let_go(struct calls *c, uint32_t h, const struct call_key *key)
-{
-	if (is_hold(c, h, key))
+	if (h != CALL_NONE)
 		call_close(c, h);
 }
 
-uint32_t call_swap(struct calls *c, uint32_t i, uint32_t h, const struct call_key *key, uint16_t gateway,
-		   uint64_t now)
+void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t gateway, uint64_t now)
 {
 	struct call *e = &c->at[i];
+	uint32_t h = find_hold(c, key, gateway);
 	uint16_t before = e->out;
 
-	if (is_hold(c, h, key) && c->at[h].out == gateway) {
+	if (h != CALL_NONE) {
 		set_out(&c->at[h], before);
 		set_out(e, gateway);
-		return h;
+	} else if (before != gateway) {
+		word_take(&c->spec.words->gateway[gateway]);
+		call_move(c, i, gateway, true, now);
 	}
-	word_take(&c->spec.words->gateway[gateway]);
-	call_move(c, i, gateway, &h, now);
-	return h;
 }
 
-void call_fail(struct calls *c, uint32_t i)
+void call_fail(struct calls *c, uint32_t i, bool open, uint64_t now)
 {
-	if (c->at[i].state == CALL_SETUP)
-		call_end(c, i, CALL_FAILED);
+	struct call *e = &c->at[i];
+
+	if (e->state != CALL_SETUP)
+		return;
+	if (open && e->out != LB_NONE) {
+		hold(c, i, e->out, now);
+		set_out(e, LB_NONE);
+	}
+	call_end(c, i, CALL_FAILED);
 }
 
 /* ---- Sight ----------------------------------------------------------------------------------------- */

@@ -118,28 +118,22 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 /* The entry of an INVITE, set-up or answered, by its key; CALL_NONE: there is none (any more). */
 uint32_t call_of(const struct calls *c, const struct call_key *key);
 
-/* True if entry i still is that of `key`; it may have ended meanwhile, and been used again. */
-bool call_is(const struct calls *c, uint32_t i, const struct call_key *key);
-
-/* A provisional response: the set-up lives. */
+/* A provisional response, or another gateway: the set-up lives. */
 void call_news(struct calls *c, uint32_t i, uint64_t now);
 
 /*
  * The search goes on at gateway slot `out`, where a place was reserved. The place at the gateway before is
- * given back if it has refused the call (left == NULL), else it is kept for hold_ns, because that gateway may
- * still set the call up: *left then names a hold, or is CALL_NONE if there was no entry for it.
+ * given back, or, if that one may still set the call up (`open`), held for hold_ns.
  */
-void call_move(struct calls *c, uint32_t i, uint16_t out, uint32_t *left, uint64_t now);
+void call_move(struct calls *c, uint32_t i, uint16_t out, bool open, uint64_t now);
 
-/* Gives the place of a hold back: the branch has got a final response. Nothing happens if it is over. */
-void call_let_go(struct calls *c, uint32_t hold, const struct call_key *key);
+/* The branch at slot `gateway` that the search has left is over: gives back what is held for it, if it still
+ * is. */
+void call_let_go(struct calls *c, const struct call_key *key, uint16_t gateway);
 
-/*
- * A 2xx of a branch that was left, at slot `gateway`, whose hold was `hold`: the call is there now. Its place
- * there becomes the entry's own, the entry's becomes that of a hold, which is returned, or CALL_NONE.
- */
-uint32_t call_swap(struct calls *c, uint32_t i, uint32_t hold, const struct call_key *key, uint16_t gateway,
-		   uint64_t now);
+/* A branch that the search has left, at slot `gateway`, brings the call: its place and the entry's change
+ * hands. */
+void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t gateway, uint64_t now);
 
 /*
  * A 2xx to the INVITE: the dialog with this To tag is confirmed. session_s: its Session-Expires, 0: none.
@@ -147,8 +141,11 @@ uint32_t call_swap(struct calls *c, uint32_t i, uint32_t hold, const struct call
  */
 void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t session_s, uint64_t now);
 
-/* The set-up is over without a dialog; all places are given back. Nothing happens to an answered call. */
-void call_fail(struct calls *c, uint32_t i);
+/*
+ * The set-up is over without a dialog: gives all places back, but for that at the last gateway if it may
+ * still bring the call (`open`), which is held for hold_ns. Nothing happens to an answered call.
+ */
+void call_fail(struct calls *c, uint32_t i, bool open, uint64_t now);
 
 /* ---- In dialog: any direction, a and b are the hashes of From and To tag ----------------------------- */
 
@@ -164,6 +161,9 @@ void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t
 /* A 2xx to a re-INVITE or UPDATE passes: the session timer starts anew, or ends (RFC 4028 10). */
 void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint32_t session_s,
 		    uint64_t now);
+
+/* The gateway slot that an answered call with this Call-ID goes to, or LB_NONE. */
+uint16_t call_gateway(const struct calls *c, uint64_t call_hash);
 
 /* ---- Time ------------------------------------------------------------------------------------------ */
 

@@ -33,6 +33,8 @@ struct decision {
 	struct pin_key key;
 	struct pin pin;            /* of an earlier request with this Call-ID and From tag */
 	const struct setup *setup; /* of an earlier INVITE with them */
+	struct token token;        /* of the call, if has_token */
+	bool has_token;
 };
 
 static bool finish(struct decision *d, enum lb_op op, enum st_end end)
@@ -162,22 +164,23 @@ static bool follow_token(struct decision *d)
 	const struct gateway *g;
 	const char *reason;
 	enum st_end end;
-	struct token t;
+	const struct token *t = &d->token;
 	uint16_t wrong;
 
 	if (!q->has_to_tag || q->token.n == 0)
 		return false;
-	if (!token_read(&d->s->keys, q->token, q->call_hash, &t)) {
+	if (!token_read(&d->s->keys, q->token, q->call_hash, &d->token)) {
 		st_inc(d->w->lane, ST_TOKEN_BAD);
 		return false;
 	}
 	st_inc(d->w->lane, ST_TOKENED);
+	d->has_token = true;
 	wrong = what_is_wrong(q, &end, &reason);
 	if (wrong)
 		return reply(d, wrong, reason, end, ST_DROP_ACK_FAULTY);
-	if ((uint32_t)q->from_hash != t.caller)
-		return forward_to_caller(d, &t);
-	g = gateway_by_id(d->s, t.gateway);
+	if ((uint32_t)q->from_hash != t->caller)
+		return forward_to_caller(d, t);
+	g = gateway_by_id(d->s, t->gateway);
 	if (!g)
 		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_ABSORB_ACK);
 	forward(d, BRANCH_STATELESS, g, &g->addr, g->listener);
@@ -381,12 +384,22 @@ static const struct gateway *had_before(const struct decision *d)
 	return d->pin.b ? gateway_by_slot(d->s, d->pin.b->gateway[d->pin.i]) : NULL;
 }
 
+/* The gateway of the call that this one is to replace (RFC 3891), as far as that is known here, or NULL. */
+static const struct gateway *replaced(const struct decision *d)
+{
+	uint16_t slot = call_gateway(&d->w->calls, d->q->replaces);
+
+	return slot == LB_NONE ? pick_ideal(d->s, d->pool, d->q->replaces) : gateway_by_slot(d->s, slot);
+}
+
 /* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
 static const struct gateway *choose(struct decision *d)
 {
 	const struct pick p = pick_of(d->e, d->q->call_hash, d->q->method == METHOD_INVITE);
 	const struct gateway *had = had_before(d);
 
+	if (!had && d->q->replaces)
+		had = replaced(d);
 	if (had && had->pool == d->pool && pick_take(&p, had))
 		return had;
 	return pick(&p, d->s, d->pool);
@@ -435,6 +448,7 @@ static bool send_pinned(struct decision *d, const struct gateway *g)
 static bool place(struct decision *d)
 {
 	bool invite = d->q->method == METHOD_INVITE, notify = false;
+	uint16_t peer = d->peer == LB_NONE ? LB_NONE : d->s->peers[d->peer].slot;
 	unsigned moves = invite ? redirect_always(d->s, d->q->number, &d->pool, &notify) : 0;
 	const struct gateway *g;
 
@@ -444,14 +458,23 @@ static bool place(struct decision *d)
 		g = pick(&p, d->s, d->pool);
 		return g ? send_to(d, g) : refuse(d, ST_REPLY_REFUSED);
 	}
+	if (invite && !count_peer(d->e, peer)) {
+		st_peer_inc(d->w->lane, peer, ST_PEER_LIMITED);
+		return refuse(d, ST_REPLY_PEER_LIMIT);
+	}
 	g = choose(d);
 	if (!g) {
-		if (d->peer != LB_NONE)
-			st_peer_inc(d->w->lane, d->s->peers[d->peer].slot, ST_PEER_REFUSED);
+		if (invite)
+			count_no_call(d->e, peer);
+		if (peer != LB_NONE)
+			st_peer_inc(d->w->lane, peer, ST_PEER_REFUSED);
 		return refuse(d, ST_REPLY_REFUSED);
 	}
 	st_inc(d->w->lane, ST_PICKED);
-	return (invite && set_up(d, g, moves, notify)) || send_pinned(d, g);
+	if (!invite)
+		return send_pinned(d, g);
+	count_call(d->e, d->from, peer, g);
+	return set_up(d, g, moves, notify) || send_pinned(d, g);
 }
 
 /* The order of admission. The last step always decides. */
@@ -487,5 +510,7 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 		if (steps[i](&d))
 			break;
 	}
+	if (q->method == METHOD_BYE && q->has_to_tag && d.act->op == LB_FORWARD)
+		count_bye(&e, d.has_token ? &d.token : NULL);
 	return e.n ? e.n : 1;
 }

@@ -215,6 +215,15 @@ void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b,
 	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
 }
 
+uint16_t call_gateway(const struct calls *c, uint64_t call_hash)
+{
+	uint32_t tag = call_tag(call_hash), i = c->chain[tag & c->mask];
+
+	while (i != CALL_NONE && (c->at[i].tag != tag || c->at[i].state != CALL_ANSWERED))
+		i = c->at[i].next;
+	return i == CALL_NONE ? LB_NONE : c->at[i].out;
+}
+
 /* Ends what is due of an answered call; false if that was the call. */
 static bool outlives(struct calls *c, uint32_t i, uint32_t t)
 {

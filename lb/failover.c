@@ -80,6 +80,7 @@ static bool try_another(struct event *e, struct setup *u, unsigned i, enum why w
 		return false;
 	how.tried = tried;
 	how.n_tried = setup_tried(u, tried);
+	how.room = count_owns(e, u);
 	g = pick(&how, e->s, p - e->s->pools);
 	if (!g) {
 		if (why == WHY_ANSWER)
@@ -178,6 +179,7 @@ static struct verdict conclude(struct event *e, struct setup *u, unsigned i, uin
 		answer_ourselves(e, u, i);
 	}
 	server_event(e, u, SERVER_FINAL);
+	count_failed(e, u);
 	if (in_hand)
 		return (struct verdict){ LB_FORWARD, ST_FWD_RESPONSE, e->q->room };
 	return absorbed;

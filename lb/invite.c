@@ -15,6 +15,7 @@ struct pick pick_of(const struct event *e, uint64_t call_hash, bool charge)
 		.call_hash = call_hash,
 		.now = e->now,
 		.charge = charge,
+		.room = charge && (calls_room(&e->w->calls) || (e->q && e->q->request && count_known(e))),
 	};
 }
 
@@ -159,13 +160,16 @@ static struct verdict on_accepted(struct event *e, struct setup *u, unsigned i)
 static struct verdict verdict_on(struct event *e, struct setup *u, unsigned i)
 {
 	enum news news;
+	bool was_open;
 
 	if (e->q->method == METHOD_CANCEL) {
 		if (e->q->status >= 200)
 			client_cancel_answered(u, i);
 		return (struct verdict){ LB_ABSORB, ST_ABSORB_OWN_CANCEL, false };
 	}
+	was_open = client_is_open(&u->client[i]);
 	news = client_response(e, u, i);
+	count_response(e, u, i, was_open);
 	switch (news) {
 	case NEWS_PROVISIONAL:
 		return on_provisional(e, u, i);

@@ -5,6 +5,7 @@
  *   invite_server.c  the caller's side: RFC 3261 figure 7 with RFC 6026
  *   failover.c       what to do when a branch brings no call: another gateway, or which answer
  *   redirect.c       calls that a rule or a Contact sends elsewhere
+ *   count.c          what all that means for the counted call
  *   invite.c         a message or a timer goes through these, in that order
  * Worker. Every function may add actions to the event; only those of invite.c add the one that ends the
  * message in hand.
@@ -14,6 +15,7 @@
 
 #include "lb/pick.h"
 #include "lb/setup.h"
+#include "lb/token.h"
 
 /* What pick() is to choose for. charge: a new call. */
 struct pick pick_of(const struct event *e, uint64_t call_hash, bool charge);
@@ -127,6 +129,38 @@ uint64_t failover_next_watch(const struct event *e, const struct setup *u, unsig
 
 /* CANCELs all branches but i that are open; LIMIT_BRANCHES: all. */
 void failover_cancel_others(struct event *e, struct setup *u, unsigned i);
+
+/* ---- count.c: see lb/calls.h; slots ---- */
+
+/* True if the INVITE in hand has an entry already, and no final response yet. */
+bool count_known(const struct event *e);
+
+/* True if the call has an entry: only then may a place be reserved for it. */
+bool count_owns(const struct event *e, const struct setup *u);
+
+/* Takes a place of the peer (LB_NONE: no peer) for the INVITE in hand; false: it has none left. */
+bool count_peer(struct event *e, uint16_t peer);
+
+/* Gives it back: the INVITE goes nowhere. */
+void count_no_call(struct event *e, uint16_t peer);
+
+/* The INVITE in hand goes to a gateway; places there and of the peer are reserved. */
+void count_call(struct event *e, const struct gateway *from, uint16_t peer, const struct gateway *to);
+
+/* A branch at slot `to` is about to be added to u, where a place is reserved. */
+void count_move(struct event *e, const struct setup *u, uint16_t to);
+
+/* The response in hand has come to branch i, which was or was not open. */
+void count_response(struct event *e, const struct setup *u, unsigned i, bool was_open);
+
+/* The caller gets a final response other than 2xx. */
+void count_failed(struct event *e, const struct setup *u);
+
+/* The response in hand passes; b is its branch. */
+void count_passed(struct event *e, const struct branch *b);
+
+/* The BYE in hand passes; token: that of its call, or NULL. */
+void count_bye(struct event *e, const struct token *token);
 
 /* ---- redirect.c ---- */
 

@@ -280,9 +280,12 @@ enum news client_timer(struct event *e, struct setup *u, unsigned i)
 
 unsigned client_add(struct event *e, struct setup *u, const struct gateway *g)
 {
-	unsigned i = u->n++;
-	struct client *c = &u->client[i];
+	struct client *c = &u->client[u->n];
+	unsigned i;
 
+	if (u->n > 0)
+		count_move(e, u, g->slot);
+	i = u->n++;
 	*c = (struct client){
 		.dst = g->addr,
 		.sent = e->now,

@@ -92,6 +92,7 @@ bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct re
 	further = redirect_always(e->s, number_of(u), &pool, &notify);
 	how.tried = tried;
 	how.n_tried = setup_tried(u, tried);
+	how.room = count_owns(e, u);
 	g = pick(&how, e->s, pool);
 	if (!g)
 		return false;
@@ -105,11 +106,12 @@ bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct re
 }
 
 /* The gateway at exactly this address that can take the call now, or NULL. */
-static const struct gateway *target(const struct event *e, const struct addr *addr)
+static const struct gateway *target(const struct event *e, const struct setup *u, const struct addr *addr)
 {
-	const struct pick how = pick_of(e, 0, true);
+	struct pick how = pick_of(e, u->call_hash, true);
 	const struct gateway *g = gateway_at(e->s, addr);
 
+	how.room = count_owns(e, u);
 	if (!g || !addr_eq(&g->addr, addr) || !pick_take(&how, g))
 		return NULL;
 	return g;
@@ -124,7 +126,7 @@ bool redirect_follow(struct event *e, struct setup *u, unsigned i)
 	if (!from || !e->s->pools[from->pool].follow || !may_move(u))
 		return false;
 	for (k = 0; k < e->q->n_contacts && !g; k++)
-		g = target(e, &e->q->contacts[k].addr);
+		g = target(e, u, &e->q->contacts[k].addr);
 	if (!g)
 		return false;
 	u->moves++;

@@ -100,6 +100,7 @@ void respond(struct event *e)
 		return;
 	}
 	pass_on(e, &b, g);
+	count_passed(e, &b);
 	if (g && b.kind == BRANCH_PINNED && q->method != METHOD_CANCEL)
 		note_pin(e->w, q, g, &b, e->now);
 }

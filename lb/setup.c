@@ -126,7 +126,6 @@ struct setup *setup_new(struct setups *t, const struct lb_query *q)
 	u->number_n = q->number.n < SETUP_NUMBER ? q->number.n : SETUP_NUMBER;
 	memcpy(u->number, q->number.p, u->number_n);
 	u->repeat = u->end = SETUP_NEVER;
-	u->call = SETUP_NONE;
 	u->state = SERVER_PROCEEDING;
 	u->own = 500;
 	u->flags = q->reliable ? SETUP_RELIABLE : 0;

@@ -78,7 +78,6 @@ struct setup {
 	uint32_t cseq;
 	uint32_t loop_hash;
 	uint32_t next;       /* in the chain of its hash, or of the free list */
-	uint32_t call;       /* its entry among the counted calls, or SETUP_NONE */
 	uint16_t reply_port; /* src with this port is where responses go */
 	uint16_t best;       /* status of the best final response so far that is kept; 0: none */
 	uint16_t own;        /* status that Weir itself would answer, for want of a better one */

@@ -56,7 +56,10 @@ unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now,
 
 		if (node == WHEEL_NONE)
 			break;
-		invite_due(&e, &w->setups.at[node]);
+		if (node < w->setups.n)
+			invite_due(&e, &w->setups.at[node]);
+		else
+			call_expired(&w->calls, node - w->setups.n, now);
 	}
 	return e.n;
 }

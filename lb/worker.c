@@ -10,13 +10,26 @@ static size_t align64(size_t n)
 size_t lb_worker_size(const struct lb_worker_spec *spec)
 {
 	return align64(sizeof(struct lb_worker)) + sizeof(struct memo) +
-	       (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket) + align64(setups_size(spec->setups)) +
-	       align64(wheel_size(spec->setups));
+	       (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket) +
+	       align64(setups_size(spec->setups)) + align64(calls_size(spec->calls)) +
+	       align64(wheel_size(spec->setups + spec->calls));
 }
 
 struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, uint64_t now)
 {
 	struct lb_worker *w = mem;
+	const struct calls_spec calls = {
+		.words = spec->words,
+		.lane = spec->lane,
+		.wheel = &w->wheel,
+		.first_timer = spec->setups,
+		.n = spec->calls,
+		.setup_ns = spec->ringing_ns + spec->timers.d,
+		.hold_ns = spec->timers.d,
+		.release_ns = spec->timers.release,
+		.max_call_ns = spec->timers.max_call,
+		.session_min_ns = spec->timers.session_min,
+	};
 	char *at = (char *)mem + align64(sizeof(*w));
 
 	memset(mem, 0, lb_worker_size(spec));
@@ -32,7 +45,9 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	at += (w->pins.mask + 1) * sizeof(struct pin_bucket);
 	setups_init(&w->setups, at, spec->setups);
 	at += align64(setups_size(spec->setups));
-	wheel_init(&w->wheel, at, spec->setups, now);
+	calls_init(&w->calls, at, &calls);
+	at += align64(calls_size(spec->calls));
+	wheel_init(&w->wheel, at, spec->setups + spec->calls, now);
 	return w;
 }
 
@@ -40,9 +55,11 @@ void lb_prefetch(const struct lb_worker *w, uint64_t call_hash)
 {
 	pin_prefetch(&w->pins, call_hash);
 	setup_prefetch(&w->setups, call_hash);
+	call_prefetch(&w->calls, call_hash);
 }
 
 void lb_prefetch_more(const struct lb_worker *w, uint64_t call_hash)
 {
 	setup_prefetch_more(&w->setups, call_hash);
+	call_prefetch_more(&w->calls, call_hash);
 }

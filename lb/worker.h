@@ -3,6 +3,7 @@
 #ifndef WEIR_LB_WORKER_H
 #define WEIR_LB_WORKER_H
 
+#include "lb/calls.h"
 #include "lb/memo.h"
 #include "lb/pin.h"
 #include "lb/setup.h"
@@ -18,7 +19,8 @@ struct lb_worker {
 	struct pins pins;
 	struct memo *memo;
 	struct setups setups;
-	struct wheel wheel; /* timers by number: one for each setup */
+	struct calls calls;
+	struct wheel wheel; /* timers by number: one for each setup, then one for each counted call */
 };
 
 #endif

@@ -245,15 +245,13 @@ static void a_failed_set_up_ends_it(void **state)
 
 	make(&b, ENTRIES);
 	i = open_call(&b, 1, 0);
-	assert_true(call_is(&b.c, i, &key));
-	call_fail(&b.c, i);
+	call_fail(&b.c, i, false, b.now);
 	expect_none(&b);
-	assert_false(call_is(&b.c, i, &key));
 	assert_int_equal(call_of(&b.c, &key), CALL_NONE);
-	call_fail(&b.c, i);
+	call_fail(&b.c, i, false, b.now);
 	expect_none(&b);
 	i = answered_call(&b, 1, 0, 0);
-	call_fail(&b.c, i); /* a final of another fork, after the 2xx */
+	call_fail(&b.c, i, false, b.now); /* a final of another fork, after the 2xx */
 	expect(&b, 1, 0, 1, 1);
 	unmake(&b);
 }
@@ -380,21 +378,21 @@ static void more_forks_than_four(void **state)
 static void a_move_leaves_a_hold(void **state)
 {
 	struct call_key key = key_of(1);
-	uint32_t i, left;
 	struct bench b;
+	uint32_t i;
 
 	make(&b, ENTRIES);
 	i = open_call(&b, 1, 0);
 	assert_true(word_reserve(&b.words->gateway[1], true));
-	call_move(&b.c, i, 1, &left, b.now);
-	assert_int_not_equal(left, CALL_NONE);
+	call_move(&b.c, i, 1, true, b.now);
 	expect(&b, 1, 1, 1, 1);
-	call_let_go(&b.c, left, &key);
-	call_let_go(&b.c, left, &key);
-	call_let_go(&b.c, i, &key); /* no hold */
+	assert_int_equal(call_of(&b.c, &key), i);
+	call_let_go(&b.c, &key, 1); /* no hold */
+	call_let_go(&b.c, &key, 0);
+	call_let_go(&b.c, &key, 0);
 	expect(&b, 0, 1, 1, 1);
 	assert_true(word_reserve(&b.words->gateway[0], true));
-	call_move(&b.c, i, 0, &left, b.now);
+	call_move(&b.c, i, 0, true, b.now);
 	call_confirm(&b.c, i, 7, 0, b.now);
 	bye(&b, 1, 7);
 	bye_answered(&b, 1, 7, 200);
@@ -403,30 +401,47 @@ static void a_move_leaves_a_hold(void **state)
 	expect(&b, 0, 1, 0, 0);
 	wait_for(&b, MS);
 	expect_none(&b);
-	call_let_go(&b.c, left, &key);
+	call_let_go(&b.c, &key, 1);
 	i = open_call(&b, 1, 0);
 	assert_true(word_reserve(&b.words->gateway[1], true));
-	call_move(&b.c, i, 1, NULL, b.now); /* refused: nothing is left there */
+	call_move(&b.c, i, 1, false, b.now); /* refused: nothing is left there */
 	expect(&b, 0, 1, 1, 1);
+	unmake(&b);
+}
+
+/* The caller has been told no, and a gateway that was left may still say yes. */
+static void a_failure_leaves_a_hold(void **state)
+{
+	struct call_key key = key_of(1);
+	struct bench b;
+
+	make(&b, ENTRIES);
+	call_fail(&b.c, open_call(&b, 1, 0), true, b.now);
+	expect(&b, 1, 0, 0, 0);
+	assert_int_equal(call_of(&b.c, &key), CALL_NONE);
+	wait_for(&b, 32 * S);
+	expect_none(&b);
 	unmake(&b);
 }
 
 static void the_branch_left_wins(void **state)
 {
 	struct call_key key = key_of(1);
-	uint32_t i, left;
 	struct bench b;
+	uint32_t i;
 
 	make(&b, ENTRIES);
 	i = open_call(&b, 1, 0);
 	assert_true(word_reserve(&b.words->gateway[1], true));
-	call_move(&b.c, i, 1, &left, b.now);
-	assert_int_equal(call_swap(&b.c, i, left, &key, 0, b.now), left);
+	call_move(&b.c, i, 1, true, b.now);
+	call_swap(&b.c, i, &key, 0, b.now);
 	expect(&b, 1, 1, 1, 1);
 	call_confirm(&b.c, i, 7, 0, b.now);
-	call_let_go(&b.c, left, &key); /* now the place at 1 */
+	call_let_go(&b.c, &key, 1);
 	expect(&b, 1, 0, 1, 1);
-	left = call_swap(&b.c, i, left, &key, 1, b.now); /* and once more, after its hold was over */
+	call_swap(&b.c, i, &key, 0, b.now);
+	expect(&b, 1, 0, 1, 1);
+	call_swap(&b.c, i, &key, 1, b.now); /* and once more, after its hold was over */
 	expect(&b, 1, 1, 1, 1);
 	wait_for(&b, 33 * S);
 	expect(&b, 0, 1, 1, 1);
@@ -436,7 +451,6 @@ static void the_branch_left_wins(void **state)
 static void a_full_table(void **state)
 {
 	struct call_key key = key_of(1);
-	uint32_t left = 0;
 	struct bench b;
 
 	make(&b, 2);
@@ -449,11 +463,10 @@ static void a_full_table(void **state)
 	expect(&b, 2, 0, 2, 2);
 	lb_set_gateway_calls(b.words, 0, 100);
 	assert_false(word_reserve(&b.words->gateway[0], calls_room(&b.c)));
-	call_move(&b.c, call_of(&b.c, &key), 1, &left, b.now); /* no entry for a hold */
+	call_move(&b.c, call_of(&b.c, &key), 1, true, b.now); /* no entry for a hold */
 	word_take(&b.words->gateway[1]);
-	assert_int_equal(left, CALL_NONE);
 	expect(&b, 1, 1, 2, 2);
-	call_fail(&b.c, call_of(&b.c, &key));
+	call_fail(&b.c, call_of(&b.c, &key), false, b.now);
 	assert_true(calls_room(&b.c));
 	open_call(&b, 3, 0);
 	expect(&b, 2, 0, 2, 2);
@@ -473,7 +486,7 @@ static void out_only(void **state)
 	assert_true(call_read(&b.c, 0, &e));
 	assert_int_equal(e.in, 3);
 	assert_false(call_read(&b.c, 1, &e));
-	call_fail(&b.c, 0);
+	call_fail(&b.c, 0, false, b.now);
 	assert_false(call_read(&b.c, 0, &e));
 	expect_none(&b);
 	unmake(&b);
@@ -574,7 +587,7 @@ static void open_or_fail(struct model *m, unsigned n)
 	struct call_key key = key_of(m->name[n]);
 
 	if (p->counted && !p->answered) {
-		call_fail(&m->b.c, call_of(&m->b.c, &key));
+		call_fail(&m->b.c, call_of(&m->b.c, &key), false, m->b.now);
 		p->counted = false;
 	} else if (!p->counted) {
 		m->name[n] = ++m->turn * CALLS + n;
@@ -725,6 +738,7 @@ int main(void)
 		cmocka_unit_test(forks_are_one_call),
 		cmocka_unit_test(more_forks_than_four),
 		cmocka_unit_test(a_move_leaves_a_hold),
+		cmocka_unit_test(a_failure_leaves_a_hold),
 		cmocka_unit_test(the_branch_left_wins),
 		cmocka_unit_test(a_full_table),
 		cmocka_unit_test(out_only),
