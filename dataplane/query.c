@@ -233,7 +233,36 @@ static void query_request(const struct dp *dp, const struct lb_snapshot *policy,
 
 		q->replaces = lb_hash(key, call.p, call.n);
 	}
+	q->reliable = q->method == METHOD_INVITE && sip_requires(&c->msg->sip, STR("100rel"));
 	q->looped = !q->has_to_tag && is_loop(dp, policy, c);
+}
+
+/* The literal address of a URI that a request can be sent to by UDP; port 0: none. */
+static struct addr target_address(const struct sip_msg *m, struct sip_span span)
+{
+	struct addr to = { 0 };
+	struct sip_uri uri;
+
+	if (!sip_uri_parse(m, span, &uri) || uri.scheme != SIP_SCHEME_SIP || uri.has_headers || uri.maddr.off ||
+	    uri.other_transport || !sip_host_addr(sip_str(m, uri.host), uri.port ? uri.port : DP_SIP_PORT, &to))
+		to.port = 0;
+	return to;
+}
+
+/* Where a 3xx sends the call: what of it Weir could reach. */
+static void query_contacts(struct dp_ctx *c)
+{
+	struct sip_contact all[LIMIT_CONTACTS];
+	const struct sip_msg *m = &c->msg->sip;
+	unsigned n = sip_contacts(m, all, LIMIT_CONTACTS);
+
+	c->q.contacts = c->contacts;
+	for (unsigned i = 0; i < n; i++) {
+		struct addr to = target_address(m, all[i].uri);
+
+		if (to.port)
+			c->contacts[c->q.n_contacts++] = (struct lb_contact){ to, sip_str(m, all[i].uri) };
+	}
 }
 
 /* False: not a response that we can place; *end says why. */
@@ -250,6 +279,8 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 		return false;
 	q->method = c->f.cseq.method;
 	q->status = m->status;
+	if (m->status / 100 == 3 && q->method == METHOD_INVITE)
+		query_contacts(c);
 	if (m->status / 100 == 2)
 		q->session_s = sip_session_expires(m);
 	if (dp_listener_named(dp, sip_str(m, c->f.via.host), c->f.via.port) >= 0)

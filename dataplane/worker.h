@@ -219,6 +219,7 @@ struct dp_ctx {
 	uint8_t route_lr;       /* its URI has the lr parameter */
 	struct sip_span last;   /* strict: value of the last Route */
 	uint16_t values;        /* Route values altogether */
+	struct lb_contact contacts[LIMIT_CONTACTS]; /* of q */
 	char number[64];        /* Request-URI user without visual separators */
 	struct lb_query q;
 };

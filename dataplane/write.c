@@ -9,6 +9,7 @@
 
 #define MAX_BREADTH  60 /* RFC 5393 5.3.3.1 */
 #define STRICT_URI   512 /* bytes of a Request-URI that is moved for a strict router; a longer one stays */
+#define CONTACT_USER 256 /* bytes of the user part in a Contact of ours */
 #define MAX_FORWARDS 70 /* RFC 3261 16.6, step 3 */
 
 /* All that one request gets on top: Via, two Record-Routes, two numbers. */
@@ -166,6 +167,21 @@ uint32_t dp_write_response(const struct dp_ctx *c, char *out, uint32_t cap)
 	return sip_apply(&c->msg->sip, &edits, out, cap);
 }
 
+/* The user called, at the address `to` (RFC 3261 8.3). A user part too long to be one is left out. */
+static void put_contact(struct text *t, const struct dp_ctx *c, const struct addr *to)
+{
+	const struct sip_span user = c->f.uri.user;
+	char host[SIP_ADDR_TEXT];
+
+	PUT(t, "Contact: <sip:");
+	if (user.off && user.len <= CONTACT_USER) {
+		put(t, c->msg->sip.base + user.off, user.len);
+		PUT(t, "@");
+	}
+	put(t, host, sip_hostport_text(to, host));
+	PUT(t, ">\r\n");
+}
+
 uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *out, uint32_t cap)
 {
 	char extra[512];
@@ -182,6 +198,8 @@ uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *
 		t.n += sip_number_text(act->retry_after_s, t.p + t.n);
 		PUT(&t, "\r\n");
 	}
+	if (act->contact.port)
+		put_contact(&t, c, &act->contact);
 	if (c->fault == SIP_FAULT_EXTENSION)
 		t.n += sip_unsupported(&c->msg->sip, t.p + t.n, sizeof(extra) - t.n);
 	if (act->end == ST_REPLY_OPTIONS)

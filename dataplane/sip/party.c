@@ -92,3 +92,71 @@ bool sip_party_first(const struct sip_msg *m, enum sip_hdr id, struct sip_party 
 	}
 	return sip_party_parse(m, value, party);
 }
+
+/* A qvalue in thousandths (RFC 3261 25.1): "0.7" is 700. What is none counts as 0. */
+static uint16_t q_value(const struct sip_msg *m, struct sip_span s)
+{
+	const char *p = m->base + s.off;
+	uint16_t q = 0, unit = 1000;
+
+	for (uint32_t i = 0; i < s.len && unit; i++) {
+		if (p[i] == '.' && i == 1)
+			continue;
+		if (!sip_is_digit(p[i]))
+			return 0;
+		q += (uint16_t)(p[i] - '0') * unit;
+		unit /= 10;
+	}
+	return q > 1000 ? 1000 : q;
+}
+
+static bool contact_parse(const struct sip_msg *m, struct sip_span value, struct sip_contact *c)
+{
+	uint32_t p = value.off, end = p + value.len, seconds;
+	struct sip_window w = SIP_WINDOW;
+	struct sip_param param;
+	enum sip_next next;
+
+	*c = (struct sip_contact){ .q = 1000 };
+	if (!find_uri(m, &p, end, &c->uri))
+		return false;
+	while ((next = sip_param_next(m, &w, &p, end, false, &param)) == SIP_NEXT_VALUE) {
+		uint32_t past = (uint32_t)param.value.off + param.value.len;
+
+		if (param.name.len == 1 && (m->base[param.name.off] | 0x20) == 'q')
+			c->q = q_value(m, param.value);
+		else if (sip_word(m, param.name) == SIP_WORD("expires") && param.value.len &&
+			 sip_digits(m, param.value.off, past, &seconds) == past)
+			c->expired = seconds == 0;
+	}
+	return next == SIP_NEXT_END;
+}
+
+unsigned sip_contacts(const struct sip_msg *m, struct sip_contact *out, unsigned max)
+{
+	struct sip_list it = sip_list_start(m, SIP_HDR_CONTACT);
+	struct sip_contact c;
+	struct sip_span value;
+	unsigned n = 0, at;
+
+	while (n < max && sip_list_next(m, &it, &value) == SIP_NEXT_VALUE) {
+		if (!contact_parse(m, value, &c) || c.expired)
+			continue;
+		for (at = n++; at > 0 && out[at - 1].q < c.q; at--)
+			out[at] = out[at - 1];
+		out[at] = c;
+	}
+	return n;
+}
+
+bool sip_requires(const struct sip_msg *m, struct str tag)
+{
+	struct sip_list it = sip_list_start(m, SIP_HDR_REQUIRE);
+	struct sip_span value;
+
+	while (sip_list_next(m, &it, &value) == SIP_NEXT_VALUE) {
+		if (str_eq_nocase(sip_str(m, value), tag))
+			return true;
+	}
+	return false;
+}

@@ -207,6 +207,7 @@ enum sip_scheme {
 struct sip_uri {
 	uint8_t scheme;         /* enum sip_scheme; of OTHER nothing else is filled in */
 	uint8_t lr;             /* has the lr parameter (RFC 3261 19.1.1) */
+	uint8_t other_transport; /* has a transport parameter that is not udp */
 	uint8_t has_headers;    /* has a ?header part: not allowed in a Request-URI */
 	uint16_t port;          /* 0 = not given */
 	struct sip_span user;   /* user with its own ;parameters, without password; the number of a tel URI */
@@ -223,6 +224,22 @@ bool sip_uri_parse(const struct sip_msg *m, struct sip_span uri, struct sip_uri 
  * port: host byte order, stored as given. ":::" counts as "::" (RFC 5118 4.10).
  */
 bool sip_host_addr(struct str host, uint16_t port, struct addr *out);
+
+/* A target of a redirect (RFC 3261 20.10). */
+struct sip_contact {
+	struct sip_span uri;
+	uint16_t q;      /* thousandths; 1000 if it says nothing */
+	uint8_t expired; /* expires=0 */
+};
+
+/*
+ * The first `max` Contacts that can be read and have not expired, the best q first, equal ones as they stand.
+ * Returns their number.
+ */
+unsigned sip_contacts(const struct sip_msg *m, struct sip_contact *out, unsigned max);
+
+/* True if Require names the option tag (RFC 3261 20.32). */
+bool sip_requires(const struct sip_msg *m, struct str tag);
 
 /* A header whose value is one small number. */
 struct sip_number {

@@ -29,6 +29,11 @@ static uint32_t scheme(const char *b, uint32_t p, uint32_t end, uint8_t *out)
 	return p + 1;
 }
 
+static bool is_transport(const struct sip_msg *m, struct sip_span name)
+{
+	return str_eq_nocase(sip_str(m, name), STR("transport"));
+}
+
 /* ";name=value" list of a URI at [p, end), up to a '?'. False: something else. */
 static bool uri_params(const struct sip_msg *m, uint32_t p, uint32_t end, struct sip_uri *uri)
 {
@@ -50,6 +55,8 @@ static bool uri_params(const struct sip_msg *m, uint32_t p, uint32_t end, struct
 			uri->lr = 1;
 		else if (word == SIP_WORD("maddr") && value < past)
 			uri->maddr = sip_unbracket(b, sip_span(value + 1, past));
+		else if (word == 0 && is_transport(m, sip_span(name, value)))
+			uri->other_transport = value == past || !str_eq_nocase(sip_str(m, sip_span(value + 1, past)), STR("udp"));
 		p = past;
 	}
 	return true;

@@ -335,12 +335,62 @@ static void addresses(void **state)
 	assert_memory_equal(text, "4294967295", 10);
 }
 
+/* Contacts of a redirect in the order in which they are to be called (RFC 3261 20.10). */
+static void contacts(void **state)
+{
+	static const struct {
+		const char *rows;
+		const char *uris[LIMIT_CONTACTS];
+	} table[] = {
+		{ "Contact: <sip:a@192.0.2.1>\r\n", { "sip:a@192.0.2.1" } },
+		{ "m: sip:a@192.0.2.1;q=0.2, \"b, c\" <sip:b@192.0.2.2;x=1>;q=0.9\r\n",
+		  { "sip:b@192.0.2.2;x=1", "sip:a@192.0.2.1" } },
+		{ "Contact: <sip:a@x>;q=0.5\r\nContact: <sip:b@x>;Q=1.0,<sip:c@x>;q=.5\r\nContact: <sip:d@x>\r\n",
+		  { "sip:b@x", "sip:d@x", "sip:a@x", "sip:c@x" } },
+		{ "Contact: <sip:a@x>;expires=0,<sip:b@x>;expires=60\r\n", { "sip:b@x" } },
+		{ "Contact: *\r\n", { NULL } },
+		{ "Contact: <sip:a@x\r\n", { NULL } },
+		{ "Subject: x\r\n", { NULL } },
+	};
+
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct sip_contact c[LIMIT_CONTACTS];
+		char text[512];
+		struct sip_msg m;
+		unsigned n;
+
+		snprintf(text, sizeof(text), "SIP/2.0 302 Moved\r\n%sCSeq: 1 INVITE\r\n\r\n", table[i].rows);
+		scan(text, &m);
+		n = sip_contacts(&m, c, LIMIT_CONTACTS);
+		for (unsigned k = 0; k < LIMIT_CONTACTS; k++) {
+			const char *want = table[i].uris[k];
+
+			if ((k < n) != (want != NULL))
+				fail_msg("case %u: %u contacts", i, n);
+			if (want && !str_eq(sip_str(&m, c[k].uri), (struct str){ want, (uint32_t)strlen(want) }))
+				fail_msg("case %u: contact %u is %.*s", i, k, c[k].uri.len, text + c[k].uri.off);
+		}
+	}
+}
+
+static void required(void **state)
+{
+	struct sip_msg m;
+
+	scan("INVITE sip:a SIP/2.0\r\nRequire: timer\r\nRequire: foo, 100REL\r\n\r\n", &m);
+	assert_true(sip_requires(&m, STR("100rel")));
+	assert_false(sip_requires(&m, STR("100re")));
+	scan("INVITE sip:a SIP/2.0\r\nSupported: 100rel\r\n\r\n", &m);
+	assert_false(sip_requires(&m, STR("100rel")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sets),         cmocka_unit_test(lists),     cmocka_unit_test(via_values),
 		cmocka_unit_test(via_faults),   cmocka_unit_test(parties),   cmocka_unit_test(uris),
-		cmocka_unit_test(plain_fields), cmocka_unit_test(addresses),
+		cmocka_unit_test(plain_fields), cmocka_unit_test(addresses), cmocka_unit_test(contacts),
+		cmocka_unit_test(required),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
