@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+A network that loses every twentieth packet in each direction, and a gateway that is mute from one moment to the next,
+both at some hundred calls a second (G11, G4). Routers stand between Weir and both sides; nftables takes packets out.
+
+    callers 10.1.0.11 --- router --- 192.0.2.10 Weir 198.51.100.10 --- router --- gateways 10.2.0.21, .22
+"""
+import csv
+import time
+
+import pytest
+
+from conftest import DEVICE, Sipp
+from lab.daemon import Weir
+from lab.net import Lab, sh, until
+from lab.sipp import SCENARIOS
+from rows import yet
+
+CONFIG = """
+node: lb1
+state-dir: $work
+workers: { count: 2, poll: adaptive }
+ports:
+  access: { device: "$access_device", addresses: [192.0.2.10/24], gateway: 192.0.2.1 }
+  core: { device: "$core_device", addresses: [198.51.100.10/24], gateway: 198.51.100.1 }
+listeners:
+  access4: { address: 192.0.2.10:5060 }
+  core4: { address: 198.51.100.10:5060 }
+control: { socket: $socket, metrics: 127.0.0.1:9105 }
+timers: { d: 4s, release: 4s }
+peers:
+  callers: { from: [10.1.0.0/24] }
+pools:
+  lossy:
+    via: core4
+    health: { method: off }
+    gateways:
+      lossy-21: { address: 10.2.0.21:5060 }
+      lossy-22: { address: 10.2.0.22:5060 }
+  muted:
+    via: core4
+    health: { method: OPTIONS, interval: 600ms, timeout: 500ms, down-after: 3, up-after: 2 }
+    gateways:
+      muted-21: { address: 10.2.0.21:5061 }
+      muted-22: { address: 10.2.0.22:5061 }
+  twice:
+    via: core4
+    health: { method: OPTIONS, interval: 600ms, timeout: 500ms, down-after: 3, up-after: 2 }
+    gateways:
+      twice-21: { address: 10.2.0.21:5062 }
+      twice-22: { address: 10.2.0.22:5062 }
+routes:
+  - { match: { number: "+1" }, pool: lossy }
+  - { match: { number: "+2" }, pool: muted }
+  - { match: { number: "+3" }, pool: twice }
+"""
+AFTER = 1000  # ms, default of failover.after
+pytestmark = [yet("INVITE transactions"), pytest.mark.slow]
+
+
+class Routed:
+    """Weir between two routers, an end point behind each of them."""
+
+    def __init__(self, work):
+        self.work, self.lab = work, Lab("lossy", DEVICE)
+        try:
+            self.routers = [self.lab.side("router-a", "access", ["192.0.2.1/24"]),
+                            self.lab.side("router-b", "core", ["198.51.100.1/24"])]
+            self.callers = self._behind(self.routers[0].ns, "callers", "10.1.0", [11])
+            self.gateways = self._behind(self.routers[1].ns, "gateways", "10.2.0", [21, 22])
+            self.weir = Weir(self.lab, CONFIG, work).start()
+            for side in self.routers:
+                side.resolve()
+        except BaseException:
+            self.close()
+            raise
+
+    def _behind(self, router, label, net, hosts):
+        ns = self.lab.netns(label)
+        sh("ip", "link", "add", "out", "netns", ns.name, "type", "veth", "peer", "name", f"to-{label}", "netns", router.name)
+        router.plug(f"to-{label}", [f"{net}.1/24"])
+        with router.entered():
+            with open("/proc/sys/net/ipv4/ip_forward", "w") as f:
+                f.write("1")
+        ns.plug("out", [f"{net}.{host}/24" for host in hosts])
+        ns.ip("route", "add", "default", "via", f"{net}.1")
+        return ns
+
+    def rules(self, rule):
+        """A rule for everything that a router passes on; "" takes it away."""
+        for side in self.routers:
+            side.ns.run("nft", "flush", "ruleset")
+            if rule:
+                side.ns.run("nft", f"table ip weir {{ chain loss {{ type filter hook forward priority 0; {rule}; }}; }}")
+
+    def loss(self):
+        """Every twentieth UDP packet, counted over both directions of each router."""
+        self.rules("meta l4proto udp numgen random mod 20 == 0 drop")
+
+    def gateway(self, host, port):
+        sipp = Sipp(self.gateways, SCENARIOS / "gateway.xml", f"10.2.0.{host}", port, self.work, trace=False)
+        until(sipp.listens, 5, sipp.trouble)
+        return sipp
+
+    def call(self, number, port, calls, rate):
+        """sipp with a time for each set-up, taken from the first INVITE to the 200."""
+        return Sipp(self.callers, SCENARIOS / "caller.xml", "10.1.0.11", port, self.work, trace=False, calls=calls, rate=rate,
+                    target="192.0.2.10:5060", args=["-d", "500", "-trace_rtt", "-rtt_freq", "1"], limit=90,
+                    keys={"uri": f"sip:+{number}5551234@pstn.test", "from_uri": "sip:a@callers.test"})
+
+    def setup_ms(self, caller):
+        """Set-up times of all its calls, the shortest first, ms."""
+        rows = []
+        for file in self.work.glob(f"caller_{caller.proc.pid}_*rtt.csv"):
+            with open(file, newline="") as f:
+                rows += [float(row[1]) for row in list(csv.reader(f, delimiter=";"))[1:] if row[2].strip() == "setup"]
+        return sorted(rows)
+
+    def close(self):
+        code = self.weir.stop() if hasattr(self, "weir") else 0
+        self.lab.close()
+        return code
+
+
+@pytest.fixture(scope="module")
+def routed(tmp_path_factory):
+    running = Routed(tmp_path_factory.mktemp("lossy"))
+    yield running
+    assert running.close() == 0, running.weir.tail()
+
+
+@pytest.fixture(autouse=True)
+def _clean(routed):
+    yield
+    routed.rules("")
+    until(lambda: routed.weir.ask("show", "drops")["conserved"]["holds"], 5, "conservation law broken")
+
+
+def nothing_left(routed, *gateways):
+    """Every call has been released, and the books are in order."""
+    until(lambda: not any(routed.weir.ask("show", "gateway", g).get("calls", 0) for g in gateways), 45, "calls still counted", 0.2)
+    code, out, err = routed.weir.weirctl("audit")
+    assert code == 0, out + err
+
+
+def test_g11_every_twentieth_packet_is_lost(routed):
+    """400 calls: all are set up and ended, each at one gateway and once; nothing stays behind."""
+    gateways = [routed.gateway(host, 5060) for host in (21, 22)]
+    routed.loss()
+    caller = routed.call(1, 6060, calls=400, rate=50)
+    assert caller.wait() == 0 and caller.counts()["answered(C)"] == 400, caller.trouble()
+    routed.rules("")
+    nothing_left(routed, "lossy-21", "lossy-22")
+    seen = [gateway.stop(8) for gateway in gateways]
+    assert sum(counts["calls(C)"] for counts in seen) == 400
+    for host, counts in zip((21, 22), seen):
+        assert routed.weir.metric("weir_gateway_new_calls_total", gateway=f"lossy-{host}") == counts["calls(C)"]
+
+
+def percentile(times, p):
+    return times[min(len(times) - 1, int(len(times) * p))]
+
+
+def test_g4_mute_gateway_at_500_calls_a_second(routed):
+    """
+    No caller sees a failure; at the 99th percentile the set-up takes at most failover.after + 50 ms longer than before;
+    DOWN in 3 s.
+    """
+    gateways = [routed.gateway(host, 5061) for host in (21, 22)]
+    until(lambda: all(routed.weir.ask("show", "gateway", f"muted-{h}")["state"] == "up" for h in (21, 22)), 8, "not up")
+    well = routed.call(2, 6061, calls=1500, rate=500)
+    assert well.wait() == 0 and well.counts()["answered(C)"] == 1500, well.trouble()
+    caller = routed.call(2, 6062, calls=3500, rate=500)
+    until(lambda: caller.counts().get("answered(C)", 0) > 100, 10, "no calls")
+    routed.rules("ip saddr 10.2.0.21 drop; ip daddr 10.2.0.21 drop")
+    muted = time.monotonic()
+    until(lambda: routed.weir.ask("show", "gateway", "muted-21")["state"] == "down", 5, "not down")
+    down = time.monotonic() - muted
+    caller.wait()
+    counts = caller.counts()
+    added = percentile(routed.setup_ms(caller), 0.99) - percentile(routed.setup_ms(well), 0.5)
+    print(f"down after {down:.2f} s, set-up + {added:.0f} ms at the 99th percentile, {counts['answered(C)']} of 3500 answered")
+    # What stood at the mute gateway cannot be ended there; its BYE has no answer.
+    assert counts["answered(C)"] == 3500 and counts.get("refused(C)", 0) == 0, caller.trouble()
+    assert down < 3 and added <= AFTER + 50
+    routed.rules("")
+    for gateway in gateways:
+        gateway.stop(8)
+
+
+def test_g11_nobody_is_called_twice_next_to_a_mute_gateway(routed):
+    """One gateway mute from the start and 5 % loss: every call is set up, and at the other gateway once."""
+    with routed.gateways.udp("10.2.0.22", 5062):
+        gateway = routed.gateway(21, 5062)
+        routed.loss()
+        caller = routed.call(3, 6063, calls=2000, rate=500)
+        assert caller.wait() == 0, caller.trouble()
+        routed.rules("")
+        assert caller.counts()["answered(C)"] == 2000 and caller.counts().get("refused(C)", 0) == 0
+        nothing_left(routed, "twice-21", "twice-22")
+        assert gateway.stop(8)["calls(C)"] == 2000
