@@ -225,6 +225,7 @@ static const struct {
 		[EV_TIMER_F] = { CLIENT_TERMINATED, NEWS_LOST, terminate },   /* 9.1: 64 * T1 after the CANCEL */
 	},
 	[CLIENT_COMPLETED] = {
+		[EV_2XX] = { CLIENT_COMPLETED, NEWS_ACCEPTED, NULL },          /* 16.7 step 5: of another fork */
 		[EV_FINAL] = { CLIENT_COMPLETED, NEWS_NONE, acknowledge },     /* 17.1.1.2: ACK again */
 		[EV_TIMER_D] = { CLIENT_TERMINATED, NEWS_NONE, terminate },    /* 17.1.1.2 */
 	},

@@ -68,13 +68,30 @@ static void respond_to_setup(struct event *e, const struct branch *b, const stru
 	act_add(e, LB_DROP, ST_DROP_RESPONSE_CSEQ);
 }
 
+/*
+ * Where the branch says that responses go: to the next Via. Under the answer to a CANCEL of ours there is none;
+ * its branch is that of the INVITE, made for the caller.
+ */
+static struct addr responses_to(const struct event *e)
+{
+	const struct lb_query *q = e->q;
+	struct setup *u;
+	struct branch b;
+
+	if (q->via_to.port == 0 && q->method == METHOD_CANCEL && branch_parse(q->branch, &b) &&
+	    setup_of_response(&e->w->setups, q, b.identity, &u) == SETUP_FITS)
+		return setup_reply_to(u);
+	return q->via_to;
+}
+
 void respond(struct event *e)
 {
 	const struct lb_query *q = e->q;
+	const struct addr to = responses_to(e);
 	const struct gateway *g;
 	struct branch b;
 
-	switch (branch_read(&e->s->keys, q->branch, q->call_hash, &q->via_to, &b)) {
+	switch (branch_read(&e->s->keys, q->branch, q->call_hash, &to, &b)) {
 	case BRANCH_NONE:
 		act_add(e, LB_DROP, ST_DROP_RESPONSE_NOT_OURS);
 		return;
@@ -89,7 +106,7 @@ void respond(struct event *e)
 		act_add(e, LB_TO_CONTROL, ST_TO_CONTROL)->gateway = g ? g->slot : LB_NONE;
 		return;
 	}
-	if (q->via_to.port == 0) {
+	if (to.port == 0) {
 		act_add(e, LB_DROP, ST_DROP_RESPONSE_NO_VIA);
 		return;
 	}

@@ -29,7 +29,7 @@ pools:
     pool("silent", 6207, hosts=(21,), reroute="[{ no-answer: 600ms, to: voicemail }]"),
     pool("always", 6208, hosts=(21,), reroute='[{ always: on, number: "+86", to: voicemail }]'),
     pool("round1", 6209, hosts=(21,), reroute="[{ on: [486], to: round2 }]"),
-    pool("round2", 6210, hosts=(22,), reroute="[{ on: [486], to: round1 }]"),
+    pool("round2", 6210, hosts=(22,), reroute="[{ on: [486], to: voicemail }]"),
     pool("voicemail", 6211, hosts=(40,)),
     pool("busy6", 6212, hosts=(21,), v6=True, reroute="[{ on: [486], to: voicemail6 }]"),
     pool("voicemail6", 6213, hosts=(40,), v6=True),
@@ -37,7 +37,7 @@ pools:
 routes:
 """ + "\n".join(f'  - {{ match: {{ number: "+{n}" }}, pool: {name} }}' for n, name in (
     (1, "relay"), (2, "follow"), (3, "server"), (4, "busy"), (5, "busy600"), (7, "silent"), (8, "always"), (9, "round1"),
-    (6, "busy6")))
+    (6, "busy6"), (0, "targets")))
 pytestmark = yet("redirects and reroutes")
 KEPT = "History-Info: <sip:+4@pstn.test>;index=1\nDiversion: <sip:+4@pstn.test>;reason=unconditional\n"
 
