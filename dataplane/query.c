@@ -11,18 +11,23 @@ static const struct str cookie = { "z9hG4bK", 7 }; /* RFC 3261 8.1.1.7 */
 
 int dp_listener_named(const struct dp *dp, struct str host, uint16_t port)
 {
-	bool v6 = host.n && memchr(host.p, ':', host.n);
-	struct addr a = { 0 };
+	bool read = false;
+	struct addr a;
 
 	port = port ? port : DP_SIP_PORT;
-	if (host.n == 0 || (v6 && !sip_host_addr(host, port, &a)))
-		return -1;
-	for (uint32_t i = 0; i < dp->n_listeners; i++) {
+	for (uint32_t i = 0; i < dp->n_listeners && host.n; i++) {
 		const struct dp_listener *l = &dp->listeners[i];
 
 		/* an IPv4 address has one text, an IPv6 address many */
-		if (l->addr.port == port && (v6 ? addr_eq(&l->addr, &a) : str_eq(l->ip, host)))
+		if (l->addr.port == port && !l->addr.v6 && str_eq(l->ip, host))
 			return (int)i;
+		if (l->addr.port == port && l->addr.v6) {
+			if (!read && !sip_host_addr(host, port, &a))
+				a = (struct addr){ 0 };
+			read = true;
+			if (addr_eq(&l->addr, &a))
+				return (int)i;
+		}
 		if (l->show_port == port && str_eq_nocase(l->host, host))
 			return (int)i;
 	}
@@ -87,13 +92,12 @@ static uint32_t loop_part(const struct dp_ctx *c)
 static bool is_loop(const struct dp *dp, const struct lb_snapshot *policy, const struct dp_ctx *c)
 {
 	const struct sip_msg *m = &c->msg->sip;
-	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
+	struct sip_list it = sip_list_behind(m, SIP_HDR_VIA, c->f.via.value);
 	struct sip_via via = c->f.via;
 	bool readable = true;
 	struct sip_span value;
 	uint32_t loop;
 
-	sip_list_next(m, &it, &value);
 	do {
 		if (readable && dp_listener_named(dp, sip_str(m, via.host), via.port) >= 0 &&
 		    lb_branch_loop(sip_str(m, via.branch), &loop) && loop == c->q.loop_hash)
@@ -104,22 +108,25 @@ static bool is_loop(const struct dp *dp, const struct lb_snapshot *policy, const
 	} while (true);
 }
 
-/* RFC 3966 3: "-", ".", "(" and ")" are for the eye only. Anything but a telephone number stays as it is. */
+/*
+ * RFC 3966 3: "-", ".", "(" and ")" are for the eye only. Anything but a telephone number stays as it is. Copied
+ * to out only where there is something to take away.
+ */
 static struct str bare_number(const struct sip_msg *m, struct sip_span user, char out[64])
 {
 	struct str s = sip_str(m, user);
-	uint32_t n = 0;
+	uint32_t end = 0, n = 0;
 
-	for (uint32_t i = 0; i < s.n; i++) {
+	while (end < s.n && ((s.p[end] >= '0' && s.p[end] <= '9') || s.p[end] == '+'))
+		end++;
+	if (end == s.n || s.p[end] == ';')
+		return (struct str){ s.p, end };
+	for (uint32_t i = 0; i < s.n && s.p[i] != ';'; i++) {
 		char ch = s.p[i];
 
-		if (ch == ';')
-			break;
 		if (ch == '-' || ch == '.' || ch == '(' || ch == ')')
 			continue;
-		if ((ch < '0' || ch > '9') && ch != '+')
-			return s;
-		if (n == 64)
+		if (((ch < '0' || ch > '9') && ch != '+') || n == 64)
 			return s;
 		out[n++] = ch;
 	}
@@ -269,10 +276,10 @@ static void query_contacts(struct dp_ctx *c)
 static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *end)
 {
 	const struct sip_msg *m = &c->msg->sip;
-	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
 	struct lb_query *q = &c->q;
 	struct sip_span value;
 	struct sip_via below;
+	struct sip_list it;
 
 	*end = ST_DROP_BAD_RESPONSE;
 	if (c->fault != SIP_FAULT_NONE)
@@ -285,7 +292,7 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 		q->session_s = sip_session_expires(m);
 	if (dp_listener_named(dp, sip_str(m, c->f.via.host), c->f.via.port) >= 0)
 		q->branch = sip_str(m, c->f.via.branch);
-	sip_list_next(m, &it, &value);
+	it = sip_list_behind(m, SIP_HDR_VIA, c->f.via.value);
 	switch (sip_list_next(m, &it, &value)) {
 	case SIP_NEXT_VALUE:
 		if (!sip_via_parse(m, value, &below))

@@ -195,14 +195,19 @@ void dp_tick(struct dp_worker *w);
 /* CRC32C over n bytes, 8 at a time: for identities whose secrecy is in what they are mixed with. Any thread. */
 static inline uint32_t dp_mix(const char *p, uint32_t n, uint32_t h)
 {
-	uint64_t eight;
+	const char *end = p + n;
+	uint64_t eight = 0;
 
-	for (; n >= 8; p += 8, n -= 8) {
+	h = rte_hash_crc_4byte(n, h);
+	if (n < 8) {
+		memcpy(&eight, p, n);
+		return rte_hash_crc_8byte(eight, h);
+	}
+	for (; p < end - 8; p += 8) {
 		memcpy(&eight, p, 8);
 		h = rte_hash_crc_8byte(eight, h);
 	}
-	eight = n;
-	memcpy((char *)&eight + 1, p, n);
+	memcpy(&eight, end - 8, 8); /* may overlap those before */
 	return rte_hash_crc_8byte(eight, h);
 }
 

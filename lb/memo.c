@@ -19,6 +19,8 @@ const struct refusal *memo_find(const struct memo *m, uint64_t who, uint64_t now
 {
 	const struct refusal *r = &m->at[bucket(who)];
 
+	if (m->last <= coarse(now))
+		return NULL;
 	for (unsigned i = 0; i < WAYS; i++) {
 		if (r[i].who == who && r[i].until > coarse(now))
 			return &r[i];
@@ -32,9 +34,10 @@ void memo_add(struct memo *m, uint64_t who, uint16_t status, uint16_t retry_afte
 
 	for (unsigned i = 1; i < WAYS; i++)
 		oldest = r[i].until < oldest->until ? &r[i] : oldest;
+	m->last = coarse(now + MEMO_NS) + 1;
 	*oldest = (struct refusal){
 		.who = who,
-		.until = coarse(now + MEMO_NS) + 1,
+		.until = m->last,
 		.retry_after_s = retry_after_s,
 		.status = status,
 	};

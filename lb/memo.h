@@ -19,7 +19,8 @@ struct refusal {
 _Static_assert(sizeof(struct refusal) == 16, "four to a cache line");
 
 struct memo {
-	struct refusal at[LIMIT_MEMO];
+	uint32_t last; /* no refusal ends later, in 2^26 ns; while it is over, nothing is looked up */
+	struct refusal at[LIMIT_MEMO] __attribute__((aligned(64)));
 };
 
 /* What a refusal is found by: the same for a request, its repetitions and its CANCEL. */

@@ -5,6 +5,16 @@
  */
 #include "dataplane/sip/chars.h"
 
+struct sip_list sip_list_behind(const struct sip_msg *m, enum sip_hdr id, struct sip_span first)
+{
+	const struct sip_row *row = &m->row[m->first[id]];
+	uint32_t p = sip_skip_ws(m, (uint32_t)first.off + first.len, row->end);
+
+	if (p < row->end)
+		return (struct sip_list){ .row = m->first[id], .pos = (uint16_t)(p + 1) };
+	return (struct sip_list){ .row = row->next };
+}
+
 /* The value at p ends here: a comma, or end. 0: unbalanced quote or bracket. */
 static uint32_t value_end(const struct sip_msg *m, uint32_t p, uint32_t end)
 {

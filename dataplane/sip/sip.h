@@ -141,6 +141,9 @@ static inline struct sip_list sip_list_start(const struct sip_msg *m, enum sip_h
 	return (struct sip_list){ .row = m->first[id] };
 }
 
+/* The same walk behind the first value of header id, which the caller has decoded already: `first` is its span. */
+struct sip_list sip_list_behind(const struct sip_msg *m, enum sip_hdr id, struct sip_span first);
+
 /*
  * Next value without the white space around it. Commas inside quoted strings and < > do not separate.
  * value is written only for SIP_NEXT_VALUE.

@@ -52,9 +52,9 @@ uint32_t sip_hostport_text(const struct addr *a, char out[SIP_ADDR_TEXT])
 }
 
 /* Four decimal parts, each 0..255 without leading zeros: as inet_pton reads it. */
-static bool ipv4(struct str host, uint8_t ip[4])
+static bool ipv4(struct str host, uint32_t *ip_be)
 {
-	uint32_t p = 0;
+	uint32_t p = 0, ip = 0;
 
 	for (int part = 0; part < 4; part++) {
 		uint32_t value = 0, from = p;
@@ -63,10 +63,11 @@ static bool ipv4(struct str host, uint8_t ip[4])
 			value = value * 10 + (uint32_t)(host.p[p] - '0');
 		if (p == from || value > 255 || (host.p[from] == '0' && p - from > 1))
 			return false;
-		ip[part] = (uint8_t)value;
+		ip |= value << 8 * part;
 		if (part < 3 && (p == host.n || host.p[p++] != '.'))
 			return false;
 	}
+	*ip_be = ip;
 	return p == host.n;
 }
 
@@ -89,13 +90,11 @@ static bool ipv6(struct str host, uint8_t ip[16])
 bool sip_host_addr(struct str host, uint16_t port, struct addr *out)
 {
 	uint8_t ip[16];
+	uint32_t ip_be;
 
 	if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		host = (struct str){ host.p + 1, host.n - 2 };
-	else if (ipv4(host, ip)) {
-		uint32_t ip_be;
-
-		memcpy(&ip_be, ip, 4);
+	else if (ipv4(host, &ip_be)) {
 		*out = addr_v4(ip_be, port);
 		return true;
 	}
