@@ -30,6 +30,8 @@ m=audio 49170 RTP/AVP 0
 a=rtpmap:0 PCMU/8000
 a={mode}"""
 
+# sipp takes a repetition for an error once it has answered twice: rather late than because the machine was busy.
+REPEAT_MS = 2000
 LINE = re.compile(r"^([ABW])>([ABW])\s+(\S+)(.*)$")
 LINE_OF = "{}:[ -~]*[[:cntrl:]]+"
 RECORD_ROUTES = f"({LINE_OF.format('Record-Route')})+"
@@ -86,7 +88,7 @@ class Ladder:
         if src in self.steps:
             self._pause(src, words)
             text = self._request_text(t, method, words, headers)
-            again = "" if method == "ACK" else ' retrans="500"'
+            again = "" if method == "ACK" else f' retrans="{REPEAT_MS}"'
             self.steps[src].append(f"<send{again}><![CDATA[\n{text}\n]]></send>")
             if method == "INVITE":
                 self.steps[src].append('<recv response="100" optional="true"/>')
@@ -152,7 +154,7 @@ class Ladder:
             self.dialog = self.dialog or code < 300
         if src in self.steps:
             self._pause(src, words)
-            again = ' retrans="500"' if t.method == "INVITE" and code >= 200 and not cancel else ""
+            again = f' retrans="{REPEAT_MS}"' if t.method == "INVITE" and code >= 200 and not cancel else ""
             n = f"{t.number}CANCEL" if cancel else t.number
             tag = f";tag={words.get('tag', src.lower())}[pid]-[call_number]" if not t.in_dialog and code > 100 else ""
             lines = [f"SIP/2.0 {code} {REASONS.get(code, 'Because')}",
