@@ -94,8 +94,8 @@ static bool admit_frame(struct dp_worker *w, const struct net_port *port, struct
 	return false;
 }
 
-/* The worker that owns the message in m, or -1 after the message has met its end. */
-static int find_owner(struct dp_worker *w, const struct lb_key *key, struct rte_mbuf *m)
+/* False: the datagram in m holds no message, and has met its end. */
+static bool scan(struct dp_worker *w, const struct lb_key *key, struct rte_mbuf *m)
 {
 	struct dp_msg *msg = dp_msg(m);
 	struct str call_id;
@@ -105,10 +105,10 @@ static int find_owner(struct dp_worker *w, const struct lb_key *key, struct rte_
 			 &msg->sip)) {
 	case SIP_KEEPALIVE:
 		dp_end(w, m, ST_ABSORB_KEEPALIVE);
-		return -1;
+		return false;
 	case SIP_GARBAGE:
 		dp_end(w, m, ST_DROP_NOT_SIP);
-		return -1;
+		return false;
 	case SIP_FAULTY:
 		msg->faulty = 1;
 		break;
@@ -116,10 +116,22 @@ static int find_owner(struct dp_worker *w, const struct lb_key *key, struct rte_
 		msg->faulty = 0;
 		break;
 	}
+	msg->quoted = 0;
 	call_id = sip_str(&msg->sip, sip_call_id(&msg->sip));
 	msg->call_hash = lb_hash(key, call_id.p, call_id.n);
 	msg->at = w->now;
-	return (int)(((__uint128_t)msg->call_hash * w->dp->n_workers) >> 64);
+	return true;
+}
+
+/* The message that frame m brings: itself, or one that it quotes; NULL: none. Every other frame has met its end. */
+static struct rte_mbuf *message_of(struct dp_worker *w, const struct net_port *port, const struct lb_key *key,
+				   struct rte_mbuf *m)
+{
+	struct rte_mbuf *quoted = dp_msg(m)->pkt.class == NET_OTHER ? dp_quote(w, key, m) : NULL;
+
+	if (admit_frame(w, port, m))
+		return scan(w, key, m) ? m : NULL;
+	return quoted;
 }
 
 uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte_mbuf **frames, uint32_t n,
@@ -132,16 +144,18 @@ uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte
 	st_add(w->lane, ST_RX_FRAMES, n);
 	net_decode(port, frames, n, pkts);
 	for (uint32_t i = 0; i < n; i++) {
-		int owner;
+		struct rte_mbuf *m;
+		uint32_t owner;
 
 		dp_msg(frames[i])->pkt = pkts[i];
-		owner = admit_frame(w, port, frames[i]) ? find_owner(w, key, frames[i]) : -1;
-		if (owner < 0)
+		m = message_of(w, port, key, frames[i]);
+		if (!m)
 			continue;
-		if ((uint32_t)owner == w->index)
-			own[n_own++] = frames[i];
+		owner = (uint32_t)(((__uint128_t)dp_msg(m)->call_hash * w->dp->n_workers) >> 64);
+		if (owner == w->index)
+			own[n_own++] = m;
 		else
-			w->out[owner].msgs[w->out[owner].n++] = frames[i];
+			w->out[owner].msgs[w->out[owner].n++] = m;
 	}
 	return n_own;
 }
@@ -182,7 +196,8 @@ void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		c.m = msgs[i];
 		c.msg = dp_msg(msgs[i]);
-		count_message(w, &c.msg->sip);
+		if (!c.msg->quoted)
+			count_message(w, &c.msg->sip);
 		if (!dp_query(w->dp, policy, &c, &end)) {
 			dp_end(w, c.m, end);
 			continue;

@@ -307,6 +307,25 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 	return true;
 }
 
+/* A request of ours that came back: what a response to it would be known by. */
+static bool query_lost(const struct dp *dp, struct dp_ctx *c)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
+	struct sip_span value;
+	struct sip_via via;
+
+	c->q.lost = 1;
+	if (m->method != METHOD_INVITE || sip_list_next(m, &it, &value) != SIP_NEXT_VALUE ||
+	    !sip_via_parse(m, value, &via) || dp_listener_named(dp, sip_str(m, via.host), via.port) < 0)
+		return false;
+	c->q.branch = sip_str(m, via.branch);
+	if (sip_list_next(m, &it, &value) != SIP_NEXT_VALUE || !sip_via_parse(m, value, &via))
+		return false;
+	c->q.via_to = via_address(m, &via);
+	return true;
+}
+
 bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c, enum st_end *end)
 {
 	const struct lb_key *key = lb_snapshot_key(policy);
@@ -322,6 +341,10 @@ bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_c
 	c->pop = c->strict = c->route_lr = 0;
 	c->values = 0;
 	c->route = c->last = (struct sip_span){ 0 };
+	if (c->msg->quoted) {
+		*end = ST_DROP_ICMP;
+		return query_lost(dp, c);
+	}
 	if (c->msg->faulty) {
 		c->fault = (enum sip_fault)m->fault;
 		memset(&c->f, 0, sizeof(c->f));

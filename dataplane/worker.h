@@ -62,6 +62,7 @@ struct dp_msg {
 	uint8_t port;       /* frame to send: index into dp.ports */
 	uint8_t listener;   /* index into dp.listeners */
 	uint8_t faulty;     /* sip_scan() said SIP_FAULTY */
+	uint8_t quoted;     /* a request of ours that came back by ICMP, not to its end; pkt.src is where it went */
 	struct dp_note note;
 	struct sip_msg sip;
 };
@@ -119,7 +120,8 @@ struct dp_worker {
 	const struct lb_snapshot *policy __rte_cache_aligned; /* for this turn */
 	const struct net_hops *hops;                          /* for this turn */
 	uint64_t now;      /* ns, one clock read a turn */
-	uint64_t twin_tat; /* ns; rate of what goes to the kernel */
+	uint64_t twin_tat;  /* ns; rate of what goes to the kernel */
+	uint64_t quote_tat; /* ns; rate of what is read of ICMP */
 	uint32_t idle_turns;
 	struct dp_msg kept; /* the kept INVITE that an action is about, scanned again */
 	uint32_t n_forwarded;
@@ -189,6 +191,11 @@ void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n);
 
 /* What time alone brings: repeats, time-outs, fail-over. Once a turn. */
 void dp_tick(struct dp_worker *w);
+
+/* ---- quote.c ---- */
+
+/* The request of ours that `frame`, of class NET_OTHER, says has not arrived, as a new message; NULL: none. */
+struct rte_mbuf *dp_quote(struct dp_worker *w, const struct lb_key *key, const struct rte_mbuf *frame);
 
 /* ---- query.c ---- */
 

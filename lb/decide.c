@@ -502,6 +502,10 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 	struct event e = { .w = w, .s = s, .q = q, .now = now, .acts = acts };
 	struct decision d = { .w = w, .s = s, .q = q, .now = now, .e = &e, .act = acts, .peer = LB_NONE };
 
+	if (q->lost) {
+		came_back(&e);
+		return e.n;
+	}
 	if (!q->request) {
 		respond(&e);
 		return e.n;

@@ -29,4 +29,7 @@ static inline struct lb_act *act_add(struct event *e, enum lb_op op, enum st_end
 /* Decides a response; see respond.c. */
 void respond(struct event *e);
 
+/* An INVITE has come back by ICMP: its branch is not waited for any longer. */
+void came_back(struct event *e);
+
 #endif

@@ -281,6 +281,7 @@ struct lb_query {
 	uint8_t listener; /* where it arrived */
 	uint8_t has_to_tag;
 	uint8_t to_us;      /* request for Weir itself: Request-URI is a listener without a user part, no Route left */
+	uint8_t lost;       /* an INVITE of ours came back by ICMP: branch and via_to are its, src is where it went */
 	uint8_t room;       /* request: an INVITE can be kept; response: a final can */
 	uint8_t reliable;   /* INVITE: Require names 100rel (RFC 3262) */
 	uint8_t n_contacts; /* 3xx to an INVITE */

@@ -122,6 +122,33 @@ void respond(struct event *e)
 		note_pin(e->w, q, g, &b, e->now);
 }
 
+/* The call of a branch that is waited for and went to the address that the INVITE came back from, or NULL. */
+static struct setup *open_setup(const struct event *e, const struct branch *b)
+{
+	struct setup *u;
+
+	if (b->kind != BRANCH_SETUP || setup_of_response(&e->w->setups, e->q, b->identity, &u) == SETUP_UNKNOWN ||
+	    b->attempt >= u->n)
+		return NULL;
+	if (!(u->client[b->attempt].flags & CLIENT_LISTED) || !addr_eq(&u->client[b->attempt].dst, &e->q->src))
+		return NULL;
+	return u;
+}
+
+void came_back(struct event *e)
+{
+	const struct lb_query *q = e->q;
+	struct setup *u = NULL;
+	struct branch b;
+
+	if (branch_read(&e->s->keys, q->branch, q->call_hash, &q->via_to, &b) == BRANCH_OK)
+		u = open_setup(e, &b);
+	e->q = NULL; /* it says nothing else */
+	if (u)
+		invite_down(e, u, b.attempt);
+	act_add(e, u ? LB_ABSORB : LB_DROP, u ? ST_ABSORB_ICMP : ST_DROP_ICMP);
+}
+
 int lb_branch_loop(struct str branch, uint32_t *loop)
 {
 	struct branch b;

@@ -83,10 +83,12 @@ enum setup_fit setup_of_response(const struct setups *t, const struct lb_query *
 	enum setup_fit fit = SETUP_UNKNOWN;
 
 	for (uint32_t i = *head(t, q->call_hash); i != SETUP_NONE; i = t->at[i].next) {
-		*u = &t->at[i];
-		if ((*u)->via_hash != identity || (*u)->call_hash != q->call_hash)
+		struct setup *at = &t->at[i];
+
+		if (at->via_hash != identity || at->call_hash != q->call_hash)
 			continue;
-		if ((*u)->cseq == q->cseq && (*u)->from_hash == q->from_hash)
+		*u = at;
+		if (at->cseq == q->cseq && at->from_hash == q->from_hash)
 			return SETUP_FITS;
 		fit = SETUP_OTHER_CSEQ;
 	}

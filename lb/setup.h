@@ -127,7 +127,7 @@ struct setup *setup_find(const struct setups *t, const struct lb_query *q);
 
 enum setup_fit { SETUP_FITS, SETUP_OTHER_CSEQ, SETUP_UNKNOWN };
 
-/* The setup that a response to a branch with this identity belongs to (RFC 3261 17.1.3), in *u. */
+/* The setup that a response to a branch with this identity belongs to (RFC 3261 17.1.3), in *u if there is one. */
 enum setup_fit setup_of_response(const struct setups *t, const struct lb_query *q, uint64_t identity,
 				 struct setup **u);
 

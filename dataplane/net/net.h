@@ -231,6 +231,20 @@ enum net_class net_parse(const struct net_port *port, const uint8_t *frame, uint
  */
 void net_decode(const struct net_port *port, struct rte_mbuf **mbufs, uint32_t n, struct net_pkt *out);
 
+/* A datagram as an ICMP message quotes it. */
+struct net_quote {
+	struct addr src, dst;
+	const uint8_t *payload; /* what is there of it, in the frame */
+	uint32_t n;             /* bytes */
+};
+
+/*
+ * True if `frame`, which net_parse() has called NET_OTHER, says that a UDP datagram could not be delivered
+ * (ICMP type 3 but for code 4, RFC 792; ICMPv6 type 1, RFC 4443 3.1), with what it quotes in *out. The ICMP
+ * checksum is not looked at: the quote is only as good as the proof that is in it. Worker; pure.
+ */
+bool net_unreachable(const uint8_t *frame, uint32_t len, const struct net_pkt *pkt, struct net_quote *out);
+
 /* Take the VLAN tag off a frame that has one (net_pkt.tagged), for the twin. Worker or control. */
 void net_vlan_pop(struct rte_mbuf *m);
 

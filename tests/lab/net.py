@@ -49,6 +49,9 @@ class Netns:
             for which in ("all", "default"):
                 for name in ("accept_dad", "accept_ra"):
                     pathlib.Path(f"/proc/sys/net/ipv6/conf/{which}/{name}").write_text("0")
+            # Probes to many ports of one host would use up what it may say of ports that are closed.
+            for version in ("ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"):
+                pathlib.Path(f"/proc/sys/net/{version}").write_text("0")
 
     def ip(self, *args):
         return sh("ip", "-n", self.name, *args)
