@@ -307,19 +307,3 @@ bool call_read(const struct calls *c, uint32_t i, struct call *copy)
 	}
 	return false;
 }
-
-void calls_sum(const struct calls *c, uint32_t *gateways, uint32_t *peers)
-{
-	for (uint32_t i = 0; i < c->spec.n; i++) {
-		struct call e;
-
-		if (!call_read(c, i, &e))
-			continue;
-		if (e.counts_in)
-			gateways[e.in]++;
-		if (e.out != LB_NONE)
-			gateways[e.out]++;
-		if (e.peer != LB_NONE)
-			peers[e.peer]++;
-	}
-}

@@ -175,7 +175,4 @@ void call_expired(struct calls *c, uint32_t i, uint64_t now);
 /* Copies entry i as it was at one moment; false if it is free, or is written too often to be read. */
 bool call_read(const struct calls *c, uint32_t i, struct call *copy);
 
-/* Adds the places that entries hold to counters by slot, of LIMIT_GATEWAYS and LIMIT_PEERS. */
-void calls_sum(const struct calls *c, uint32_t *gateways, uint32_t *peers);
-
 #endif

@@ -393,4 +393,46 @@ unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8
  * none. Any. */
 uint16_t lb_pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash);
 
+/* ---- Counted calls: sight ---------------------------------------------------------------------------- */
+
+enum lb_call_state {
+	LB_CALL_SETUP,    /* no final response yet */
+	LB_CALL_ANSWERED, /* at least one confirmed dialog */
+	LB_CALL_LEFT,     /* a gateway that a search has left, and that may still bring the call */
+};
+
+/* One entry as it was at one moment. */
+struct lb_call {
+	enum lb_call_state state;
+	uint32_t tag;         /* lb_call_tag() of its Call-ID */
+	uint16_t in, out;     /* slots of the gateways that it comes from and goes to, or LB_NONE */
+	uint16_t peer;        /* slot of the peer that it comes from, or LB_NONE */
+	uint8_t counts_in;    /* 1: it has a place at `in`; that at `out` it always has */
+	uint8_t dialogs;      /* confirmed ones that have not ended */
+	uint32_t age_ms;      /* since its INVITE */
+	uint32_t answered_ms; /* since its first 2xx; 0 before */
+	uint32_t session_ms;  /* until its session timer has lapsed; 0: it has none */
+};
+
+/* What names a Call-ID (its lb_hash() with lb_spec.hash_key) in an entry. Any. */
+uint32_t lb_call_tag(uint64_t call_hash);
+
+/* Entries of a worker: those in use, and how many there are, which never changes. Any. */
+uint32_t lb_call_count(const struct lb_worker *w);
+uint32_t lb_call_limit(const struct lb_worker *w);
+
+/*
+ * Reads entry i < lb_call_limit() while the worker goes on. now: monotonic ns. False: it is free, or was written
+ * too often to be read. Any.
+ */
+bool lb_call_read(const struct lb_worker *w, uint32_t i, uint64_t now, struct lb_call *call);
+
+/*
+ * Adds up the places that the worker's entries hold, to gateways[] and peers[] by slot (LIMIT_GATEWAYS and
+ * LIMIT_PEERS of them). The sums of all workers are what lb_gateway_calls() and lb_peer_calls() say; with
+ * traffic they differ by what came and went meanwhile: at most by the growth of ST_GW_PLACES_TAKEN and
+ * ST_GW_PLACES_GIVEN from before to after. Any.
+ */
+void lb_audit(const struct lb_worker *w, uint32_t *gateways, uint32_t *peers);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "tests/lb/check.h"
 #include "lb/calls.h"
+#include "lb/worker.h"
 
 #define MS      UINT64_C(1000000)
 #define S       (1000 * MS)
@@ -134,7 +135,7 @@ static void expect(struct bench *b, uint32_t gw0, uint32_t gw1, uint32_t gw3, ui
 	assert_int_equal(lb_gateway_calls(b->words, 1), gw1);
 	assert_int_equal(lb_gateway_calls(b->words, 3), gw3);
 	assert_int_equal(lb_peer_calls(b->words, 0), peer);
-	calls_sum(&b->c, gateways, peers);
+	lb_audit(&(struct lb_worker){ .calls = b->c }, gateways, peers);
 	assert_int_equal(gateways[0], gw0);
 	assert_int_equal(gateways[1], gw1);
 	assert_int_equal(gateways[3], gw3);

@@ -60,7 +60,7 @@ void world_init(struct world *w)
 	world_pins(w, 1 << 16);
 }
 
-void world_pins(struct world *w, uint32_t pins)
+static void tables(struct world *w, uint32_t pins, uint32_t calls)
 {
 	struct lb_worker_spec spec = {
 		.timers = { .t1 = SECOND / 2,
@@ -73,7 +73,7 @@ void world_pins(struct world *w, uint32_t pins)
 			    .max_call = 14400 * (uint64_t)SECOND,
 			    .session_min = 90 * (uint64_t)SECOND },
 		.setups = 256,
-		.calls = 65536,
+		.calls = calls,
 		.pins = pins,
 		.pin_ns = 32 * SECOND,
 		.ringing_ns = 212 * SECOND,
@@ -83,6 +83,16 @@ void world_pins(struct world *w, uint32_t pins)
 
 	free(w->worker);
 	w->worker = lb_worker_init(memory(lb_worker_size(&spec)), &spec, w->now);
+}
+
+void world_pins(struct world *w, uint32_t pins)
+{
+	tables(w, pins, 65536);
+}
+
+void world_calls(struct world *w, uint32_t calls)
+{
+	tables(w, 65536, calls);
 }
 
 uint16_t world_gateway(struct world *w, uint16_t pool, uint16_t weight, uint8_t tier)

@@ -38,6 +38,9 @@ struct lb_route_spec *world_route(struct world *w, uint16_t pool);
 /* Gives the worker new tables with room for so many pins; world_init() gives it room for 65536. */
 void world_pins(struct world *w, uint32_t pins);
 
+/* The same with 65536 pins and room for so many calls. */
+void world_calls(struct world *w, uint32_t calls);
+
 /* Makes the snapshot of w->spec, in place of the one before. */
 void world_build(struct world *w);
 
