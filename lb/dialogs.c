@@ -66,6 +66,18 @@ static uint32_t session_end(const struct calls *c, uint32_t session_s, uint64_t 
 	return at ? at : 1;
 }
 
+/*
+ * A dialog tells its session interval. There is one deadline for all dialogs of a call: that of the one that
+ * lasts longest, and none if one of them has none; a call is never given up while a dialog of it may be up.
+ */
+static void set_session(const struct calls *c, struct call *e, bool alone, uint32_t session_s, uint64_t now)
+{
+	uint32_t end = session_end(c, session_s, now);
+
+	if (alone || (e->end != 0 && (end == 0 || (int32_t)(end - e->end) > 0)))
+		e->end = end;
+}
+
 /* To tags as they are kept: 0 says that there is none, as in a dialog with a side from before RFC 3261. */
 static inline uint32_t kept_tag(uint32_t to_hash)
 {
@@ -95,10 +107,10 @@ void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t sessio
 		return;
 	d = dialog_of(e, 0);
 	call_begin(e);
+	set_session(c, e, e->state == CALL_SETUP, session_s, now);
 	if (e->state == CALL_SETUP) {
 		e->state = CALL_ANSWERED;
 		e->answered = call_ms(now);
-		e->end = 0;
 	}
 	if (d < CALL_DIALOGS) {
 		e->to[d] = kept_tag(to_hash);
@@ -107,8 +119,6 @@ void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t sessio
 		st_inc(c->spec.lane, ST_CALL_DIALOGS);
 		e->more += e->more < 15;
 	}
-	if (session_s)
-		e->end = session_end(c, session_s, now);
 	call_done(e);
 	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
 }
@@ -210,7 +220,7 @@ void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b,
 	if (i == CALL_NONE || !is_alive(e, d))
 		return;
 	call_begin(e);
-	e->end = session_end(c, session_s, now);
+	set_session(c, e, e->alive == 1u << d && e->more == 0, session_s, now);
 	call_done(e);
 	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
 }

@@ -333,6 +333,44 @@ static void a_refresh_moves_the_session(void **state)
 	unmake(&b);
 }
 
+/* One fork has a session timer, the other has not: the call outlives the first one's. */
+static void forks_differ_in_their_sessions(void **state)
+{
+	static const uint32_t sessions[][2] = { { 0, 90 }, { 90, 0 }, { 90, 1800 }, { 1800, 90 } };
+	struct bench b;
+
+	make(&b, ENTRIES);
+	for (unsigned i = 0; i < 4; i++) {
+		call_confirm(&b.c, answered_call(&b, i, 0, sessions[i][0]), 8, sessions[i][1], b.now);
+		bye(&b, i, sessions[i][0] == 90 ? 7 : 8);
+		bye_answered(&b, i, sessions[i][0] == 90 ? 7 : 8, 200);
+		wait_for(&b, 1800 * S);
+		expect(&b, 1, 0, 1, 1);
+		bye(&b, i, sessions[i][0] == 90 ? 8 : 7);
+		bye_answered(&b, i, sessions[i][0] == 90 ? 8 : 7, 200);
+		expect_none(&b);
+	}
+	unmake(&b);
+}
+
+/* A refresh in one of two dialogs does not bring the end of the other one nearer; alone, it counts. */
+static void a_refresh_spares_the_other_fork(void **state)
+{
+	struct bench b;
+
+	make(&b, ENTRIES);
+	call_confirm(&b.c, answered_call(&b, 1, 0, 0), 8, 1800, b.now);
+	refreshed(&b, 1, 8, 90);
+	wait_for(&b, HOUR);
+	expect(&b, 1, 0, 1, 1);
+	bye(&b, 1, 7);
+	bye_answered(&b, 1, 7, 200);
+	refreshed(&b, 1, 8, 90);
+	wait_for(&b, 123 * S);
+	expect_none(&b);
+	unmake(&b);
+}
+
 static void forks_are_one_call(void **state)
 {
 	struct bench b;
@@ -582,6 +620,15 @@ static uint64_t model_session(struct model *m, uint32_t s)
 	return s ? m->b.now + (least + grace) * S : 0;
 }
 
+/* Of several dialogs the longest session counts, and none if one has none. */
+static void model_told(struct model *m, struct plain *p, bool alone, uint32_t session)
+{
+	uint64_t end = model_session(m, session);
+
+	if (alone || (p->session_end && (!end || end > p->session_end)))
+		p->session_end = end;
+}
+
 static void open_or_fail(struct model *m, unsigned n)
 {
 	struct plain *p = &m->plain[n];
@@ -618,9 +665,8 @@ static void answer(struct model *m, unsigned n, unsigned t)
 	p->was[t] = p->alive[t] = true;
 	if (!p->answered)
 		p->max_end = m->b.now + 4 * HOUR;
+	model_told(m, p, !p->answered, session);
 	p->answered = true;
-	if (session)
-		p->session_end = model_session(m, session);
 }
 
 static void say_bye(struct model *m, unsigned n, unsigned t)
@@ -660,7 +706,7 @@ static void refresh(struct model *m, unsigned n, unsigned t)
 
 	refreshed(&m->b, m->name[n], 7 + t, session);
 	if (p->counted && p->alive[t])
-		p->session_end = model_session(m, session);
+		model_told(m, p, living(p) == 1, session);
 }
 
 static void compare(struct model *m)
@@ -736,6 +782,8 @@ int main(void)
 		cmocka_unit_test(no_call_is_longer_than_max_duration),
 		cmocka_unit_test(a_session_lapses),
 		cmocka_unit_test(a_refresh_moves_the_session),
+		cmocka_unit_test(forks_differ_in_their_sessions),
+		cmocka_unit_test(a_refresh_spares_the_other_fork),
 		cmocka_unit_test(forks_are_one_call),
 		cmocka_unit_test(more_forks_than_four),
 		cmocka_unit_test(a_move_leaves_a_hold),
