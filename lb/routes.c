@@ -61,6 +61,7 @@ void route_make(struct route *r, const struct lb_route_spec *spec, struct str nu
 }
 
 static const char *const reasons[700] = {
+	[181] = "Call Is Being Forwarded",
 	[300] = "Multiple Choices",
 	[301] = "Moved Permanently",
 	[302] = "Moved Temporarily",

@@ -137,6 +137,9 @@ class Family:
         """Calls that Weir counts at a gateway."""
         return self.weir.ask("show", "gateway", gateway)["calls"]
 
+    def audited(self):
+        self.weir.audited()
+
     def conserved(self):
         """Every frame and message is accounted for."""
         def holds():

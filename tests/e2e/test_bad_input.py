@@ -13,7 +13,6 @@ from conftest import WEIR, hostport, ip_of, pool
 from lab.net import until
 from lab.sipp import SCENARIOS
 from lab.wire import Call, Setup
-from rows import yet
 
 CONFIG = """
 timers: { t1: 50ms, t2: 200ms, t4: 250ms, c: 10s, d: 1s, release: 1s, pin: 2s }
@@ -27,7 +26,6 @@ routes:
 """ + "\n".join(f'  - {{ match: {{ number: "+{n}" }}, pool: {name} }}' for n, name in enumerate(
     ("one", "two", "limited", "load"), 1))
 URI = "sip:+15551234@pstn.test"
-later = yet("INVITE transactions")
 
 
 @pytest.fixture
@@ -74,12 +72,11 @@ def works(caller, gateway):
 
 # ---- requests for transactions that are not there
 
-def test_cancel_for_nothing(family, caller, gateway):
-    """No transaction and no pin: whoever asked knows nothing of it either, so it ends here, and nobody is told."""
-    before = family.weir.ended("cancel")
+def test_cancel_for_nothing(caller, gateway):
+    """RFC 3261 16.10: without a context it goes on statelessly, to where its Call-ID leads; the answer comes back."""
     caller.send(caller.make("CANCEL", URI, contact=""))
-    until(lambda: family.weir.ended("cancel") == before + 1, 3, "CANCEL not absorbed")
-    assert not caller.pending() and not gateway.pending()
+    gateway.answer(gateway.request("CANCEL"), 481, "Call/Transaction Does Not Exist", tag="b")
+    assert caller.response().status == 481
 
 
 def test_ack_for_nothing(caller, gateway):
@@ -138,7 +135,6 @@ def test_answer_from_a_stranger(family, caller, gateway):
     setup.ack(caller.response(486))
 
 
-@later
 def test_provisional_storm(wire, caller, gateway):
     """A thousand of them: all relayed, and Timer C is as it should be."""
     setup = Setup(caller, URI)
@@ -152,7 +148,6 @@ def test_provisional_storm(wire, caller, gateway):
     gateway.request("ACK")
 
 
-@later
 def test_finals_of_every_kind_after_the_final(wire, caller, gateway):
     """Only the first one is the call's; 2xx pass whenever they come."""
     setup = Setup(caller, URI)
@@ -230,11 +225,10 @@ def test_reinvite_glare(caller, gateway):
 
 # ---- no room left
 
-@later
 def test_more_calls_than_the_table_holds(family, caller, gateway):
-    """100 entries: unlimited pools go on uncounted, a limited one counts as full, and there is room again afterwards."""
+    """100 entries, shared by two workers with something to spare: unlimited pools go on uncounted, a limited one counts as full, and there is room again afterwards."""
     phones = []
-    for _ in range(110):
+    for _ in range(260):
         setup = Setup(caller, URI)
         gateway.answer(gateway.request("INVITE"), 200, "OK", tag="b")
         ok = caller.receive(where=lambda m: m.status == 200)
@@ -261,11 +255,9 @@ def test_more_calls_than_the_table_holds(family, caller, gateway):
             again.ack(answer)
         return answer.method
     until(admitted, 5, "no room again", step=0.1)
-    code, out, err = family.weir.weirctl("audit")
-    assert code == 0, out + err
+    family.audited()
 
 
-@later
 def test_more_ringing_calls_than_can_be_kept(caller, gateway):
     """Past `ringing` calls are set up without a transaction; none is refused for it."""
     setups = {}

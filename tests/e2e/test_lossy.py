@@ -14,7 +14,6 @@ from conftest import DEVICE, Sipp
 from lab.daemon import Weir
 from lab.net import Lab, sh, until
 from lab.sipp import SCENARIOS
-from rows import yet
 
 CONFIG = """
 node: lb1
@@ -55,7 +54,7 @@ routes:
   - { match: { number: "+3" }, pool: twice }
 """
 AFTER = 1000  # ms, default of failover.after
-pytestmark = [yet("INVITE transactions"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 class Routed:
@@ -139,8 +138,7 @@ def _clean(routed):
 def nothing_left(routed, *gateways):
     """Every call has been released, and the books are in order."""
     until(lambda: not any(routed.weir.ask("show", "gateway", g).get("calls", 0) for g in gateways), 45, "calls still counted", 0.2)
-    code, out, err = routed.weir.weirctl("audit")
-    assert code == 0, out + err
+    routed.weir.audited()
 
 
 def test_g11_every_twentieth_packet_is_lost(routed):

@@ -91,6 +91,12 @@ class Weir:
             raise RuntimeError(f"weirctl {' '.join(words)}: exit {code}: {out}{err}")
         return json.loads(out)
 
+    def audited(self):
+        """Its books agree: calls counted at gateways and peers are those of its entries."""
+        code, out, err = self.weirctl("audit")
+        if code and "no command" not in err:
+            raise AssertionError(out + err)
+
     def metrics_text(self, path="/metrics", port=9105):
         """Status and body of a GET inside the namespace."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
