@@ -11,7 +11,6 @@ import flows
 from conftest import WEIR, hostport, ip_of, pool
 from lab.net import until
 from lab.wire import Setup
-from rows import yet
 
 FAST = {"failover": "{ attempts: 2, after: 300ms, after-max: 1200ms, retry-budget: 100% }"}
 CONFIG = """
@@ -340,7 +339,6 @@ def test_c6_cancelled_call_is_not_tried_elsewhere(family):
 
 # ---- ports that are closed, gateways that die
 
-@yet("ICMP")
 def test_g4_closed_port(family, wire):
     """One gateway's kernel says that nobody listens: the other has the call in no time."""
     for _ in range(6):  # the first choice is either
@@ -352,7 +350,6 @@ def test_g4_closed_port(family, wire):
             family.peers.pop().close()
 
 
-@yet("ICMP")
 def test_g6_all_ports_closed(family):
     """Refused at once."""
     pair = Pair(family, "closed", hosts=())
