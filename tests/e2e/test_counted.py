@@ -12,6 +12,7 @@ from conftest import WEIR, hostport, ip_of, pool
 from lab.net import until
 from lab.sipp import SCENARIOS
 from lab.wire import Setup
+from rows import yet
 
 CONFIG = """
 timers: { t1: 100ms, t2: 400ms, t4: 500ms, c: 10s, d: 1s, release: 1s, pin: 2s, session-min: 1s }
@@ -194,7 +195,7 @@ def test_bye_with_wrong_tags_ends_nothing(family, caller):
     time.sleep(1.3)
     gateway.pending()
     counted(family, "one-21", calls=(1,))
-    phone.end(cseq="4 BYE")
+    phone.end(cseq=4)
     counted(family, "one-21", calls=(0,))
 
 
@@ -276,7 +277,7 @@ def test_a4_lapsed_session_is_released(family, caller):
     until(lambda: family.in_use("session-21") == 1, 25, "the lapsed call still counts", step=0.2)
     assert 32 <= time.monotonic() - began <= 37
     lapses.end()  # it was alive after all: its BYE passes and takes nothing away
-    lives.end(cseq="3 BYE")
+    lives.end(cseq=3)
     counted(family, "session-21", calls=(0,))
     family.audited()
 
@@ -338,6 +339,7 @@ def test_c5_two_calls_of_one_phone(family, caller):
     counted(family, "free-21", "free-22", "free-23", calls=(0, 0, 0))
 
 
+@yet("show calls")
 def test_show_calls(family, caller):
     gateway = family.peer("gateways", 21, 6302)
     phone = Phone(caller, [gateway], "sip:+2555@pstn.test").answer()

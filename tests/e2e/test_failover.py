@@ -24,7 +24,7 @@ pools:
     pool("progress", 6104, failover="{ attempts: 2, after: 300ms, progress: 400ms }"),
     pool("budget", 6105, failover="{ attempts: 2, retry-budget: 0% }"),
     pool("three", 6106, hosts=(21, 22, 23), failover="{ attempts: 3, after: 200ms, after-max: 400ms, retry-budget: 100% }"),
-    pool("closed", 6107, hosts=(31, 32), **FAST), pool("killed", 6108, **FAST),
+    pool("closed", 6107, hosts=(31, 32), **FAST), pool("killed", 6108),
     pool("watched", 6109, health="{ method: OPTIONS, interval: 500ms, timeout: 400ms, down-after: 3, up-after: 2 }",
          failover="{ attempts: 2, after: 3s, after-max: 4s }"),
     pool("refuser", 6110, **FAST), pool("refuser6", 6111, v6=True, **FAST),
