@@ -253,10 +253,9 @@ static void make_feeds(struct rig *rig)
 			.mint = &rig->mint,
 			.mix = (enum mix)i,
 			.lag = rig->calls / MIX_FRAMES,
-			.next = rig->calls,
-			.window = mix_info[i].message[0] == INVITE
-					  ? 0
-					  : rig->calls, /* other mixes begin no calls */
+			/* new calls of one mix are none of another's, which may have been refused */
+			.next = rig->calls + ((uint64_t)i << 32),
+			.window = mix_info[i].message[0] == INVITE ? 0 : rig->calls, /* others begin no calls */
 		};
 		rte_eth_add_rx_callback(dp_port(rig->dp, i)->id, 0, patch_burst, &rig->feeds[i]);
 	}
