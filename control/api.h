@@ -101,6 +101,8 @@ json_t *ctl_show_drops(const struct ctl_call *call);
 
 /* sight_calls.c: methods */
 int ctl_method_events(struct ctl_call *call);
+int ctl_method_calls(struct ctl_call *call);
+int ctl_method_audit(struct ctl_call *call);
 
 /*
  * Turns YAML text as conf_print() writes it into JSON: mappings and sequences as such, quoted scalars and

@@ -12,12 +12,14 @@
 
 #include "conf/conf.h"
 #include "control/apply.h"
+#include "control/audit.h"
 #include "control/events.h"
 #include "control/log.h"
 #include "control/survivors.h"
 
 #define SECOND    1000000000ull
 #define LOG_EVERY (60 * SECOND)
+#define AUDIT_S   10 /* between two audits */
 
 struct ctl_ledger {
 	struct app *app;
@@ -26,6 +28,9 @@ struct ctl_ledger {
 	struct ctl_gate gate; /* of the state folder's errors */
 	bool written;         /* the file has figures, or was found there */
 	bool *full;           /* by pool */
+	struct ctl_audit audit;
+	uint32_t turns;       /* of the timer */
+	bool drift;           /* the last audit found something wrong */
 };
 
 static bool any_calls(const struct app *app)
@@ -75,6 +80,37 @@ static void look_at_pools(struct ctl_ledger *l)
 	}
 }
 
+/* The first thing that the audit found wrong, as an event. */
+static void tell_drift(struct ctl_ledger *l)
+{
+	const struct ctl_policy *p = l->app->policy;
+	uint32_t i = 0;
+
+	while (i < p->spec.n_gateways && !l->audit.difference[i])
+		i++;
+	if (i < p->spec.n_gateways) {
+		ctl_event(l->app, CTL_AUDIT_DRIFT, p->gateways[i].name.p,
+			  "audit: gateway %s: %+ld calls counted that no entry holds; %u gateways and peers like it", p->gateways[i].name.p,
+			  (long)l->audit.difference[i], l->audit.wrong);
+		return;
+	}
+	for (i = 0; i + 1 < p->spec.n_peers && !l->audit.peer_difference[i];)
+		i++;
+	ctl_event(l->app, CTL_AUDIT_DRIFT, p->peer_specs[i].name.p,
+		  "audit: peer %s: %+ld calls counted that no entry holds; %u gateways and peers like it", p->peer_specs[i].name.p,
+		  (long)l->audit.peer_difference[i], l->audit.wrong);
+}
+
+static void look_at_calls(struct ctl_ledger *l)
+{
+	audit_read(&l->audit, l->app);
+	if (l->audit.wrong && !l->drift)
+		tell_drift(l);
+	else if (!l->audit.wrong && l->drift)
+		ctl_event(l->app, CTL_AUDIT_GOOD, l->app->conf->node, "audit: calls counted are those known again");
+	l->drift = l->audit.wrong > 0;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_ledger *l = arg;
@@ -85,6 +121,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		lb_cap_survivors(l->app->words, p->gateways[i].slot, survivors_most(&l->survivors, i, now));
 	store(l, false);
 	look_at_pools(l);
+	if (l->turns++ % AUDIT_S == 0)
+		look_at_calls(l);
 }
 
 /* ---- Start and stop ---------------------------------------------------------------------------------- */
@@ -127,7 +165,7 @@ int ledger_start(struct app *app)
 	l->app = app;
 	l->full = calloc(app->policy->spec.n_pools + 1, sizeof(*l->full));
 	l->timer = event_new(app->base, -1, EV_PERSIST, on_timer, l);
-	if (!l->full || !l->timer)
+	if (!l->full || !l->timer || audit_init(&l->audit, app))
 		return -ENOMEM;
 	rc = load(l);
 	if (rc == 0 && event_add(l->timer, &second))
@@ -146,6 +184,7 @@ void ledger_stop(struct app *app)
 	if (l->survivors.calls)
 		store(l, true);
 	survivors_free(&l->survivors);
+	audit_free(&l->audit);
 	free(l->full);
 	free(l);
 	app->ledger = NULL;

@@ -137,6 +137,9 @@ struct dp_worker_info {
 
 void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info *info);
 
+/* A worker's tables, for the functions of lb/lb.h that any thread may call; valid until dp_stop(). */
+const struct lb_worker *dp_worker_tables(const struct dp *dp, uint32_t worker);
+
 /* The open port `port`, for its MAC, its counters and its name; valid until dp_stop(). */
 const struct net_port *dp_port(const struct dp *dp, uint32_t port);
 

@@ -306,6 +306,11 @@ uint32_t dp_port_worker(const struct dp *dp, uint32_t port, uint16_t queue)
 	return (dp->holder[port] + queue) % dp->n_workers;
 }
 
+const struct lb_worker *dp_worker_tables(const struct dp *dp, uint32_t worker)
+{
+	return dp->workers[worker]->lb;
+}
+
 void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info *info)
 {
 	const struct dp_worker *w = dp->workers[worker];

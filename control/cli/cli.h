@@ -30,6 +30,7 @@ struct cli {
 	bool color;
 	bool all;           /* also what is zero */
 	bool follow;        /* go on with what comes */
+	const char *gateway; /* only what has to do with it; NULL: all */
 	bool help, version; /* asked for */
 	bool prompt;        /* the line was typed at weirctl's own prompt */
 	FILE *out, *err;
@@ -133,7 +134,8 @@ int cli_show_gateway(struct cli *cli, const json_t *result);
 int cli_show_peers(struct cli *cli, const json_t *result);
 int cli_show_workers(struct cli *cli, const json_t *result);
 int cli_show_ports(struct cli *cli, const json_t *result);
-int cli_show_events(struct cli *cli, const json_t *result);
+int cli_show_calls(struct cli *cli, const json_t *result);
+int cli_show_audit(struct cli *cli, const json_t *result);
 int cli_show_drops(struct cli *cli, const json_t *result);
 int cli_show_config(struct cli *cli, const json_t *result);
 int cli_show_hash(struct cli *cli, const json_t *result);

@@ -43,6 +43,12 @@ static bool set_all(struct cli *cli, const char *value)
 	return true;
 }
 
+static bool set_gateway(struct cli *cli, const char *value)
+{
+	cli->gateway = value;
+	return *value != '\0';
+}
+
 static bool set_follow(struct cli *cli, const char *value)
 {
 	cli->follow = true;
@@ -72,6 +78,7 @@ const struct cli_option cli_options[] = {
 	  set_socket },
 	{ 'j', "json", NULL, "print JSON: raw numbers, units in the keys, errors too", set_json },
 	{ 'a', "all", NULL, "show drops: also what never happened", set_all },
+	{ 'g', "gateway", "GATEWAY", "show calls: only those from or to it", set_gateway },
 	{ 'f', "follow", NULL, "events: go on with those that come, until Ctrl-C", set_follow },
 	{ 'w', "watch", "SECONDS", "repeat a show command or health this often", set_watch },
 	{ 0, "timeout", "SECONDS", "how long to wait for the daemon; default 5", set_timeout },
@@ -123,6 +130,17 @@ const struct cli_command cli_commands[] = {
 	  .method = "show.peers",
 	  .help = "known sources of calls, and what was refused to them",
 	  .show = cli_show_peers },
+	{ .words = { "show", "calls" },
+	  .arg = CLI_ARG_GATEWAY,
+	  .arg_name = "GATEWAY",
+	  .optional = true,
+	  .param = "gateway",
+	  .method = "show.calls",
+	  .help = "calls in use: age, state, between whom; the first 100, and how many there are",
+	  .more = "FROM and TO are gateways, PEER is the peer that a call comes from. STATE setup has no final "
+		  "response yet; left is a place at a gateway that the search has left and that may still bring "
+		  "the call. SESSION is the time until a call without a refresh is taken for lost.",
+	  .show = cli_show_calls },
 	{ .words = { "show", "workers" },
 	  .method = "show.workers",
 	  .help = "poll-mode loops: load, messages, time in Weir",
@@ -145,6 +163,13 @@ const struct cli_command cli_commands[] = {
 	  .method = "show.config",
 	  .help = "running configuration as YAML that loads again",
 	  .show = cli_show_config },
+	{ .words = { "audit" },
+	  .method = "audit",
+	  .help = "whether the calls that limits go by are those that are known; exit code 1 if not",
+	  .more = "For each gateway and peer with calls: COUNTED is what its max-calls goes by, ENTRIES are calls "
+		  "that are known, SURVIVORS those from before the start. What came and went during the reading "
+		  "is no difference.",
+	  .show = cli_show_audit },
 	{ .words = { "events" },
 	  .help = "what happened: gateways up and down, drains, full pools, stuck workers, audits",
 	  .more = "The last 1024 events since the start; --follow goes on with those that come. Method "

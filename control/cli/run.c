@@ -110,8 +110,8 @@ static int ask_and_show(struct cli *cli, const struct cli_command *c, const char
 	rc = cli_ask(cli, c->method, params, &result);
 	if (rc != CLI_DONE)
 		return rc;
-	/* The check for monitoring says by its exit code how Weir is, in JSON, too. */
-	if (!cli->json || c->show == cli_show_health)
+	/* These say by their exit code how Weir is, in JSON, too. */
+	if (!cli->json || c->show == cli_show_health || c->show == cli_show_audit)
 		rc = c->show(cli, result);
 	else
 		cli_print_json(cli, result);
@@ -206,6 +206,12 @@ int cli_run(const struct cli *defaults, int argc, char *const *argv)
 		return cli.prompt ? CLI_DONE : cli_shell(&cli);
 	if (n > 0)
 		c = cli_find(&cli, n, words, &arg);
+	if (c && cli.gateway && c->show != cli_show_calls) {
+		cli_error(&cli, CLI_USAGE, NULL, "--gateway is for show calls");
+		c = NULL;
+	}
+	if (c && !arg)
+		arg = cli.gateway;
 	if (c && cli.watch_s > 0 && (!c->method || c->show == cli_show_change)) {
 		cli_error(&cli, CLI_USAGE, NULL, "--watch is for show and health");
 		c = NULL;

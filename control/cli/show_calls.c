@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What happened, for people. Reads what control/sight_calls.c writes. */
+/* What happened and which calls there are, for people. Reads what control/sight_calls.c writes. */
 #include "control/cli/cli.h"
 #include "control/cli/table.h"
 #include "control/cli/value.h"
@@ -65,4 +65,86 @@ int cli_run_events(struct cli *cli, const char *arg)
 	json_int_t since = 0;
 
 	return cli->follow ? cli_repeat(cli, FOLLOW_S, true, events_turn, &since) : events_turn(cli, &since);
+}
+
+/* A name, or nothing. */
+static void show_name(struct table *t, const json_t *o, const char *key)
+{
+	table_cell(t, TINT_NONE, "%s", *text_of(o, key) ? text_of(o, key) : "-");
+}
+
+int cli_show_calls(struct cli *cli, const json_t *result)
+{
+	static const struct column columns[] = { { "AGE", true },  { "STATE" },           { "PEER" },
+						 { "FROM" },       { "TO" },              { "DIALOGS", true },
+						 { "ANSWERED", true }, { "SESSION", true }, { "WORKER", true },
+						 { 0 } };
+	const json_t *list = json_object_get(result, "calls"), *c;
+	struct table *t = table_new(columns);
+	char age[FIGURE];
+	size_t i;
+
+	json_array_foreach(list, i, c)
+	{
+		table_cell(t, TINT_NONE, "%s", figure_age(age, number_of(c, "age_s")));
+		table_cell(t, strcmp(text_of(c, "state"), "answered") ? TINT_WARN : TINT_GOOD, "%s",
+			   text_of(c, "state"));
+		show_name(t, c, "peer");
+		show_name(t, c, "from");
+		show_name(t, c, "to");
+		show_integer(t, c, "dialogs");
+		table_cell(t, TINT_NONE, "%s",
+			   json_object_get(c, "answered_s") ? figure_age(age, number_of(c, "answered_s")) : "-");
+		table_cell(t, TINT_NONE, "%s",
+			   json_object_get(c, "session_left_s") ?
+				   figure_age(age, number_of(c, "session_left_s")) :
+				   "-");
+		show_integer(t, c, "worker");
+	}
+	table_print(t, cli->out, cli->color);
+	fprintf(cli->out, "%zu of %.0f calls\n", json_array_size(list), number_of(result, "total"));
+	table_free(t);
+	return CLI_DONE;
+}
+
+static void audit_rows(struct table *t, const json_t *list, const char *kind)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(list, i, row)
+	{
+		double d = number_of(row, "difference");
+
+		table_cell(t, TINT_NONE, "%s", kind);
+		table_cell(t, TINT_NONE, "%s", text_of(row, "name"));
+		show_integer(t, row, "counted");
+		show_integer(t, row, "entries");
+		show_integer(t, row, "survivors");
+		table_cell(t, d != 0 ? TINT_BAD : TINT_GOOD, "%+.0f", d);
+	}
+}
+
+int cli_show_audit(struct cli *cli, const json_t *result)
+{
+	static const struct column columns[] = { { "WHAT" },          { "NAME" },
+						 { "COUNTED", true }, { "ENTRIES", true },
+						 { "SURVIVORS", true }, { "DIFFERENCE", true },
+						 { 0 } };
+	bool holds = json_is_true(json_object_get(result, "holds"));
+	struct table *t;
+
+	if (cli->json) {
+		cli_print_json(cli, result);
+		return holds ? CLI_DONE : CLI_REFUSED;
+	}
+	t = table_new(columns);
+	audit_rows(t, json_object_get(result, "gateways"), "gateway");
+	audit_rows(t, json_object_get(result, "peers"), "peer");
+	table_print(t, cli->out, cli->color);
+	table_free(t);
+	tinted(cli->out, cli->color, holds ? TINT_GOOD : TINT_BAD,
+	       holds ? "calls counted are those that are known" : "calls counted are NOT those that are known");
+	fputc('\n', cli->out);
+	return holds ? CLI_DONE : CLI_REFUSED;
 }

@@ -63,6 +63,14 @@ void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info 
 	};
 }
 
+/* A worker's tables with one call in progress from the peer to the first gateway. */
+static struct lb_worker *tables;
+
+const struct lb_worker *dp_worker_tables(const struct dp *dp, uint32_t worker)
+{
+	return tables;
+}
+
 const struct net_port *dp_port(const struct dp *dp, uint32_t port)
 {
 	static const struct net_port net;
