@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Words against entries: see audit.h. A place is counted in the words first and given back there last, so that
- * a worker that stands still in between shows as a difference of one: hence the second reading.
+ * Words against entries: see audit.h. A place is counted in the words first and given back there last, so
+ * that a worker that stands still in between shows as a difference of one: hence the second reading.
  */
 #include "control/audit.h"
 
@@ -87,7 +87,8 @@ static void read_once(struct ctl_audit *a, const struct app *app, bool second)
 
 		a->moved[slot] = moves_at(app->stats, slot) - a->moved[slot];
 		moved += a->moved[slot];
-		a->wrong += confirm(&a->difference[i], beyond(words, a->gateways[slot], a->moved[slot]), second);
+		a->wrong +=
+			confirm(&a->difference[i], beyond(words, a->gateways[slot], a->moved[slot]), second);
 	}
 	/* A peer's call has a place at a gateway, too. */
 	for (uint32_t i = 0; i < p->spec.n_peers; i++) {

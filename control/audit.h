@@ -15,7 +15,7 @@ struct ctl_audit {
 	uint64_t *moved;     /* by slot: places that gateways gave and took while it was read */
 	int64_t *difference; /* by index of ctl_gateway(): words less entries, 0 if that may be movement */
 	int64_t *peer_difference; /* by index of the config */
-	uint32_t wrong;      /* of them, gateways and peers, are not 0 */
+	uint32_t wrong;           /* of them, gateways and peers, are not 0 */
 };
 
 /* Returns 0 or -ENOMEM; then there is nothing to free. */

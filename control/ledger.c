@@ -29,8 +29,8 @@ struct ctl_ledger {
 	bool written;         /* the file has figures, or was found there */
 	bool *full;           /* by pool */
 	struct ctl_audit audit;
-	uint32_t turns;       /* of the timer */
-	bool drift;           /* the last audit found something wrong */
+	uint32_t turns; /* of the timer */
+	bool drift;     /* the last audit found something wrong */
 };
 
 static bool any_calls(const struct app *app)
@@ -90,15 +90,16 @@ static void tell_drift(struct ctl_ledger *l)
 		i++;
 	if (i < p->spec.n_gateways) {
 		ctl_event(l->app, CTL_AUDIT_DRIFT, p->gateways[i].name.p,
-			  "audit: gateway %s: %+ld calls counted that no entry holds; %u gateways and peers like it", p->gateways[i].name.p,
-			  (long)l->audit.difference[i], l->audit.wrong);
+			  "audit: gateway %s: %+ld calls counted that no entry holds; %u gateways and peers "
+			  "like it",
+			  p->gateways[i].name.p, (long)l->audit.difference[i], l->audit.wrong);
 		return;
 	}
 	for (i = 0; i + 1 < p->spec.n_peers && !l->audit.peer_difference[i];)
 		i++;
 	ctl_event(l->app, CTL_AUDIT_DRIFT, p->peer_specs[i].name.p,
-		  "audit: peer %s: %+ld calls counted that no entry holds; %u gateways and peers like it", p->peer_specs[i].name.p,
-		  (long)l->audit.peer_difference[i], l->audit.wrong);
+		  "audit: peer %s: %+ld calls counted that no entry holds; %u gateways and peers like it",
+		  p->peer_specs[i].name.p, (long)l->audit.peer_difference[i], l->audit.wrong);
 }
 
 static void look_at_calls(struct ctl_ledger *l)
@@ -107,7 +108,8 @@ static void look_at_calls(struct ctl_ledger *l)
 	if (l->audit.wrong && !l->drift)
 		tell_drift(l);
 	else if (!l->audit.wrong && l->drift)
-		ctl_event(l->app, CTL_AUDIT_GOOD, l->app->conf->node, "audit: calls counted are those known again");
+		ctl_event(l->app, CTL_AUDIT_GOOD, l->app->conf->node,
+			  "audit: calls counted are those known again");
 	l->drift = l->audit.wrong > 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What happened, and which calls there are, as JSON: events, calls, audit. Handlers of methods.c's table; each does a
- * bounded amount of work. Control thread.
+ * What happened, and which calls there are, as JSON: events, calls, audit. Handlers of methods.c's table;
+ * each does a bounded amount of work. Control thread.
  */
 #include <stdio.h>
 #include <string.h>
@@ -62,14 +62,14 @@ static json_t *peer_name(const struct app *app, uint16_t slot)
 
 static json_t *one_call(const struct app *app, uint32_t worker, const struct lb_call *c)
 {
-	static const char *const states[] = { [LB_CALL_SETUP] = "setup",
-					      [LB_CALL_ANSWERED] = "answered",
-					      [LB_CALL_LEFT] = "left" };
-	json_t *o = json_pack("{s:s, s:f, s:o, s:o, s:o, s:i, s:i, s:i}", "state", states[c->state], "age_s",
-			      c->age_ms / 1e3, "peer", peer_name(app, c->peer), "from",
-			      gateway_name(app, c->in), "to", gateway_name(app, c->out), "dialogs", c->dialogs,
-			      "counted", (c->counts_in && c->in != LB_NONE) + (c->out != LB_NONE), "worker",
-			      worker);
+	static const char *const states[] = {
+		[LB_CALL_SETUP] = "setup", [LB_CALL_ANSWERED] = "answered", [LB_CALL_LEFT] = "left"
+	};
+	json_t *o =
+		json_pack("{s:s, s:f, s:o, s:o, s:o, s:i, s:i, s:i}", "state", states[c->state], "age_s",
+			  c->age_ms / 1e3, "peer", peer_name(app, c->peer), "from", gateway_name(app, c->in),
+			  "to", gateway_name(app, c->out), "dialogs", c->dialogs, "counted",
+			  (c->counts_in && c->in != LB_NONE) + (c->out != LB_NONE), "worker", worker);
 
 	if (c->state == LB_CALL_ANSWERED)
 		json_object_set_new(o, "answered_s", json_real(c->answered_ms / 1e3));
@@ -80,10 +80,10 @@ static json_t *one_call(const struct app *app, uint32_t worker, const struct lb_
 
 /* Which calls are asked for. */
 struct choice {
-	uint16_t slot;     /* of a gateway, or LB_NONE */
-	uint32_t tag;      /* of a Call-ID */
+	uint16_t slot; /* of a gateway, or LB_NONE */
+	uint32_t tag;  /* of a Call-ID */
 	bool by_tag;
-	uint32_t limit;    /* calls in the answer */
+	uint32_t limit; /* calls in the answer */
 };
 
 static bool chosen(const struct choice *w, const struct lb_call *c)
@@ -96,7 +96,8 @@ static bool chosen(const struct choice *w, const struct lb_call *c)
 static int read_choice(struct ctl_call *call, struct choice *w)
 {
 	json_t *gateway = json_object_get(call->params, "gateway");
-	json_t *id = json_object_get(call->params, "call_id"), *limit = json_object_get(call->params, "limit");
+	json_t *id = json_object_get(call->params, "call_id"),
+	       *limit = json_object_get(call->params, "limit");
 	const struct lb_snapshot *snapshot = call->app->policy->current;
 	int index = 0;
 
@@ -115,8 +116,8 @@ static int read_choice(struct ctl_call *call, struct choice *w)
 		w->slot = call->app->policy->gateways[index].slot;
 	if (id && snapshot) {
 		w->by_tag = true;
-		w->tag = lb_call_tag(lb_hash(lb_snapshot_key(snapshot), json_string_value(id),
-					     json_string_length(id)));
+		w->tag = lb_call_tag(
+			lb_hash(lb_snapshot_key(snapshot), json_string_value(id), json_string_length(id)));
 	}
 	return 0;
 }
@@ -161,9 +162,9 @@ int ctl_method_calls(struct ctl_call *call)
 static json_t *audit_row(const char *name, uint32_t words, uint32_t entries, uint32_t survivors,
 			 int64_t difference)
 {
-	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", name, "counted",
-			 (json_int_t)words + survivors, "entries", (json_int_t)entries, "survivors",
-			 (json_int_t)survivors, "difference", (json_int_t)difference);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", name, "counted", (json_int_t)words + survivors,
+			 "entries", (json_int_t)entries, "survivors", (json_int_t)survivors, "difference",
+			 (json_int_t)difference);
 }
 
 /* All that are wrong, and as many of the others that have calls as one answer may have. */
@@ -174,8 +175,8 @@ static json_t *audit_gateways(const struct app *app, const struct ctl_audit *a)
 
 	for (uint32_t i = 0; i < ctl_gateway_count(app); i++) {
 		ctl_gateway(app, i, &g);
-		if (a->difference[i] ||
-		    ((g.calls || g.survivors || a->gateways[g.slot]) && json_array_size(list) < LIMIT_API_PAGE))
+		if (a->difference[i] || ((g.calls || g.survivors || a->gateways[g.slot]) &&
+					 json_array_size(list) < LIMIT_API_PAGE))
 			json_array_append_new(list, audit_row(g.name, g.calls, a->gateways[g.slot],
 							      g.survivors, a->difference[i]));
 	}

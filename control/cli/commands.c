@@ -137,8 +137,10 @@ const struct cli_command cli_commands[] = {
 	  .param = "gateway",
 	  .method = "show.calls",
 	  .help = "calls in use: age, state, between whom; the first 100, and how many there are",
-	  .more = "FROM and TO are gateways, PEER is the peer that a call comes from. STATE setup has no final "
-		  "response yet; left is a place at a gateway that the search has left and that may still bring "
+	  .more = "FROM and TO are gateways, PEER is the peer that a call comes from. STATE setup has no "
+		  "final "
+		  "response yet; left is a place at a gateway that the search has left and that may still "
+		  "bring "
 		  "the call. SESSION is the time until a call without a refresh is taken for lost.",
 	  .show = cli_show_calls },
 	{ .words = { "show", "workers" },
@@ -166,8 +168,10 @@ const struct cli_command cli_commands[] = {
 	{ .words = { "audit" },
 	  .method = "audit",
 	  .help = "whether the calls that limits go by are those that are known; exit code 1 if not",
-	  .more = "For each gateway and peer with calls: COUNTED is what its max-calls goes by, ENTRIES are calls "
-		  "that are known, SURVIVORS those from before the start. What came and went during the reading "
+	  .more = "For each gateway and peer with calls: COUNTED is what its max-calls goes by, ENTRIES are "
+		  "calls "
+		  "that are known, SURVIVORS those from before the start. What came and went during the "
+		  "reading "
 		  "is no difference.",
 	  .show = cli_show_audit },
 	{ .words = { "events" },

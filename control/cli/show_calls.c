@@ -75,10 +75,10 @@ static void show_name(struct table *t, const json_t *o, const char *key)
 
 int cli_show_calls(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "AGE", true },  { "STATE" },           { "PEER" },
-						 { "FROM" },       { "TO" },              { "DIALOGS", true },
-						 { "ANSWERED", true }, { "SESSION", true }, { "WORKER", true },
-						 { 0 } };
+	static const struct column columns[] = {
+		{ "AGE", true },     { "STATE" },          { "PEER" },          { "FROM" },         { "TO" },
+		{ "DIALOGS", true }, { "ANSWERED", true }, { "SESSION", true }, { "WORKER", true }, { 0 }
+	};
 	const json_t *list = json_object_get(result, "calls"), *c;
 	struct table *t = table_new(columns);
 	char age[FIGURE];
@@ -94,11 +94,12 @@ int cli_show_calls(struct cli *cli, const json_t *result)
 		show_name(t, c, "to");
 		show_integer(t, c, "dialogs");
 		table_cell(t, TINT_NONE, "%s",
-			   json_object_get(c, "answered_s") ? figure_age(age, number_of(c, "answered_s")) : "-");
+			   json_object_get(c, "answered_s") ? figure_age(age, number_of(c, "answered_s"))
+							    : "-");
 		table_cell(t, TINT_NONE, "%s",
-			   json_object_get(c, "session_left_s") ?
-				   figure_age(age, number_of(c, "session_left_s")) :
-				   "-");
+			   json_object_get(c, "session_left_s")
+				   ? figure_age(age, number_of(c, "session_left_s"))
+				   : "-");
 		show_integer(t, c, "worker");
 	}
 	table_print(t, cli->out, cli->color);
@@ -127,9 +128,12 @@ static void audit_rows(struct table *t, const json_t *list, const char *kind)
 
 int cli_show_audit(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "WHAT" },          { "NAME" },
-						 { "COUNTED", true }, { "ENTRIES", true },
-						 { "SURVIVORS", true }, { "DIFFERENCE", true },
+	static const struct column columns[] = { { "WHAT" },
+						 { "NAME" },
+						 { "COUNTED", true },
+						 { "ENTRIES", true },
+						 { "SURVIVORS", true },
+						 { "DIFFERENCE", true },
 						 { 0 } };
 	bool holds = json_is_true(json_object_get(result, "holds"));
 	struct table *t;
@@ -144,7 +148,8 @@ int cli_show_audit(struct cli *cli, const json_t *result)
 	table_print(t, cli->out, cli->color);
 	table_free(t);
 	tinted(cli->out, cli->color, holds ? TINT_GOOD : TINT_BAD,
-	       holds ? "calls counted are those that are known" : "calls counted are NOT those that are known");
+	       holds ? "calls counted are those that are known"
+		     : "calls counted are NOT those that are known");
 	fputc('\n', cli->out);
 	return holds ? CLI_DONE : CLI_REFUSED;
 }

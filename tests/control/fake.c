@@ -190,6 +190,49 @@ static void load_config(struct app *app, const struct fake *fake, unsigned int m
 	free(text);
 }
 
+/* A worker's tables with one INVITE from the peer, which goes to gw1: the only one for new calls. */
+static void make_call(struct app *app)
+{
+	struct lb_worker_spec spec = {
+		.timers = { .t1 = 500000000,
+			    .t2 = 4000000000,
+			    .t4 = 5000000000,
+			    .b = 32000000000,
+			    .c = 181000000000,
+			    .d = 32000000000,
+			    .release = 32000000000,
+			    .max_call = 3600000000000,
+			    .session_min = 90000000000 },
+		.setups = 16,
+		.calls = 16,
+		.pins = 16,
+		.pin_ns = 32000000000,
+		.ringing_ns = 212000000000,
+		.words = app->words,
+		.lane = app->stats->lane[0],
+	};
+	struct lb_query q = {
+		.request = 1,
+		.method = METHOD_INVITE,
+		.room = 1,
+		.cseq = 1,
+		.from_hash = 1,
+		.via_hash = 2,
+		.src = app->conf->peers[0].from[0].addr,
+		.number = STR("5551234"),
+		.host = STR("192.0.2.10"),
+	};
+	struct lb_act acts[LIMIT_ACTS];
+
+	q.src.ip[15] = 1;
+	q.src.port = 5060;
+	q.reply_to = q.src;
+	q.call_hash = lb_hash(lb_snapshot_key(app->policy->current), "one@peer", 8);
+	tables = lb_worker_init(aligned_alloc(64, (lb_worker_size(&spec) + 63) / 64 * 64), &spec, dp_now());
+	lb_input(tables, app->policy->current, &q, dp_now(), acts);
+	FAIL_IF(lb_call_count(tables) != 1);
+}
+
 void fake_app(struct app *app, const struct fake *fake, unsigned int many)
 {
 	static const struct state_keys keys = { .hash = { { 1, 2 }, 0 }, .token = { { 3, 4 }, 1 } };
@@ -212,6 +255,7 @@ void fake_app(struct app *app, const struct fake *fake, unsigned int many)
 	lb_set_admin(app->words, app->policy->gateways[2].slot, LB_DRAIN);
 	FAIL_IF(policy_publish(app->policy, &plan, NULL));
 	count(app, &table);
+	make_call(app);
 	app->base = event_base_new();
 	FAIL_IF(ctl_rates_start(app));
 }

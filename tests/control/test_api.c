@@ -81,6 +81,12 @@ static void every_command_in_text_and_json(void **state)
 		{ "show drops", "conserved: every message and frame has its one end", 0 },
 		{ "show config", "node: lb1", 0 },
 		{ "events", "", 0 },
+		{ "show calls", "1 of 1 calls", 0 },
+		{ "show calls gw1", "setup", 0 },
+		{ "show calls -g gw2", "0 of 0 calls", 0 },
+		{ "show calls --gateway nobody", "no gateway \"nobody\"", 1 },
+		{ "show pools -g gw1", "--gateway is for show calls", 2 },
+		{ "audit", "calls counted are those that are known", 0 },
 		{ "hash abc@example.com", "east", 0 },
 		{ "health",
 		  "WEIR WARNING - lb1: 2502 of 2503 gateways up; gateway gw2 of pool east is down | "
@@ -133,7 +139,7 @@ static void json_of_a_gateway(void **state)
 	o = json_out();
 	g = json_array_get(json_object_get(o, "gateways"), 0);
 	assert_string_equal(json_string_value(json_object_get(g, "name")), "gw1");
-	assert_true(number_at(g, "max_cps") == 100 && number_at(g, "new_calls") == 1 &&
+	assert_true(number_at(g, "max_cps") == 100 && number_at(g, "new_calls") == 2 &&
 		    number_at(g, "share") == 1);
 	assert_true(number_at(json_object_get(g, "probe"), "rtt_ms") == 1.24);
 	assert_true(number_at(json_object_get(g, "responses"), "2xx") == 1);
@@ -160,6 +166,31 @@ static void drain_and_ready(void **state)
 	assert_int_equal(weirctl("ready gw1"), 0);
 	assert_int_equal(weirctl("ready gw1"), 1);
 	assert_int_equal(weirctl("health"), 1);
+}
+
+static void calls_are_seen(void **state)
+{
+	json_t *o, *c;
+
+	assert_int_equal(weirctl("--json show calls gw1"), 0);
+	o = json_out();
+	c = json_array_get(json_object_get(o, "calls"), 0);
+	assert_true(number_at(o, "total") == 1 && number_at(c, "dialogs") == 0 &&
+		    number_at(c, "counted") == 1);
+	assert_string_equal(json_string_value(json_object_get(c, "peer")), "carrier");
+	assert_string_equal(json_string_value(json_object_get(c, "to")), "gw1");
+	assert_string_equal(json_string_value(json_object_get(c, "state")), "setup");
+	assert_true(json_is_null(json_object_get(c, "from")));
+	json_decref(o);
+	assert_int_equal(weirctl("--json audit"), 0);
+	o = json_out();
+	assert_true(json_is_true(json_object_get(o, "holds")));
+	c = json_array_get(json_object_get(o, "gateways"), 0);
+	assert_true(number_at(c, "counted") == 1 && number_at(c, "entries") == 1 &&
+		    number_at(c, "difference") == 0);
+	c = json_array_get(json_object_get(o, "peers"), 0);
+	assert_string_equal(json_string_value(json_object_get(c, "name")), "carrier");
+	json_decref(o);
 }
 
 static void events_are_kept(void **state)
@@ -505,6 +536,7 @@ int main(void)
 		cmocka_unit_test(every_command_in_text_and_json),
 		cmocka_unit_test(json_of_a_gateway),
 		cmocka_unit_test(drain_and_ready),
+		cmocka_unit_test(calls_are_seen),
 		cmocka_unit_test(events_are_kept),
 		cmocka_unit_test(config_loads_again),
 		cmocka_unit_test(names_complete),

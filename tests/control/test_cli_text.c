@@ -185,7 +185,7 @@ static void completion(void **state)
 	static const struct {
 		const char *line, *expect;
 	} cases[] = {
-		{ "", "show events drain ready hash health check help " },
+		{ "", "show audit events drain ready hash health check help " },
 		{ "sh", "show " },
 		{ "show gat", "gateways gateway " },
 		{ "--json show p", "pools peers ports " },
