@@ -100,7 +100,7 @@ class Family:
             scenario = file
         sipp = Sipp(side.ns, scenario, ip, port, self.work, **kw)
         if "target" not in kw:
-            until(sipp.listens, 5, sipp.trouble)
+            until(sipp.listens, 20, sipp.trouble)
         return sipp
 
     @staticmethod

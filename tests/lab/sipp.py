@@ -28,7 +28,7 @@ class Sipp:
         if target:
             pace = ["-users", str(users)] if users else ["-r", str(rate), "-l", str(min(calls, 10000))]
             argv += ["-m", str(calls), *pace, "-timeout", f"{limit}s",
-                     "-timeout_error", "-recv_timeout", "8000", target]
+                     "-timeout_error", "-recv_timeout", "15000", target]
         if trace:
             argv += ["-trace_msg", "-message_file", f"{self.base}.msg"]
         self.out = open(f"{self.base}.out", "w")
