@@ -47,7 +47,7 @@ static inline int32_t call_end_left(const struct call *e, uint32_t t)
 /* The entry is over: gives back all that it holds. */
 void call_close(struct calls *c, uint32_t i);
 
-/* The same for a call, counted by what ended it. */
-void call_end(struct calls *c, uint32_t i, enum call_how how);
+/* The same for a call, counted and recorded with what ended it and the status that the caller got. */
+void call_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, uint64_t now);
 
 #endif

@@ -9,8 +9,8 @@
 
 #define READS 16 /* tries to read an entry between two writes */
 
-_Static_assert((int)ST_CALL_SILENT == (int)ST_CALL_FAILED + (int)CALL_SILENT,
-	       "enum call_how has their order");
+_Static_assert((int)ST_CALL_SILENT == (int)ST_CALL_FAILED + (int)LB_END_SILENT,
+	       "enum lb_call_end has their order");
 
 /* ---- The table ------------------------------------------------------------------------------------- */
 
@@ -124,9 +124,34 @@ void call_close(struct calls *c, uint32_t i)
 	__atomic_store_n(&c->in_use, c->in_use - 1, __ATOMIC_RELAXED);
 }
 
-void call_end(struct calls *c, uint32_t i, enum call_how how)
+static void record(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, uint64_t now)
+{
+	const struct call *e = &c->at[i];
+	const struct lb_record r = {
+		.ended = now,
+		.age_ms = call_ms(now) - e->created,
+		.answered_ms = e->state == CALL_ANSWERED ? call_ms(now) - e->answered : 0,
+		.in = e->in,
+		.out = e->out,
+		.peer = e->peer,
+		.status = e->state == CALL_ANSWERED ? 200 : status,
+		.how = how,
+	};
+
+	st_inc(c->spec.lane, record_put(c->spec.records, i, &r) ? ST_RECORDS : ST_RECORDS_LOST);
+}
+
+/* Counts and records what ends the call, while its entry still tells about it. */
+static void note_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, uint64_t now)
 {
 	st_inc(c->spec.lane, ST_CALL_FAILED + how);
+	if (c->spec.records->note)
+		record(c, i, how, status, now);
+}
+
+void call_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, uint64_t now)
+{
+	note_end(c, i, how, status, now);
 	call_close(c, i);
 }
 
@@ -274,17 +299,18 @@ void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t
 	}
 }
 
-void call_fail(struct calls *c, uint32_t i, bool open, uint64_t now)
+void call_fail(struct calls *c, uint32_t i, uint16_t status, bool open, uint64_t now)
 {
 	struct call *e = &c->at[i];
 
 	if (e->state != CALL_SETUP)
 		return;
+	note_end(c, i, LB_END_FAILED, status, now);
 	if (open && e->out != LB_NONE) {
 		hold(c, i, e->out, now);
 		set_out(e, LB_NONE);
 	}
-	call_end(c, i, CALL_FAILED);
+	call_close(c, i);
 }
 
 /* ---- Sight ----------------------------------------------------------------------------------------- */

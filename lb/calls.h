@@ -9,6 +9,7 @@
 #ifndef WEIR_LB_CALLS_H
 #define WEIR_LB_CALLS_H
 
+#include "lb/records.h"
 #include "lb/wheel.h"
 #include "lb/words.h"
 
@@ -20,16 +21,6 @@ enum call_state {
 	CALL_SETUP,    /* no 2xx yet */
 	CALL_ANSWERED, /* one confirmed dialog or more */
 	CALL_HOLD,     /* place of a branch that the search has left, at one gateway */
-};
-
-/* What ended a call. */
-enum call_how {
-	CALL_FAILED,
-	CALL_BYE,
-	CALL_BYE_UNANSWERED,
-	CALL_SESSION,
-	CALL_DURATION,
-	CALL_SILENT
 };
 
 /* Hashes are of lb_query; all fields: worker wo, control ro inside seq. */
@@ -58,6 +49,7 @@ struct calls_spec {
 	struct lb_words *words;
 	struct st_lane *lane;
 	struct wheel *wheel;
+	struct records *records;
 	uint32_t first_timer; /* number of the wheel's timer for entry 0; the others follow */
 	uint32_t n;           /* entries */
 	uint64_t setup_ns;    /* without any news a set-up is over (Timer C + 32 s) */
@@ -142,10 +134,11 @@ void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t
 void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t session_s, uint64_t now);
 
 /*
- * The set-up is over without a dialog: gives all places back, but for that at the last gateway if it may
- * still bring the call (`open`), which is held for hold_ns. Nothing happens to an answered call.
+ * The set-up is over without a dialog, the caller gets `status`: gives all places back, but for that at the
+ * last gateway if it may still bring the call (`open`), which is held for hold_ns. Nothing happens to an
+ * answered call.
  */
-void call_fail(struct calls *c, uint32_t i, bool open, uint64_t now);
+void call_fail(struct calls *c, uint32_t i, uint16_t status, bool open, uint64_t now);
 
 /* ---- In dialog: any direction, a and b are the hashes of From and To tag ----------------------------- */
 
@@ -156,7 +149,8 @@ void call_fail(struct calls *c, uint32_t i, bool open, uint64_t now);
 bool call_bye(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint64_t now);
 
 /* A response to a BYE passes: 2xx, 481 and 408 end the dialog (RFC 3261 15.1.1), 401 and 407 do not. */
-void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint16_t status);
+void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint16_t status,
+		       uint64_t now);
 
 /* A 2xx to a re-INVITE or UPDATE passes: the session timer starts anew, or ends (RFC 4028 10). */
 void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint32_t session_s,

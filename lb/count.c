@@ -56,19 +56,29 @@ void count_call(struct event *e, const struct gateway *from, uint16_t peer, cons
 		.counts_in = from && from->count_in,
 	};
 
-	if (count_known(e)) /* once more, away from a gateway that is down */
+	uint32_t i;
+
+	if (count_known(e)) { /* once more, away from a gateway that is down */
 		call_move(&e->w->calls, call_of(&e->w->calls, &key), to->slot, true, e->now);
-	else
-		call_open(&e->w->calls, &key, &sides, e->now);
+		return;
+	}
+	i = call_open(&e->w->calls, &key, &sides, e->now);
+	if (i != CALL_NONE)
+		record_start(&e->w->records, i, e->q);
 }
 
 void count_move(struct event *e, const struct setup *u, uint16_t to)
 {
 	const struct call_key key = key_of(u);
+	const struct client *last = &u->client[u->n - 1];
 	uint32_t i = call_of(&e->w->calls, &key);
+	bool open = client_is_open(last);
 
-	if (i != CALL_NONE)
-		call_move(&e->w->calls, i, to, client_is_open(&u->client[u->n - 1]), e->now);
+	if (i == CALL_NONE)
+		return;
+	if (open || last->state == CLIENT_TERMINATED)
+		record_try(&e->w->records, i, last->gateway, 0);
+	call_move(&e->w->calls, i, to, open, e->now);
 }
 
 /* A 2xx that comes after the caller was told no makes a call all the same (RFC 3261 16.7, step 10). */
@@ -83,10 +93,15 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 		.counts_in = from && from->count_in,
 	};
 
+	uint32_t i;
+
 	call_let_go(&e->w->calls, &key, gateway);
 	if (calls_room(&e->w->calls))
 		word_take(&e->w->words->gateway[gateway]);
-	return call_open(&e->w->calls, &key, &sides, e->now);
+	i = call_open(&e->w->calls, &key, &sides, e->now);
+	if (i != CALL_NONE)
+		record_start(&e->w->records, i, NULL);
+	return i;
 }
 
 static void count_accepted(struct event *e, const struct setup *u, unsigned i, bool first)
@@ -108,23 +123,26 @@ static void count_accepted(struct event *e, const struct setup *u, unsigned i, b
 void count_response(struct event *e, const struct setup *u, unsigned i, bool was_open)
 {
 	const struct call_key key = key_of(u);
+	uint32_t call = call_of(&e->w->calls, &key);
 	uint16_t status = e->q->status;
 
+	if (status >= 300 && was_open && call != CALL_NONE)
+		record_try(&e->w->records, call, u->client[i].gateway, status);
 	if (status >= 300)
 		call_let_go(&e->w->calls, &key, u->client[i].gateway);
 	else if (status >= 200)
 		count_accepted(e, u, i, was_open);
-	else if (status > 100 && count_owns(e, u))
-		call_news(&e->w->calls, call_of(&e->w->calls, &key), e->now);
+	else if (status > 100 && call != CALL_NONE)
+		call_news(&e->w->calls, call, e->now);
 }
 
-void count_failed(struct event *e, const struct setup *u)
+void count_failed(struct event *e, const struct setup *u, uint16_t status)
 {
 	const struct call_key key = key_of(u);
 	uint32_t i = call_of(&e->w->calls, &key);
 
 	if (i != CALL_NONE)
-		call_fail(&e->w->calls, i, client_is_open(&u->client[u->n - 1]), e->now);
+		call_fail(&e->w->calls, i, status, client_is_open(&u->client[u->n - 1]), e->now);
 }
 
 /* ---- In dialog, and without a transaction of ours ---------------------------------------------------- */
@@ -143,7 +161,7 @@ static void count_pinned_invite(struct event *e, uint64_t identity)
 	else if (q->status < 300)
 		call_confirm(c, i, q->to_hash, q->session_s, e->now);
 	else
-		call_fail(c, i, false, e->now);
+		call_fail(c, i, q->status, false, e->now);
 }
 
 void count_passed(struct event *e, const struct branch *b)
@@ -152,7 +170,7 @@ void count_passed(struct event *e, const struct branch *b)
 	uint32_t from = (uint32_t)q->from_hash;
 
 	if (q->method == METHOD_BYE && q->status >= 200)
-		call_bye_answered(&e->w->calls, q->call_hash, from, q->to_hash, q->status);
+		call_bye_answered(&e->w->calls, q->call_hash, from, q->to_hash, q->status, e->now);
 	if (q->method == METHOD_INVITE && b->kind == BRANCH_PINNED)
 		count_pinned_invite(e, b->identity);
 	if ((q->method == METHOD_INVITE || q->method == METHOD_UPDATE) && q->status / 100 == 2)

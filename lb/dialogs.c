@@ -162,7 +162,7 @@ static uint32_t adopt_dialog(struct calls *c, uint64_t call_hash, uint32_t a, ui
 	return i;
 }
 
-static void end_dialog(struct calls *c, uint32_t i, unsigned d, enum call_how how)
+static void end_dialog(struct calls *c, uint32_t i, unsigned d, enum lb_call_end how, uint64_t now)
 {
 	struct call *e = &c->at[i];
 
@@ -171,7 +171,7 @@ static void end_dialog(struct calls *c, uint32_t i, unsigned d, enum call_how ho
 	e->bye[d] = 0;
 	call_done(e);
 	if (e->alive == 0 && e->more == 0)
-		call_end(c, i, how);
+		call_end(c, i, how, 200, now);
 }
 
 bool call_bye(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint64_t now)
@@ -194,7 +194,8 @@ bool call_bye(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint6
 	return true;
 }
 
-void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint16_t status)
+void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint16_t status,
+		       uint64_t now)
 {
 	unsigned d;
 	uint32_t i = find_dialog(c, call_hash, a, b, &d);
@@ -202,7 +203,7 @@ void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t
 	if (i == CALL_NONE || !is_alive(&c->at[i], d))
 		return;
 	if (status / 100 == 2 || status == 481 || status == 408) {
-		end_dialog(c, i, d, CALL_BYE);
+		end_dialog(c, i, d, LB_END_BYE, now);
 	} else if (status == 401 || status == 407) {
 		call_begin(&c->at[i]);
 		c->at[i].bye[d] = 0;
@@ -235,21 +236,22 @@ uint16_t call_gateway(const struct calls *c, uint64_t call_hash)
 }
 
 /* Ends what is due of an answered call; false if that was the call. */
-static bool outlives(struct calls *c, uint32_t i, uint32_t t)
+static bool outlives(struct calls *c, uint32_t i, uint64_t now)
 {
 	const struct call *e = &c->at[i];
+	uint32_t t = call_ms(now);
 
 	if (duration_left(c, e, t) <= 0) {
-		call_end(c, i, CALL_DURATION);
+		call_end(c, i, LB_END_DURATION, 200, now);
 		return false;
 	}
 	if (e->end != 0 && call_end_left(e, t) <= 0) {
-		call_end(c, i, CALL_SESSION);
+		call_end(c, i, LB_END_SESSION, 200, now);
 		return false;
 	}
 	for (unsigned d = 0; d < CALL_DIALOGS && e->state == CALL_ANSWERED; d++) {
 		if (e->bye[d] != 0 && bye_left(e, d, t) <= 0)
-			end_dialog(c, i, d, CALL_BYE_UNANSWERED);
+			end_dialog(c, i, d, LB_END_BYE_UNANSWERED, now);
 	}
 	return e->state == CALL_ANSWERED;
 }
@@ -259,10 +261,10 @@ void call_expired(struct calls *c, uint32_t i, uint64_t now)
 	const struct call *e = &c->at[i];
 	uint32_t t = call_ms(now);
 
-	if (e->state == CALL_ANSWERED && !outlives(c, i, t))
+	if (e->state == CALL_ANSWERED && !outlives(c, i, now))
 		return;
 	if (e->state == CALL_SETUP && call_end_left(e, t) <= 0)
-		call_end(c, i, CALL_SILENT);
+		call_end(c, i, LB_END_SILENT, 0, now);
 	else if (e->state == CALL_HOLD && call_end_left(e, t) <= 0)
 		call_close(c, i);
 	else if (e->state != CALL_FREE)

@@ -145,8 +145,8 @@ static void note_best(struct event *e, struct setup *u, unsigned i, uint16_t sta
 	u->best = status;
 }
 
-/* Nobody has an answer, so Weir gives one. */
-static void answer_ourselves(struct event *e, struct setup *u, unsigned i)
+/* Nobody has an answer, so Weir gives one; returns its status. */
+static uint16_t answer_ourselves(struct event *e, struct setup *u, unsigned i)
 {
 	const struct pool *p = pool_of(e, u, i);
 	struct no no = { u->own, 0 };
@@ -156,12 +156,14 @@ static void answer_ourselves(struct event *e, struct setup *u, unsigned i)
 	else if (u->flags & SETUP_NO_ROOM && p)
 		no = no_room(p, u->when_full, u->via_hash);
 	server_answer(e, u, no.status, no.retry_after_s);
+	return no.status;
 }
 
 /* Ends the search: the best of what there is goes to the caller. status: of the response in hand, or 0. */
 static struct verdict conclude(struct event *e, struct setup *u, unsigned i, uint16_t status)
 {
 	bool in_hand = is_fit(u, i, status) && (!u->best || rank(status) <= rank(u->best));
+	uint16_t final = in_hand ? status : u->best;
 	struct lb_act *act;
 
 	failover_cancel_others(e, u, i);
@@ -176,10 +178,10 @@ static struct verdict conclude(struct event *e, struct setup *u, unsigned i, uin
 		act->listener = u->listener;
 		act->kept = 2 * setup_index(&e->w->setups, u);
 	} else {
-		answer_ourselves(e, u, i);
+		final = answer_ourselves(e, u, i);
 	}
 	server_event(e, u, SERVER_FINAL);
-	count_failed(e, u);
+	count_failed(e, u, final);
 	if (in_hand)
 		return (struct verdict){ LB_FORWARD, ST_FWD_RESPONSE, e->q->room };
 	return absorbed;

@@ -153,8 +153,8 @@ void count_move(struct event *e, const struct setup *u, uint16_t to);
 /* The response in hand has come to branch i, which was or was not open. */
 void count_response(struct event *e, const struct setup *u, unsigned i, bool was_open);
 
-/* The caller gets a final response other than 2xx. */
-void count_failed(struct event *e, const struct setup *u);
+/* The caller gets a final response other than 2xx: `status`. */
+void count_failed(struct event *e, const struct setup *u, uint16_t status);
 
 /* The response in hand passes; b is its branch. */
 void count_passed(struct event *e, const struct branch *b);

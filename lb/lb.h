@@ -240,6 +240,7 @@ struct lb_worker_spec {
 	struct lb_timers timers;
 	uint32_t setups;         /* INVITE transactions at once; kept messages are named 0 .. 2 * setups - 1 */
 	uint32_t calls;          /* calls at once */
+	uint32_t records;        /* records of ended calls that wait for control; 0: none are made */
 	uint32_t pins;           /* pins to have room for; 32 to 64 bytes each, in a power of two of cache lines */
 	uint64_t pin_ns;         /* how long a transaction keeps its gateway after its last news (32 s) */
 	uint64_t ringing_ns;     /* how long an INVITE without a final keeps it (Timer C + 32 s) */
@@ -303,6 +304,8 @@ struct lb_query {
 	uint32_t loop_hash;   /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
 	struct str number;    /* Request-URI user part */
 	struct str host;      /* Request-URI host */
+	struct str call_id;   /* initial INVITE, where records are made */
+	struct str caller;    /* the same: From user part */
 	struct str token;     /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
 	struct str branch;    /* response: branch of the top Via, if that names a listener; n == 0: not ours */
 	struct str to_tag;
@@ -413,6 +416,40 @@ struct lb_call {
 	uint32_t answered_ms; /* since its first 2xx; 0 before */
 	uint32_t session_ms;  /* until its session timer has lapsed; 0: it has none */
 };
+
+/* What ended a call. */
+enum lb_call_end {
+	LB_END_FAILED,         /* a final response other than 2xx */
+	LB_END_BYE,            /* a BYE, answered */
+	LB_END_BYE_UNANSWERED, /* a BYE that nobody answered */
+	LB_END_SESSION,        /* the session timer lapsed (RFC 4028) */
+	LB_END_DURATION,       /* longer than max-duration */
+	LB_END_SILENT,         /* no final response */
+};
+
+/* A gateway that did not take the call. */
+struct lb_try {
+	uint16_t gateway; /* slot */
+	uint16_t status;  /* of its final response; 0: it was silent, or went down */
+};
+
+/* A call that ended. */
+struct lb_record {
+	uint64_t ended;       /* monotonic ns */
+	uint32_t age_ms;      /* from its INVITE to its end */
+	uint32_t answered_ms; /* from its first 2xx to its end; 0: there was none */
+	uint16_t in, out;     /* as in struct lb_call; out: the last gateway, or the one that took it */
+	uint16_t peer;
+	uint16_t status;      /* what the caller got; 0: nothing */
+	uint8_t how;          /* enum lb_call_end */
+	uint8_t n_tries;
+	struct lb_try tries[LIMIT_BRANCHES]; /* in the order in which they ended */
+	uint8_t caller_n, number_n, call_id_n; /* bytes of each, one after the other in text, cut to what fits */
+	char text[LIMIT_RECORD_TEXT];
+};
+
+/* Takes the next record of the worker; false: there is none. Control. */
+bool lb_record_next(struct lb_worker *w, struct lb_record *record);
 
 /* What names a Call-ID (its lb_hash() with lb_spec.hash_key) in an entry. Any. */
 uint32_t lb_call_tag(uint64_t call_hash);

@@ -12,7 +12,7 @@ size_t lb_worker_size(const struct lb_worker_spec *spec)
 	return align64(sizeof(struct lb_worker)) + sizeof(struct memo) +
 	       (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket) +
 	       align64(setups_size(spec->setups)) + align64(calls_size(spec->calls)) +
-	       align64(wheel_size(spec->setups + spec->calls));
+	       records_size(spec->calls, spec->records) + align64(wheel_size(spec->setups + spec->calls));
 }
 
 struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, uint64_t now)
@@ -22,6 +22,7 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 		.words = spec->words,
 		.lane = spec->lane,
 		.wheel = &w->wheel,
+		.records = &w->records,
 		.first_timer = spec->setups,
 		.n = spec->calls,
 		.setup_ns = spec->ringing_ns + spec->timers.d,
@@ -47,6 +48,8 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	at += align64(setups_size(spec->setups));
 	calls_init(&w->calls, at, &calls);
 	at += align64(calls_size(spec->calls));
+	records_init(&w->records, at, spec->calls, spec->records);
+	at += records_size(spec->calls, spec->records);
 	wheel_init(&w->wheel, at, spec->setups + spec->calls, now);
 	return w;
 }

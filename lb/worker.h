@@ -20,6 +20,7 @@ struct lb_worker {
 	struct memo *memo;
 	struct setups setups;
 	struct calls calls;
+	struct records records;
 	struct wheel wheel; /* timers by number: one for each setup, then one for each counted call */
 };
 

@@ -16,6 +16,7 @@
 struct bench {
 	struct calls c;
 	struct wheel wheel;
+	struct records records; /* none are made */
 	struct lb_words *words;
 	struct st_lane *lane;
 	uint64_t now;
@@ -45,6 +46,8 @@ static void make(struct bench *b, uint32_t n)
 	spec.words = b->words;
 	spec.lane = b->lane;
 	spec.wheel = &b->wheel;
+	spec.records = &b->records;
+	b->records.note = NULL;
 	calls_init(&b->c, memory(calls_size(n)), &spec);
 }
 
@@ -115,7 +118,7 @@ static void bye_answered(struct bench *b, uint64_t n, uint32_t to, uint16_t stat
 {
 	struct call_key key = key_of(n);
 
-	call_bye_answered(&b->c, key.call_hash, key.caller, to, status);
+	call_bye_answered(&b->c, key.call_hash, key.caller, to, status, b->now);
 }
 
 static void refreshed(struct bench *b, uint64_t n, uint32_t to, uint32_t session_s)
@@ -246,13 +249,13 @@ static void a_failed_set_up_ends_it(void **state)
 
 	make(&b, ENTRIES);
 	i = open_call(&b, 1, 0);
-	call_fail(&b.c, i, false, b.now);
+	call_fail(&b.c, i, 486, false, b.now);
 	expect_none(&b);
 	assert_int_equal(call_of(&b.c, &key), CALL_NONE);
-	call_fail(&b.c, i, false, b.now);
+	call_fail(&b.c, i, 486, false, b.now);
 	expect_none(&b);
 	i = answered_call(&b, 1, 0, 0);
-	call_fail(&b.c, i, false, b.now); /* a final of another fork, after the 2xx */
+	call_fail(&b.c, i, 486, false, b.now); /* a final of another fork, after the 2xx */
 	expect(&b, 1, 0, 1, 1);
 	unmake(&b);
 }
@@ -455,7 +458,7 @@ static void a_failure_leaves_a_hold(void **state)
 	struct bench b;
 
 	make(&b, ENTRIES);
-	call_fail(&b.c, open_call(&b, 1, 0), true, b.now);
+	call_fail(&b.c, open_call(&b, 1, 0), 486, true, b.now);
 	expect(&b, 1, 0, 0, 0);
 	assert_int_equal(call_of(&b.c, &key), CALL_NONE);
 	wait_for(&b, 32 * S);
@@ -505,7 +508,7 @@ static void a_full_table(void **state)
 	call_move(&b.c, call_of(&b.c, &key), 1, true, b.now); /* no entry for a hold */
 	word_take(&b.words->gateway[1]);
 	expect(&b, 1, 1, 2, 2);
-	call_fail(&b.c, call_of(&b.c, &key), false, b.now);
+	call_fail(&b.c, call_of(&b.c, &key), 486, false, b.now);
 	assert_true(calls_room(&b.c));
 	open_call(&b, 3, 0);
 	expect(&b, 2, 0, 2, 2);
@@ -525,7 +528,7 @@ static void out_only(void **state)
 	assert_true(call_read(&b.c, 0, &e));
 	assert_int_equal(e.in, 3);
 	assert_false(call_read(&b.c, 1, &e));
-	call_fail(&b.c, 0, false, b.now);
+	call_fail(&b.c, 0, 486, false, b.now);
 	assert_false(call_read(&b.c, 0, &e));
 	expect_none(&b);
 	unmake(&b);
@@ -635,7 +638,7 @@ static void open_or_fail(struct model *m, unsigned n)
 	struct call_key key = key_of(m->name[n]);
 
 	if (p->counted && !p->answered) {
-		call_fail(&m->b.c, call_of(&m->b.c, &key), false, m->b.now);
+		call_fail(&m->b.c, call_of(&m->b.c, &key), 486, false, m->b.now);
 		p->counted = false;
 	} else if (!p->counted) {
 		m->name[n] = ++m->turn * CALLS + n;

@@ -130,6 +130,8 @@ static unsigned invite(struct room *r, struct talk *t, uint16_t from)
 
 	*t = (struct talk){ .invite = world_request(&r->w, METHOD_INVITE, ++r->next, 1) };
 	t->invite.room = 1;
+	t->invite.call_id = STR("a@b.example");
+	t->invite.caller = STR("1234");
 	if (from != LB_NONE)
 		t->invite.src = t->invite.reply_to = r->w.gateway[from].addr;
 	n = lb_input(r->w.worker, r->w.snap, &t->invite, r->w.now, r->w.act);
@@ -381,6 +383,73 @@ static void without_a_transaction(void **state)
 	stop(&r);
 }
 
+static void take_record(struct room *r, struct lb_record *record, uint8_t how, uint16_t status, uint16_t out)
+{
+	assert_true(lb_record_next(r->w.worker, record));
+	assert_int_equal(record->how, how);
+	assert_int_equal(record->status, status);
+	assert_int_equal(record->out, out);
+	assert_int_equal(record->in, LB_NONE);
+	assert_int_equal(record->peer, 0);
+	assert_int_equal(record->ended, r->w.now);
+}
+
+static struct str record_text(const struct lb_record *record, unsigned at, unsigned n)
+{
+	return (struct str){ record->text + at, n };
+}
+
+static void calls_are_recorded(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
+	char long_id[300];
+
+	start(&r, 1, 3);
+	r.w.records = 2;
+	world_calls(&r.w, 100);
+	memset(long_id, 'x', sizeof(long_id));
+	invite(&r, t, LB_NONE);
+	respond(&r, t, &t->leg[0], 503, 5, 0);
+	pass(&r, S / 2);
+	respond(&r, t, &t->leg[1], 200, 6, 0);
+	assert_false(lb_record_next(r.w.worker, &record));
+	pass(&r, 60 * S);
+	in_dialog(&r, t, METHOD_BYE, 6, false);
+	answer(&r, t, 200, 0);
+	take_record(&r, &record, LB_END_BYE, 200, t->leg[1].gateway);
+	assert_int_equal(record.age_ms, 60500);
+	assert_int_equal(record.answered_ms, 60000);
+	assert_int_equal(record.n_tries, 1);
+	assert_int_equal(record.tries[0].gateway, t->leg[0].gateway);
+	assert_int_equal(record.tries[0].status, 503);
+	assert_true(str_eq(record_text(&record, 0, record.caller_n), STR("1234")));
+	assert_true(str_eq(record_text(&record, record.caller_n, record.number_n), STR("+8212345678")));
+	assert_true(str_eq(record_text(&record, record.caller_n + record.number_n, record.call_id_n),
+			   STR("a@b.example")));
+	invite(&r, t, LB_NONE);
+	respond(&r, t, &t->leg[0], 486, 5, 0);
+	take_record(&r, &record, LB_END_FAILED, 486, t->leg[0].gateway);
+	assert_int_equal(record.answered_ms, 0);
+	assert_int_equal(record.n_tries, 1);
+	for (unsigned i = 0; i < 3; i++) { /* one more than there is room for */
+		invite(&r, t, LB_NONE);
+		respond(&r, t, &t->leg[0], 404, 5, 0);
+	}
+	assert_int_equal(r.w.lane->count[ST_RECORDS], 4);
+	assert_int_equal(r.w.lane->count[ST_RECORDS_LOST], 1);
+	assert_true(lb_record_next(r.w.worker, &record) && lb_record_next(r.w.worker, &record));
+	assert_false(lb_record_next(r.w.worker, &record));
+	*t = (struct talk){ .invite = world_request(&r.w, METHOD_INVITE, 99, 1) };
+	t->invite.call_id = text_of(long_id, sizeof(long_id));
+	note_acts(&r, t, lb_input(r.w.worker, r.w.snap, &t->invite, r.w.now, r.w.act));
+	respond(&r, t, &t->leg[0], 404, 5, 0);
+	take_record(&r, &record, LB_END_FAILED, 404, t->leg[0].gateway);
+	assert_int_equal(record.number_n + record.call_id_n, LIMIT_RECORD_TEXT);
+	stop(&r);
+}
+
 /* Calls of another process: each BYE takes one off, once, however often and from whom it comes. */
 static void survivors_end(void **state)
 {
@@ -470,6 +539,7 @@ static void nothing_is_left(void **state)
 		struct room r;
 
 		start(&r, seed, 4);
+		r.w.records = seed % 2;
 		world_calls(&r.w, seed % 4 ? 100 : 12);
 		for (uint16_t slot = 0; slot < 3; slot++)
 			lb_set_gateway_calls(r.w.words, slot, MAX_CALLS);
@@ -501,6 +571,7 @@ int main(void)
 		cmocka_unit_test(the_mute_one_wins),
 		cmocka_unit_test(without_a_transaction),
 		cmocka_unit_test(survivors_end),
+		cmocka_unit_test(calls_are_recorded),
 		cmocka_unit_test(nothing_is_left),
 	};
 

@@ -74,6 +74,7 @@ static void tables(struct world *w, uint32_t pins, uint32_t calls)
 			    .session_min = 90 * (uint64_t)SECOND },
 		.setups = 256,
 		.calls = calls,
+		.records = w->records,
 		.pins = pins,
 		.pin_ns = 32 * SECOND,
 		.ringing_ns = 212 * SECOND,
