@@ -177,6 +177,47 @@ static bool gauge_ring_occupancy(const struct ctl_gauges *s, uint32_t i, struct 
 	return true;
 }
 
+/* Table i % 3 of worker i / 3: its name in g, entries in use and all there are. False past the last. */
+static bool table_at(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g, uint32_t *used,
+		     uint32_t *size)
+{
+	static const char *const names[] = { "calls", "setups", "kept" };
+	const struct lb_worker *tables;
+	struct dp_worker_info info;
+
+	if (i / 3 >= ctl_worker_count(s->app))
+		return false;
+	tables = dp_worker_tables(s->app->dp, i / 3);
+	dp_worker_info(s->app->dp, i / 3, &info);
+	st_label(g, "table", names[i % 3]);
+	st_label(g, "worker", s->app->stats->lane[i / 3]->name);
+	*used = i % 3 == 0   ? lb_call_count(tables)
+		: i % 3 == 1 ? lb_setup_count(tables)
+			     : info.kept_size - info.kept_free;
+	*size = i % 3 == 0 ? lb_call_limit(tables) : i % 3 == 1 ? lb_setup_limit(tables) : info.kept_size;
+	return true;
+}
+
+static bool gauge_table_entries(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g)
+{
+	uint32_t used, size;
+
+	if (!table_at(s, i, g, &used, &size))
+		return false;
+	g->value = used;
+	return true;
+}
+
+static bool gauge_table_size(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g)
+{
+	uint32_t used, size;
+
+	if (!table_at(s, i, g, &used, &size))
+		return false;
+	g->value = size;
+	return true;
+}
+
 static bool gauge_mempool_free(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g)
 {
 	struct ctl_worker w;
@@ -205,6 +246,8 @@ bool gauges_series(void *arg, enum st_family family, uint32_t i, struct st_gauge
 		[ST_FAM_PEER_MAX_CALLS] = gauge_peer_max_calls,
 		[ST_FAM_WORKER_BUSY] = gauge_worker_busy,
 		[ST_FAM_PORT_XSTAT] = gauge_port_xstat,
+		[ST_FAM_TABLE_ENTRIES] = gauge_table_entries,
+		[ST_FAM_TABLE_SIZE] = gauge_table_size,
 		[ST_FAM_MEMPOOL_FREE] = gauge_mempool_free,
 		[ST_FAM_RING_OCCUPANCY] = gauge_ring_occupancy,
 	};

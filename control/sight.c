@@ -252,12 +252,14 @@ static json_int_t count_of(const struct st_lane *lane, unsigned int id)
 json_t *ctl_show_worker(const struct ctl_call *call, uint32_t index)
 {
 	const struct st_lane *lane = call->app->stats->lane[index];
+	const struct lb_worker *tables = dp_worker_tables(call->app->dp, index);
 	struct ctl_worker w;
+	json_t *o;
 	struct st_hist h = { 0 };
 
 	ctl_worker(call->app, index, &w);
 	st_hist_merge(&h, &lane->forward);
-	return json_pack(
+	o = json_pack(
 		"{s:i, s:i, s:i, s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:i, s:i, s:f, s:f, s:f}",
 		"worker", index, "core", w.info.core, "numa", w.info.numa, "state",
 		w.stuck ? "stuck" : "running", "silent_ms", (double)w.silent_ns / 1e6, "busy",
@@ -268,6 +270,13 @@ json_t *ctl_show_worker(const struct ctl_call *call, uint32_t index)
 		w.info.pool_size, "messages_per_s", ctl_rates_messages(call->app->rates, index),
 		"forward_p50_us", (double)st_hist_quantile(&h, 0.5) / 1e3, "forward_p99_us",
 		(double)st_hist_quantile(&h, 0.99) / 1e3);
+	json_object_set_new(o, "calls", json_integer(lb_call_count(tables)));
+	json_object_set_new(o, "calls_room", json_integer(lb_call_limit(tables)));
+	json_object_set_new(o, "setups", json_integer(lb_setup_count(tables)));
+	json_object_set_new(o, "setups_room", json_integer(lb_setup_limit(tables)));
+	json_object_set_new(o, "kept", json_integer(w.info.kept_size - w.info.kept_free));
+	json_object_set_new(o, "kept_room", json_integer(w.info.kept_size));
+	return o;
 }
 
 /* What the driver counts, as keys of `o`. */

@@ -133,6 +133,8 @@ struct dp_worker_info {
 	uint32_t inbox;        /* messages that wait for it from other workers */
 	uint32_t pool_free;    /* packet buffers left */
 	uint32_t pool_size;
+	uint32_t kept_free;    /* chunks for kept messages left */
+	uint32_t kept_size;
 };
 
 void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info *info);

@@ -321,6 +321,8 @@ void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info 
 		.heartbeat = __atomic_load_n(&w->heartbeat, __ATOMIC_RELAXED),
 		.pool_free = rte_mempool_avail_count(w->pool),
 		.pool_size = w->pool->size,
+		.kept_free = keep_free(w->keep),
+		.kept_size = keep_chunks(w->keep),
 	};
 	for (uint32_t i = 0; i < w->n_inbox; i++)
 		info->inbox += rte_ring_count(w->inbox[i]);

@@ -458,6 +458,10 @@ uint32_t lb_call_tag(uint64_t call_hash);
 uint32_t lb_call_count(const struct lb_worker *w);
 uint32_t lb_call_limit(const struct lb_worker *w);
 
+/* INVITE transactions of a worker: those in use, and how many there are. Any. */
+uint32_t lb_setup_count(const struct lb_worker *w);
+uint32_t lb_setup_limit(const struct lb_worker *w);
+
 /*
  * Reads entry i < lb_call_limit() while the worker goes on. now: monotonic ns. False: it is free, or was written
  * too often to be read. Any.

@@ -13,6 +13,16 @@ uint32_t lb_call_count(const struct lb_worker *w)
 	return __atomic_load_n(&w->calls.in_use, __ATOMIC_RELAXED);
 }
 
+uint32_t lb_setup_count(const struct lb_worker *w)
+{
+	return __atomic_load_n(&w->setups.in_use, __ATOMIC_RELAXED);
+}
+
+uint32_t lb_setup_limit(const struct lb_worker *w)
+{
+	return w->setups.n;
+}
+
 uint32_t lb_call_limit(const struct lb_worker *w)
 {
 	return w->calls.spec.n;

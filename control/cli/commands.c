@@ -148,7 +148,9 @@ const struct cli_command cli_commands[] = {
 	  .help = "poll-mode loops: load, messages, time in Weir",
 	  .more = "BUSY is the part of the last three seconds in which the loop found work. HELD is the time "
 		  "from the "
-		  "burst that took a message to its transmission, median and 99th percentile.",
+		  "burst that took a message to its transmission, median and 99th percentile. CALLS, SET-UPS "
+		  "and KEPT "
+		  "are entries in use of its tables.",
 	  .show = cli_show_workers },
 	{ .words = { "show", "ports" },
 	  .method = "show.ports",

@@ -51,14 +51,25 @@ static void show_held(struct table *t, double us)
 
 int cli_show_workers(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "WORKER", true },       { "CORE", true },
-						 { "NUMA", true },         { "STATE" },
-						 { "BUSY", true },         { "MSG/s", true },
-						 { "MESSAGES", true },     { "RX-FRAMES", true },
-						 { "TX-FRAMES", true },    { "HANDED-OUT", true },
-						 { "HANDED-IN", true },    { "INBOX", true },
-						 { "BUFFERS-FREE", true }, { "HELD-P50", true },
-						 { "HELD-P99", true },     { 0 } };
+	static const struct column columns[] = { { "WORKER", true },
+						 { "CORE", true },
+						 { "NUMA", true },
+						 { "STATE" },
+						 { "BUSY", true },
+						 { "MSG/s", true },
+						 { "MESSAGES", true },
+						 { "RX-FRAMES", true },
+						 { "TX-FRAMES", true },
+						 { "HANDED-OUT", true },
+						 { "HANDED-IN", true },
+						 { "INBOX", true },
+						 { "BUFFERS-FREE", true },
+						 { "CALLS", true },
+						 { "SET-UPS", true },
+						 { "KEPT", true },
+						 { "HELD-P50", true },
+						 { "HELD-P99", true },
+						 { 0 } };
 	struct table *t = table_new(columns);
 	char text[FIGURE];
 	const json_t *w;
@@ -79,6 +90,9 @@ int cli_show_workers(struct cli *cli, const json_t *result)
 		show_integer(t, w, "handed_in");
 		show_integer(t, w, "inbox");
 		show_integer(t, w, "buffers_free");
+		show_integer(t, w, "calls");
+		show_integer(t, w, "setups");
+		show_integer(t, w, "kept");
 		show_held(t, number_of(w, "forward_p50_us"));
 		show_held(t, number_of(w, "forward_p99_us"));
 	}
