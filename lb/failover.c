@@ -168,10 +168,10 @@ static struct verdict conclude(struct event *e, struct setup *u, unsigned i, uin
 
 	failover_cancel_others(e, u, i);
 	if (in_hand) {
-		if (e->q->room)
-			u->flags |= SETUP_FINAL_KEPT;
+		if (!e->q->room)
+			invite_forget(e, u, SETUP_FINAL_KEPT);
 		else
-			u->flags &= ~SETUP_FINAL_KEPT;
+			u->flags |= SETUP_FINAL_KEPT;
 	} else if (u->best) {
 		act = act_add(e, LB_RESEND_FINAL, ST_SENT_FINAL);
 		act->dst = setup_reply_to(u);

@@ -33,12 +33,14 @@ static bool needs_invite(const struct setup *u)
 	return false;
 }
 
-static void forget(struct event *e, struct setup *u, uint8_t flag, uint32_t kept)
+void invite_forget(struct event *e, struct setup *u, enum setup_flags what)
 {
-	if (!(u->flags & flag))
+	uint32_t kept = 2 * setup_index(&e->w->setups, u);
+
+	if (!(u->flags & what))
 		return;
-	u->flags &= ~flag;
-	act_add(e, LB_FORGET, ST_ABSORB_FINAL)->kept = kept;
+	u->flags &= ~what;
+	act_add(e, LB_FORGET, ST_ABSORB_FINAL)->kept = what == SETUP_KEPT ? kept : kept + 1;
 }
 
 static bool is_over(const struct setup *u)
@@ -73,9 +75,9 @@ void invite_close(struct event *e, struct setup *u)
 	uint32_t i = setup_index(t, u);
 
 	if (!needs_invite(u))
-		forget(e, u, SETUP_KEPT, 2 * i);
+		invite_forget(e, u, SETUP_KEPT);
 	if (u->state != SERVER_PROCEEDING && u->state != SERVER_COMPLETED)
-		forget(e, u, SETUP_FINAL_KEPT, 2 * i + 1);
+		invite_forget(e, u, SETUP_FINAL_KEPT);
 	if (is_over(u)) {
 		wheel_cancel(&e->w->wheel, i);
 		setup_free(t, u);

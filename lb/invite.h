@@ -41,6 +41,9 @@ void invite_due(struct event *e, struct setup *u);
 /* The gateway of branch i, which has not answered, is down. The same number of actions. */
 void invite_down(struct event *e, struct setup *u, unsigned i);
 
+/* Lets go of the kept INVITE (SETUP_KEPT) or of the kept final (SETUP_FINAL_KEPT), if it is there. */
+void invite_forget(struct event *e, struct setup *u, enum setup_flags what);
+
 /* Ends an event: lets go of kept messages that nothing needs, arms the timer, frees u if all is over. */
 void invite_close(struct event *e, struct setup *u);
 
