@@ -226,7 +226,7 @@ static void audit(void)
 
 	memset(gateways, 0, sizeof(gateways));
 	memset(peers, 0, sizeof(peers));
-	calls_sum(&w.worker->calls, gateways, peers);
+	lb_audit(w.worker, gateways, peers);
 	for (uint16_t i = 0; i < 6; i++)
 		assert_int_equal(gateways[i], lb_gateway_calls(w.words, i));
 	assert_int_equal(peers[0], lb_peer_calls(w.words, 0));
