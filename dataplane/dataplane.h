@@ -142,6 +142,9 @@ void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info 
 /* A worker's tables, for the functions of lb/lb.h that any thread may call; valid until dp_stop(). */
 const struct lb_worker *dp_worker_tables(const struct dp *dp, uint32_t worker);
 
+/* The next record of a call that ended at a worker, see lb_record_next(). */
+bool dp_next_record(struct dp *dp, uint32_t worker, struct lb_record *record);
+
 /* The open port `port`, for its MAC, its counters and its name; valid until dp_stop(). */
 const struct net_port *dp_port(const struct dp *dp, uint32_t port);
 

@@ -220,6 +220,17 @@ static void query_target(const struct dp *dp, struct dp_ctx *c)
 		     dp_listener_named(dp, c->q.host, c->f.uri.port) >= 0;
 }
 
+/* What a call record tells of an INVITE, beside the number that it calls. */
+static void query_texts(struct dp_ctx *c)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	struct sip_uri from;
+
+	c->q.call_id = sip_str(m, c->f.call_id);
+	if (sip_uri_parse(m, c->f.from.uri, &from))
+		c->q.caller = sip_str(m, from.user);
+}
+
 static void query_request(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c)
 {
 	const struct lb_key *key = lb_snapshot_key(policy);
@@ -242,6 +253,8 @@ static void query_request(const struct dp *dp, const struct lb_snapshot *policy,
 	}
 	q->reliable = q->method == METHOD_INVITE && sip_requires(&c->msg->sip, STR("100rel"));
 	q->looped = !q->has_to_tag && is_loop(dp, policy, c);
+	if (dp->records && q->method == METHOD_INVITE && !q->has_to_tag)
+		query_texts(c);
 }
 
 /* The literal address of a URI that a request can be sent to by UDP; port 0: none. */

@@ -230,6 +230,7 @@ struct dp *dp_start(const struct dp_plan *plan, char *err, size_t n)
 		return NULL;
 	}
 	dp->adaptive = plan->adaptive;
+	dp->records = plan->tables.records > 0;
 	rc = make_pools(dp, plan);
 	if (rc)
 		explain(err, n, "memory for", "packets", rc);
@@ -309,6 +310,11 @@ uint32_t dp_port_worker(const struct dp *dp, uint32_t port, uint16_t queue)
 const struct lb_worker *dp_worker_tables(const struct dp *dp, uint32_t worker)
 {
 	return dp->workers[worker]->lb;
+}
+
+bool dp_next_record(struct dp *dp, uint32_t worker, struct lb_record *record)
+{
+	return lb_record_next(dp->workers[worker]->lb, record);
 }
 
 void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info *info)

@@ -141,6 +141,7 @@ struct dp {
 	uint32_t n_workers, n_ports, n_listeners;
 	uint32_t holder[LIMIT_PORTS]; /* worker with queue 0 of the port; queue q is worker (holder + q) mod n */
 	bool adaptive;
+	bool records; /* calls that end are recorded */
 	struct net_eal_args *eal;
 
 	/* control wo, workers ro */

@@ -122,7 +122,7 @@ struct harness *h_start(void)
 			    .timers = { .t1 = 500000000, .t2 = 4000000000, .t4 = 5000000000, .b = 32000000000,
 					.c = 180000000000, .d = 32000000000, .release = 32000000000,
 					.max_call = 14400000000000, .session_min = 90000000000 },
-			    .calls = 4096, .words = h->words },
+			    .calls = 4096, .records = 256, .words = h->words },
 		.stats = &h->stats,
 	};
 	h->dp = dp_start(&plan, err, sizeof(err));

@@ -37,6 +37,7 @@ static const char *answer(const struct h_out *req, int status, const char *to_ta
 	static char text[H_FRAME];
 	size_t n = (size_t)snprintf(text, sizeof(text), "SIP/2.0 %d Whatever\r\n", status);
 	static const char *const copied[] = { "Via:", "Record-Route:", "From:", "Call-ID:", "CSeq:" };
+	const char *to;
 
 	for (size_t i = 0; i < sizeof(copied) / sizeof(*copied); i++) {
 		const char *row;
@@ -44,7 +45,9 @@ static const char *answer(const struct h_out *req, int status, const char *to_ta
 		for (unsigned k = 0; (row = h_row(req, copied[i], k)); k++)
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s\r\n", row);
 	}
-	snprintf(text + n, sizeof(text) - n, "%s;tag=%s\r\nContent-Length: 0\r\n\r\n", h_row(req, "To:", 0), to_tag);
+	to = h_row(req, "To:", 0);
+	snprintf(text + n, sizeof(text) - n, "%s%s%s\r\nContent-Length: 0\r\n\r\n", to,
+		 strstr(to, ";tag=") ? "" : ";tag=", strstr(to, ";tag=") ? "" : to_tag);
 	return text;
 }
 
@@ -164,6 +167,48 @@ static void test_repeats_cancel_and_ack_hop_by_hop(void **state)
 	h->now += 40000000000;
 	h_tick(h);
 	assert_int_equal(h->n_out, 0);
+}
+
+static bool next_record(struct lb_record *record)
+{
+	return dp_next_record(h->dp, 0, record) || dp_next_record(h->dp, 1, record);
+}
+
+/* A call is counted from its INVITE on, found by its tags in its BYE and the answer to that, and recorded. */
+static void test_a_call_is_counted_and_recorded(void **state)
+{
+	static const char texts[] = "a+8221234c9@x";
+	char route[256], bye[H_FRAME];
+	struct lb_record record;
+	struct h_out req;
+	uint16_t slot;
+
+	until_quiet();
+	while (next_record(&record))
+		;
+	req = call_from(5060, invite("c9@x", "z9hG4bKk"));
+	slot = gateway_of(&req) == H_GW1 ? 0 : 1;
+	assert_int_equal(lb_gateway_calls(h->words, slot), 1);
+	h_send(h, gateway_of(&req), 5060, answer(&req, 200, "gwtag"));
+	one_out();
+	h->now += 90000000000;
+	snprintf(route, sizeof(route), "Route:%s\r\n", strchr(h_row(&req, "Record-Route:", 0), ':') + 1);
+	snprintf(bye, sizeof(bye), "%s", request("BYE", "sip:b@198.51.100.21", "c9@x", "z9hG4bKl", "gwtag", route));
+	h_send(h, H_CALLER, 5060, bye);
+	one_out();
+	assert_int_equal(lb_gateway_calls(h->words, slot), 1);
+	assert_false(next_record(&record));
+	req = h->out[0];
+	h_send(h, gateway_of(&req), 5060, answer(&req, 200, ""));
+	assert_int_equal(lb_gateway_calls(h->words, slot), 0);
+	assert_true(next_record(&record));
+	assert_int_equal(record.how, LB_END_BYE);
+	assert_int_equal(record.out, slot);
+	assert_int_equal(record.status, 200);
+	assert_int_equal(record.answered_ms, 90000);
+	assert_int_equal(record.caller_n + record.number_n + record.call_id_n, sizeof(texts) - 1);
+	assert_memory_equal(record.text, texts, sizeof(texts) - 1);
+	assert_false(next_record(&record));
 }
 
 static void test_response_goes_back(void **state)
@@ -470,6 +515,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_invite_reaches_a_gateway),
 		cmocka_unit_test(test_repeats_cancel_and_ack_hop_by_hop),
+		cmocka_unit_test(test_a_call_is_counted_and_recorded),
 		cmocka_unit_test(test_response_goes_back),
 		cmocka_unit_test(test_forged_response_is_dropped),
 		cmocka_unit_test(test_dialog_requests_find_their_side),
