@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The decision about one message. A request goes down the list `steps` below until one of them decides; the
- * list is the order of admission, so read it first. Responses are in respond.c.
+ * list is the order of admission, so read it first. The last steps, for what is new, are in place.c; responses
+ * are in respond.c.
  * Runs on the worker that owns the Call-ID. What must stay true: nobody unknown is ever answered unless the
  * operator wants it, an ACK never is, and a repeated request gets what the first one got.
  */
-#include "lb/invite.h"
+#include "lb/decide.h"
 #include "lb/peers.h"
 #include "lb/pick.h"
-#include "lb/refusal.h"
 #include "lb/routes.h"
-#include "lb/worker.h"
 
 #define METHOD_BIT(method) (1u << (method))
 
@@ -18,24 +17,6 @@
 #define DIALOG_FORMING                                                                                       \
 	(METHOD_BIT(METHOD_INVITE) | METHOD_BIT(METHOD_SUBSCRIBE) | METHOD_BIT(METHOD_REFER) |               \
 	 METHOD_BIT(METHOD_NOTIFY) | METHOD_BIT(METHOD_UPDATE))
-
-/* One request on its way down the list. */
-struct decision {
-	struct lb_worker *w;
-	const struct lb_snapshot *s;
-	const struct lb_query *q;
-	uint64_t now;
-	struct event *e;    /* the same for the transactions */
-	struct lb_act *act; /* the one that ends the message */
-	const struct gateway *from; /* the source, if it is a gateway */
-	uint16_t peer;              /* the source, if it is a peer, else LB_NONE */
-	uint16_t pool;              /* where the route leads */
-	struct pin_key key;
-	struct pin pin;            /* of an earlier request with this Call-ID and From tag */
-	const struct setup *setup; /* of an earlier INVITE with them */
-	struct token token;        /* of the call, if has_token */
-	bool has_token;
-};
 
 static bool finish(struct decision *d, enum lb_op op, enum st_end end)
 {
@@ -61,8 +42,7 @@ static bool reply(struct decision *d, uint16_t status, const char *reason, enum 
 	return true;
 }
 
-/* Answers by policy. No state is kept of it, so its CANCEL is ignored (RFC 3261 8.2.7). */
-static bool answer(struct decision *d, uint16_t status, enum st_end end)
+bool decision_answer(struct decision *d, uint16_t status, enum st_end end)
 {
 	if (d->q->method == METHOD_CANCEL)
 		return finish(d, LB_ABSORB, ST_ABSORB_CANCEL);
@@ -93,8 +73,7 @@ static bool forward(struct decision *d, enum branch_kind kind, const struct gate
 	return true;
 }
 
-/* Sends an out-of-dialog request to a gateway, with a token if a dialog may come of it. */
-static bool forward_to(struct decision *d, enum branch_kind kind, const struct gateway *to)
+bool decision_forward(struct decision *d, enum branch_kind kind, const struct gateway *to)
 {
 	const struct lb_query *q = d->q;
 
@@ -216,7 +195,7 @@ static bool require_known_source(struct decision *d)
 		return false;
 	if (d->s->unknown == LB_UNKNOWN_DROP || d->q->method == METHOD_ACK)
 		return finish(d, LB_DROP, ST_DROP_UNKNOWN_SOURCE);
-	return answer(d, 403, ST_REPLY_UNKNOWN);
+	return decision_answer(d, 403, ST_REPLY_UNKNOWN);
 }
 
 /*
@@ -252,7 +231,7 @@ static bool refuse_again(struct decision *d)
 	r = memo_find(d->w->memo, memo_key(q), d->now);
 	if (!r)
 		return false;
-	answer(d, r->status, ST_REPLY_REFUSED_AGAIN);
+	decision_answer(d, r->status, ST_REPLY_REFUSED_AGAIN);
 	if (d->act->op == LB_REPLY)
 		d->act->retry_after_s = r->retry_after_s;
 	return true;
@@ -281,7 +260,7 @@ static bool follow_pin(struct decision *d)
 	    !(d->pin.b->flags[d->pin.i] & PIN_ANSWERED) && word_down(&d->w->words->gateway[g->slot]))
 		return false;
 	st_inc(d->w->lane, ST_PINNED);
-	return forward_to(d, BRANCH_PINNED, g);
+	return decision_forward(d, BRANCH_PINNED, g);
 }
 
 /* What has a To tag and no token goes where the call of the same Call-ID and From tag went, while that is known. */
@@ -292,7 +271,7 @@ static bool follow_setup(struct decision *d)
 	if (!g || !d->q->has_to_tag)
 		return false;
 	st_inc(d->w->lane, ST_PINNED);
-	return forward_to(d, BRANCH_STATELESS, g);
+	return decision_forward(d, BRANCH_STATELESS, g);
 }
 
 /* Inside a dialog, but nothing is known of it: a gateway's other side cannot be guessed, a caller's can. */
@@ -312,9 +291,9 @@ static bool take_route(struct decision *d)
 	if (!r && d->q->has_to_tag) /* not the user is unknown, but the dialog (RFC 3261 12.2.1.2) */
 		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
 	if (!r)
-		return answer(d, 404, ST_REPLY_NO_ROUTE);
+		return decision_answer(d, 404, ST_REPLY_NO_ROUTE);
 	if (r->pool == LB_NONE)
-		return answer(d, r->answer, ST_REPLY_ROUTE);
+		return decision_answer(d, r->answer, ST_REPLY_ROUTE);
 	d->pool = r->pool;
 	return false;
 }
@@ -336,145 +315,7 @@ static bool follow_hash(struct decision *d)
 	if (!g)
 		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
 	st_inc(d->w->lane, ST_PICKED);
-	return forward_to(d, is_of_invite(d->q) ? BRANCH_SETUP : BRANCH_STATELESS, g);
-}
-
-/* How the source wants to hear that there is no room. */
-static enum lb_when_full when_full(const struct decision *d)
-{
-	if (d->peer != LB_NONE)
-		return d->s->peers[d->peer].when_full;
-	return d->from ? LB_FULL_503 : LB_FULL_503_RETRY;
-}
-
-/* Says no, in the way the source wants it, and remembers that. */
-static bool refuse(struct decision *d, enum st_end end)
-{
-	const struct no no = no_room(&d->s->pools[d->pool], when_full(d), d->q->via_hash);
-
-	answer(d, no.status, end);
-	d->act->retry_after_s = no.retry_after_s;
-	memo_add(d->w->memo, memo_key(d->q), no.status, no.retry_after_s, d->now);
-	return true;
-}
-
-/* max-cps of a peer: new calls; a call repeated with credentials was counted the first time. */
-static bool limit_peer(struct decision *d)
-{
-	uint16_t slot;
-
-	if (d->q->method != METHOD_INVITE || d->peer == LB_NONE)
-		return false;
-	if (d->pin.b && (d->pin.same || d->pin.b->flags[d->pin.i] & PIN_FINAL))
-		return false;
-	if (d->setup && d->setup->state != SERVER_PROCEEDING)
-		return false;
-	slot = d->s->peers[d->peer].slot;
-	if (bucket_take(&d->w->words->peer[slot].cps, d->now))
-		return false;
-	st_peer_inc(d->w->lane, slot, ST_PEER_LIMITED);
-	return refuse(d, ST_REPLY_PEER_LIMIT);
-}
-
-/* The gateway that had the call before, or NULL. */
-static const struct gateway *had_before(const struct decision *d)
-{
-	if (d->setup)
-		return setup_gateway(d->s, d->setup);
-	return d->pin.b ? gateway_by_slot(d->s, d->pin.b->gateway[d->pin.i]) : NULL;
-}
-
-/* The gateway of the call that this one is to replace (RFC 3891), as far as that is known here, or NULL. */
-static const struct gateway *replaced(const struct decision *d)
-{
-	uint16_t slot = call_gateway(&d->w->calls, d->q->replaces);
-
-	return slot == LB_NONE ? pick_ideal(d->s, d->pool, d->q->replaces) : gateway_by_slot(d->s, slot);
-}
-
-/* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
-static const struct gateway *choose(struct decision *d)
-{
-	const struct pick p = pick_of(d->e, d->q->call_hash, d->q->method == METHOD_INVITE);
-	const struct gateway *had = had_before(d);
-
-	if (!had && d->q->replaces)
-		had = replaced(d);
-	if (had && had->pool == d->pool && pick_take(&p, had))
-		return had;
-	return pick(&p, d->s, d->pool);
-}
-
-/* RFC 3261 8.3: the caller is to go to g himself. Without state, so that he is told the same again. */
-static bool send_to(struct decision *d, const struct gateway *g)
-{
-	answer(d, 302, ST_REPLY_REDIRECT);
-	d->act->contact = g->addr;
-	return true;
-}
-
-/* A new call to g in transactions of ours. False: there is no room for them. */
-static bool set_up(struct decision *d, const struct gateway *g, unsigned moves, bool notify)
-{
-	struct event *e = d->e;
-	struct setup *u = invite_admit(e, when_full(d));
-
-	if (!u)
-		return false;
-	u->moves = moves;
-	if (notify && !(u->flags & SETUP_RELIABLE))
-		server_answer(e, u, 181, 0);
-	client_add(e, u, g);
-	invite_close(e, u);
-	client_request(e, u, 0, act_add(e, LB_FORWARD, ST_FWD_REQUEST));
-	budget_earn(&d->w->words->pool[g->pool], d->s->pools[g->pool].budget_permille);
-	return true;
-}
-
-/* The same without them: the pin alone knows where the request went. */
-static bool send_pinned(struct decision *d, const struct gateway *g)
-{
-	bool invite = d->q->method == METHOD_INVITE;
-	struct lb_worker *w = d->w;
-
-	if (invite)
-		st_gateway_inc(w->lane, g->slot, ST_GW_CALLS);
-	if (pin_add(&w->pins, d->key, d->q->via_hash, d->pin, g->slot, d->now,
-		    invite ? w->ringing_ns : w->pin_ns))
-		st_inc(w->lane, ST_PIN_LOST);
-	return forward_to(d, BRANCH_PINNED, g);
-}
-
-static bool place(struct decision *d)
-{
-	bool invite = d->q->method == METHOD_INVITE, notify = false;
-	uint16_t peer = d->peer == LB_NONE ? LB_NONE : d->s->peers[d->peer].slot;
-	unsigned moves = invite ? redirect_always(d->s, d->q->number, &d->pool, &notify) : 0;
-	const struct gateway *g;
-
-	if (invite && d->s->pools[d->pool].redirect) {
-		const struct pick p = pick_of(d->e, d->q->call_hash, false);
-
-		g = pick(&p, d->s, d->pool);
-		return g ? send_to(d, g) : refuse(d, ST_REPLY_REFUSED);
-	}
-	if (invite && !count_peer(d->e, peer)) {
-		st_peer_inc(d->w->lane, peer, ST_PEER_LIMITED);
-		return refuse(d, ST_REPLY_PEER_LIMIT);
-	}
-	g = choose(d);
-	if (!g) {
-		if (invite)
-			count_no_call(d->e, peer);
-		if (peer != LB_NONE)
-			st_peer_inc(d->w->lane, peer, ST_PEER_REFUSED);
-		return refuse(d, ST_REPLY_REFUSED);
-	}
-	st_inc(d->w->lane, ST_PICKED);
-	if (!invite)
-		return send_pinned(d, g);
-	count_call(d->e, d->from, peer, g);
-	return set_up(d, g, moves, notify) || send_pinned(d, g);
+	return decision_forward(d, is_of_invite(d->q) ? BRANCH_SETUP : BRANCH_STATELESS, g);
 }
 
 /* The order of admission. The last step always decides. */
@@ -492,8 +333,8 @@ static bool (*const steps[])(struct decision *) = {
 	refuse_lost_dialog,   /* in a dialog that nobody can place */
 	take_route,           /* which pool, or which answer */
 	follow_hash,          /* in a dialog, or a CANCEL, that the hash may still place */
-	limit_peer,           /* new: may this peer call now? */
-	place,                /* which gateway can take it, else no */
+	place_limit_peer,     /* new: may this peer call now? */
+	place_new,            /* which gateway can take it, else no */
 };
 
 unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q, uint64_t now,

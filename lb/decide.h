@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One request on its way down the list of decide.c, for the files that hold its steps. Worker. */
+#ifndef WEIR_LB_DECIDE_H
+#define WEIR_LB_DECIDE_H
+
+#include "lb/invite.h"
+#include "lb/worker.h"
+
+struct decision {
+	struct lb_worker *w;
+	const struct lb_snapshot *s;
+	const struct lb_query *q;
+	uint64_t now;
+	struct event *e;    /* the same for the transactions */
+	struct lb_act *act; /* the one that ends the message */
+	const struct gateway *from; /* the source, if it is a gateway */
+	uint16_t peer;              /* the source, if it is a peer, else LB_NONE */
+	uint16_t pool;              /* where the route leads */
+	struct pin_key key;
+	struct pin pin;            /* of an earlier request with this Call-ID and From tag */
+	const struct setup *setup; /* of an earlier INVITE with them */
+	struct token token;        /* of the call, if has_token */
+	bool has_token;
+};
+
+/* Answers by policy. No state is kept of it, so its CANCEL is ignored (RFC 3261 8.2.7). Always true. */
+bool decision_answer(struct decision *d, uint16_t status, enum st_end end);
+
+/* Sends an out-of-dialog request to a gateway, with a token if a dialog may come of it. Always true. */
+bool decision_forward(struct decision *d, enum branch_kind kind, const struct gateway *to);
+
+/* Step: max-cps of a peer: new calls; a call repeated with credentials was counted the first time. */
+bool place_limit_peer(struct decision *d);
+
+/* Step, the last: to a gateway that can take it, else no. */
+bool place_new(struct decision *d);
+
+#endif
