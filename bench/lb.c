@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include "lb/snapshot.h"
+#include "lb/worker.h"
 #include "tests/lb/world.h"
 
 #define GATEWAYS 8
@@ -32,6 +33,7 @@ enum kind {
 	REFUSED_AGAIN,
 	OWN_ACK,
 	CALL,
+	COUNTED,
 	KINDS
 };
 
@@ -47,6 +49,7 @@ static const char *const names[KINDS] = {
 	[REFUSED_AGAIN] = "INVITE, refused again",
 	[OWN_ACK] = "ACK to a refusal",
 	[CALL] = "call of seven messages, mean",
+	[COUNTED] = "counting of a call, whole",
 };
 
 struct bench {
@@ -226,6 +229,87 @@ static void prepare(struct bench *b, enum kind kind, uint32_t calls)
 	fill(b);
 }
 
+static struct call_key counted_key(uint32_t n, uint32_t turn)
+{
+	struct lb_query q = request(METHOD_INVITE, n, turn);
+
+	return call_key(&q);
+}
+
+static void count_one(struct bench *b, const struct call_key *key)
+{
+	const struct call_sides sides = { .in = LB_NONE, .out = key->branch % GATEWAYS, .peer = 0 };
+	struct calls *c = &b->w.worker->calls;
+
+	word_take(&b->w.words->gateway[sides.out]);
+	word_take(&b->w.words->peer[0]);
+	call_confirm(c, call_open(c, key, &sides, b->w.now), 7, 0, b->w.now + 1000000);
+}
+
+/*
+ * ns for all that is counted of one call: its opening, its 2xx, its BYE and the answer to that, in a table of
+ * b->calls others. A call met at random ends, a new one takes its entry.
+ */
+static double pass_counted(struct bench *b, uint32_t *turns, uint64_t *random)
+{
+	struct call_key old[LIMIT_BURST], new[LIMIT_BURST];
+	struct calls *c = &b->w.worker->calls;
+	uint64_t spent = 0;
+
+	for (uint32_t done = 0; done < MESSAGES; done += LIMIT_BURST) {
+		uint64_t from;
+
+		for (unsigned i = 0; i < LIMIT_BURST; i++) {
+			uint32_t n;
+
+			*random = *random * 6364136223846793005 + 1442695040888963407;
+			n = (*random >> 32) % b->calls;
+			old[i] = counted_key(n, turns[n]);
+			new[i] = counted_key(n, ++turns[n]);
+		}
+		b->w.now += 1000000;
+		from = clock_ns();
+		for (unsigned i = 0; i < LIMIT_BURST; i++) {
+			call_prefetch(c, old[i].call_hash);
+			call_prefetch(c, new[i].call_hash);
+		}
+		for (unsigned i = 0; i < LIMIT_BURST; i++)
+			call_prefetch_more(c, old[i].call_hash);
+		for (unsigned i = 0; i < LIMIT_BURST; i++) {
+			call_bye(c, old[i].call_hash, old[i].caller, 7, b->w.now);
+			call_bye_answered(c, old[i].call_hash, old[i].caller, 7, 200, b->w.now);
+			count_one(b, &new[i]);
+		}
+		spent += clock_ns() - from;
+	}
+	return (double)spent / MESSAGES;
+}
+
+static double run_counted(struct bench *b, uint64_t *random)
+{
+	uint32_t *turns = calloc(b->calls, sizeof(*turns));
+	double best = 1e9;
+
+	world_calls(&b->w, b->calls);
+	for (uint32_t n = 0; n < b->calls; n++) {
+		struct call_key key = counted_key(n, 0);
+
+		count_one(b, &key);
+	}
+	for (unsigned p = 0; p < PASSES; p++) {
+		double ns = pass_counted(b, turns, random);
+
+		best = ns < best ? ns : best;
+	}
+	if (lb_call_count(b->w.worker) != b->calls) {
+		fprintf(stderr, "%s: %u calls, not %u\n", names[COUNTED], lb_call_count(b->w.worker),
+			b->calls);
+		exit(1);
+	}
+	free(turns);
+	return best;
+}
+
 static void run(struct bench *b, uint32_t calls)
 {
 	uint64_t random = 1;
@@ -248,6 +332,8 @@ static void run(struct bench *b, uint32_t calls)
 	b->ns[CALL] = (b->ns[NEW_INVITE] + 3 * b->ns[FIRST_RESPONSE] + 2 * b->ns[TO_GATEWAY] +
 		       b->ns[DIALOG_RESPONSE]) /
 		      7;
+	b->calls = calls;
+	b->ns[COUNTED] = run_counted(b, &random);
 	world_free(&b->w);
 }
 
@@ -291,6 +377,8 @@ int main(int argc, char **argv)
 	printf("%-32s %9u %9u calls\n", "ns per lb_input()", FEW, calls);
 	for (enum kind k = 0; k < KINDS; k++)
 		printf("%-32s %9.1f %9.1f\n", names[k], few->ns[k], many->ns[k]);
+	printf("%zu bytes for each call\n",
+	       (calls_size(calls) + wheel_size(calls) - wheel_size(0) + calls - 1) / calls);
 	c = json ? write_json(json, few, many, calls) : 0;
 	free(few);
 	free(many);
