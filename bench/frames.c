@@ -17,6 +17,7 @@
 #define UDP         8
 #define PAYLOAD     (ETH + IP4 + UDP)
 #define TOKEN_TEXT  42 /* bytes of a token with an IPv4 flow */
+#define TAG_TEXT    8
 #define BRANCH_TEXT 51 /* bytes of a branch of Weir's */
 
 const struct mix_info mix_info[MIXES] = {
@@ -302,6 +303,11 @@ static inline void hex(uint8_t *p, uint64_t v, unsigned digits)
 		p[i] = (uint8_t) "0123456789abcdef"[v & 15];
 }
 
+static inline uint64_t to_tag(uint64_t id)
+{
+	return ~id * 0x9e3779b97f4a7c15 >> 32;
+}
+
 /* INVITE and its responses share a branch, BYE and its response another; the ACK to a 2xx has its own. */
 static inline uint64_t transaction(enum message message)
 {
@@ -326,10 +332,11 @@ static uint64_t via_hash(const struct mint *mint, const struct template *t, cons
 	return lb_hash_more(lb_snapshot_key(mint->policy), mint->sent_by, frame + t->branch, t->branch_n);
 }
 
-static void put_our_branch(const struct mint *mint, const struct identity *id, uint8_t *p)
+static void put_our_branch(const struct mint *mint, enum message message, const struct identity *id, uint8_t *p)
 {
+	enum branch_kind stateful = message == BYE_ANSWER ? BRANCH_STATELESS : BRANCH_SETUP;
 	struct branch b = {
-		.kind = BRANCH_PINNED,
+		.kind = mint->stateful ? stateful : BRANCH_PINNED,
 		.gateway = gateway_by_slot(mint->policy, id->gateway)->id,
 		.loop = (uint32_t)id->call_hash,
 		.identity = id->via_hash,
@@ -373,7 +380,7 @@ static void put_numbers(const struct template *t, enum message message, uint64_t
 			hex(p, id * 0x9e3779b97f4a7c15 >> 32, 8);
 			break;
 		case FIELD_TO_TAG:
-			hex(p, ~id * 0x9e3779b97f4a7c15 >> 32, 8);
+			hex(p, to_tag(id), TAG_TEXT);
 			break;
 		case FIELD_OUR_BRANCH:
 		case FIELD_TOKEN:
@@ -396,7 +403,7 @@ void mint_frame(const struct mint *mint, enum message message, uint64_t call, ui
 	}
 	for (unsigned i = 0; i < t->n_patches; i++) {
 		if (t->patch[i].field == FIELD_OUR_BRANCH)
-			put_our_branch(mint, &id, frame + t->patch[i].off);
+			put_our_branch(mint, message, &id, frame + t->patch[i].off);
 		else if (t->patch[i].field == FIELD_TOKEN)
 			put_token(mint, &id, frame + t->patch[i].off);
 	}
@@ -412,4 +419,12 @@ struct identity mint_identity(const struct mint *mint, uint64_t call, uint8_t *f
 	id = identify(mint, t, frame);
 	id.via_hash = via_hash(mint, t, frame);
 	return id;
+}
+
+uint32_t mint_to_hash(const struct mint *mint, uint64_t call)
+{
+	uint8_t tag[TAG_TEXT];
+
+	hex(tag, to_tag(mix64(call)), TAG_TEXT);
+	return (uint32_t)lb_hash(lb_snapshot_key(mint->policy), tag, TAG_TEXT);
 }

@@ -83,6 +83,7 @@ struct mint {
 	struct addr caller;  /* source of all requests */
 	struct addr gateway; /* of slot 0; slot i is i addresses higher */
 	uint16_t pool;       /* index of the pool that all calls go to */
+	bool stateful;       /* responses are those to INVITEs in transactions, and to BYEs by token */
 	uint32_t sent_by;    /* hash of the caller's sent-by, part of the identity of its branches */
 };
 
@@ -107,6 +108,9 @@ void mint_frame(const struct mint *mint, enum message message, uint64_t call, ui
 
 /* Patches call number `call` into a copy of the INVITE and says what it is recognised by. Control. */
 struct identity mint_identity(const struct mint *mint, uint64_t call, uint8_t *frame);
+
+/* As in lb_query: what the To tag of call number `call` hashes to. Control. */
+uint32_t mint_to_hash(const struct mint *mint, uint64_t call);
 
 /* Template that a received frame was made from (its IPv4 identification). */
 static inline enum message frame_message(const uint8_t *frame)

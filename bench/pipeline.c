@@ -17,6 +17,7 @@
 
 #include "bench/rig.h"
 
+#define LEAST_CALLS     100000
 #define NEVER_FORWARDED (UINT64_C(1) << 40) /* numbers of calls that no gateway has ever had */
 
 /* Where a message's way ends; each goes further than the one before. */
@@ -90,6 +91,8 @@ static void process_part(struct run *r, struct rte_mbuf **msgs, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		lb_prefetch(w->lb, dp_msg(msgs[i])->call_hash);
+	for (uint32_t i = 0; i < n; i++)
+		lb_prefetch_more(w->lb, dp_msg(msgs[i])->call_hash);
 	for (uint32_t i = 0; i < n; i++) {
 		unsigned n_acts;
 
@@ -99,6 +102,7 @@ static void process_part(struct run *r, struct rte_mbuf **msgs, uint32_t n)
 			rte_pktmbuf_free(c.m);
 			continue;
 		}
+		c.q.room = dp_has_room(w, &c);
 		n_acts = lb_input(w->lb, w->policy, &c.q, w->now, acts);
 		if (r->upto == UPTO_POLICY) {
 			rte_pktmbuf_free(c.m);
@@ -107,6 +111,8 @@ static void process_part(struct run *r, struct rte_mbuf **msgs, uint32_t n)
 		for (unsigned a = 0; a < n_acts; a++)
 			dp_act(w, &c, &acts[a]);
 	}
+	if (r->upto >= UPTO_POLICY)
+		dp_tick(w);
 	free_all(w->tx[0].frames, w->tx[0].n);
 	w->tx[0].n = 0;
 }
@@ -199,6 +205,7 @@ static bool measure(struct rig *rig, const char *mix, enum upto upto, unsigned m
 {
 	static uint64_t counts[2][ST_COUNT];
 	struct dp_worker *w = rig->dp->workers[0];
+	uint64_t next;
 	bool again = !strcmp(mix, "again"), refuse = again || !strcmp(mix, "refuse");
 	struct run run[2] = { { .rig = rig, .upto = upto }, { .rig = rig, .upto = upto } };
 	uint32_t i = 0;
@@ -216,7 +223,10 @@ static bool measure(struct rig *rig, const char *mix, enum upto upto, unsigned m
 		rig->feeds[i].window = again ? LIMIT_MEMO / 8 : 0;
 		rig->feeds[i].base = NEVER_FORWARDED;
 	}
+	next = rig->feeds[i].next;
 	run_for(rig, run, ms, counts);
+	if (upto < UPTO_POLICY)
+		rig->feeds[i].next = next; /* the policy has not seen them: they come again */
 	if (refuse) {
 		rig_admit(rig, true);
 		rig->feeds[i].window = 0;
@@ -255,7 +265,7 @@ int main(int argc, char **argv)
 	struct rig_spec spec = { .program = argv[0], .calls = 1000000, .workers = 1 };
 	int opt;
 
-	while ((opt = getopt(argc, argv, "d:t:c:w:")) != -1) {
+	while ((opt = getopt(argc, argv, "d:t:c:w:s")) != -1) {
 		switch (opt) {
 		case 'd':
 			spec.data = optarg;
@@ -269,18 +279,22 @@ int main(int argc, char **argv)
 		case 'w':
 			spec.workers = (uint32_t)strtoul(optarg, NULL, 10);
 			break;
+		case 's':
+			spec.stateful = true;
+			break;
 		default:
 			return 2;
 		}
 	}
-	if (!spec.data || !spec.dir || spec.calls < MIX_FRAMES || spec.workers < 1 || spec.workers > 2) {
-		fprintf(stderr, "usage: %s -d MESSAGES -t FOLDER [-c CALLS] [-w 1|2]\n", argv[0]);
+	if (!spec.data || !spec.dir || spec.calls < LEAST_CALLS || spec.workers < 1 || spec.workers > 2) {
+		fprintf(stderr, "usage: %s -d MESSAGES -t FOLDER [-c CALLS] [-w 1|2] [-s]\n", argv[0]);
 		return 2;
 	}
 	if (!rig_start(&rig, &spec))
 		return 1;
-	printf("{\"ready\": true, \"simd\": \"%s\", \"huge\": %s}\n", sip_simd_name(rig.dp->workers[0]->simd),
-	       rte_eal_has_hugepages() ? "true" : "false");
+	printf("{\"ready\": true, \"simd\": \"%s\", \"huge\": %s, \"calls_bytes\": %zu, \"setups_bytes\": %zu}\n",
+	       sip_simd_name(rig.dp->workers[0]->simd), rte_eal_has_hugepages() ? "true" : "false",
+	       rig_calls_bytes(&rig), rig_setups_bytes(&rig));
 	fflush(stdout);
 	serve(&rig);
 	rig_stop(&rig);

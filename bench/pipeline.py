@@ -44,13 +44,19 @@ KINDS = [  # mix, frames of testpmd, what it is, how its messages must end
     ("options", "options", "OPTIONS to Weir: 200", ["REPLY_OPTIONS"]),
 ]
 
+ENDS = ["FWD_REQUEST", "FWD_RESPONSE"]
+STATEFUL_ENDS = ENDS + ["ABSORB_TRYING"]
+PER_CALL = 7  # messages of the call mix
+
 
 class Weir:
     """One engine process (bench/pipeline.c) with its tables filled."""
 
-    def __init__(self, engine, folder, calls, workers=1):
+    def __init__(self, engine, folder, calls, workers=1, stateful=False):
         os.makedirs(folder)
+        self.ends = STATEFUL_ENDS if stateful else ENDS
         self.argv = [engine, "-d", os.path.join(HERE, "data"), "-t", folder, "-c", str(calls), "-w", str(workers)]
+        self.argv += ["-s"] if stateful else []
         self.proc = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.info = self.answer()
 
@@ -60,11 +66,12 @@ class Weir:
             sys.exit(f"{' '.join(self.argv)}: ended")
         return json.loads(line)
 
-    def run(self, mix, upto, ms, ends=("FWD_REQUEST", "FWD_RESPONSE")):
+    def run(self, mix, upto, ms, ends=None):
         self.proc.stdin.write(f"{mix} {upto} {ms}\n")
         self.proc.stdin.flush()
         out = self.answer()
         if upto == "whole":
+            ends = ends or self.ends
             good = sum(out["ends"].get(e, 0) for e in ends)
             if good < 0.999 * out["handled"][0]:
                 sys.exit(f"{mix}: messages met other ends than {ends}: {out['ends']}")
@@ -148,12 +155,15 @@ class Samples:
 
 
 def measure(args, folder):
-    """All rounds. Returns the samples, and for two workers how many messages each processed."""
+    """All rounds. Returns both kinds of big engine's facts, the samples, and for two workers how many messages
+    each processed."""
     engines = {f"{n / 1e6:g} M": Weir(args.engine, f"{folder}/{n}", n) for n in args.calls}
+    stateful = {size: Weir(args.engine, f"{folder}/s{size}", n, stateful=True) for size, n in zip(engines, args.calls)}
     big = list(engines)[-1]
     frames = sorted({frames for _, frames, _, _ in KINDS} | {"call"})
     pmds = {name: Testpmd(f"{folder}/{args.calls[-1]}", name) for name in frames}
-    info = engines[big].info
+    info = {"simd": engines[big].info["simd"], "huge": engines[big].info["huge"],
+            "tables": {size: weir.info for size, weir in stateful.items()}}
     samples = Samples()
     for i in range(args.rounds):
         if sys.stderr.isatty():
@@ -164,11 +174,14 @@ def measure(args, folder):
             samples.add(f"feed {name}", engines[big].run(name, "feed", args.ms)["ns"])
         for size, weir in engines.items():
             samples.add(f"whole {size}", weir.run("call", "whole", args.ms)["ns"])
+        for size, weir in stateful.items():
+            samples.add(f"stateful {size}", weir.run("call", "whole", args.ms)["ns"])
         for upto, _ in STAGES:
             samples.add(f"stage {upto}", engines[big].run("call", upto, args.ms)["ns"])
+            samples.add(f"stateful stage {upto}", stateful[big].run("call", upto, args.ms)["ns"])
         for mix, _, _, ends in KINDS:
             samples.add(f"kind {mix}", engines[big].run(mix, "whole", args.ms, ends)["ns"])
-    for proc in list(engines.values()) + list(pmds.values()):
+    for proc in list(engines.values()) + list(stateful.values()) + list(pmds.values()):
         proc.close()
     two = Weir(args.engine, f"{folder}/two", args.calls[0], workers=2)
     handled = [two.run("call", "whole", 3 * args.ms)["handled"] for _ in range(args.rounds)]
@@ -185,12 +198,20 @@ def net(samples, whole, frames):
     return samples[whole] - feed_cost(samples, frames) - samples[f"testpmd {frames}"]
 
 
+def mix_row(samples, kind, size):
+    name = f"{kind} {size}"
+    return {"whole_ns": samples[name], "callback_ns": feed_cost(samples, "call"),
+            "testpmd_ns": samples["testpmd call"], "net_ns": net(samples, name, "call"),
+            "min_ns": samples.spread(name)[0], "max_ns": samples.spread(name)[1]}
+
+
 def results(args, info, samples, handled):
     sizes = [f"{n / 1e6:g} M" for n in args.calls]
-    stages, before = [], 0.0
+    stages, before, before_stateful = [], 0.0, 0.0
     for upto, what in STAGES:
-        stages.append({"stage": what, "ns": samples[f"stage {upto}"] - before})
-        before = samples[f"stage {upto}"]
+        ns, ns_stateful = samples[f"stage {upto}"], samples[f"stateful stage {upto}"]
+        stages.append({"stage": what, "ns": ns - before, "stateful_ns": ns_stateful - before_stateful})
+        before, before_stateful = ns, ns_stateful
     two = sorted(handled, key=lambda h: max(h) / max(1, min(h)))[len(handled) // 2]
     return {
         "bench": "pipeline",
@@ -201,10 +222,11 @@ def results(args, info, samples, handled):
         "simd": info["simd"],
         "rounds": args.rounds,
         "ms": args.ms,
-        "mix": [{"pins": s, "whole_ns": samples[f"whole {s}"], "callback_ns": feed_cost(samples, "call"),
-                 "testpmd_ns": samples["testpmd call"], "net_ns": net(samples, f"whole {s}", "call"),
-                 "min_ns": samples.spread(f"whole {s}")[0], "max_ns": samples.spread(f"whole {s}")[1]}
-                for s in sizes],
+        "mix": [mix_row(samples, "whole", s) | {"pins": s} for s in sizes],
+        "stateful_mix": [mix_row(samples, "stateful", s) |
+                         {"calls": s, "new_calls_per_s": 1e9 / PER_CALL / net(samples, f"stateful {s}", "call"),
+                          "calls_bytes": info["tables"][s]["calls_bytes"],
+                          "setups_bytes": info["tables"][s]["setups_bytes"]} for s in sizes],
         "stages": stages,
         "kinds": [{"kind": what, "whole_ns": samples[f"kind {mix}"], "callback_ns": feed_cost(samples, frames),
                    "testpmd_ns": samples[f"testpmd {frames}"], "net_ns": net(samples, f"kind {mix}", frames)}
@@ -219,16 +241,21 @@ def print_table(out):
     print(f"          {out['command']}: medians of {out['rounds']} rounds of {out['ms']} ms, ns of CPU per message\n")
     head = f"{'':40}{'whole':>8}{'callback':>10}{'testpmd':>9}{'net':>8}"
     print(head)
-    for row in out["mix"]:
-        print(f"{'call mix, ' + row['pins'] + ' pins':40}{row['whole_ns']:8.0f}{row['callback_ns']:10.0f}"
+    for row in out["mix"] + out["stateful_mix"]:
+        what = f"call mix, {row['pins']} pins" if "pins" in row else f"the same, set up and counted, {row['calls']}"
+        print(f"{what:40}{row['whole_ns']:8.0f}{row['callback_ns']:10.0f}"
               f"{row['testpmd_ns']:9.0f}{row['net_ns']:8.0f}   ({row['min_ns']:.0f} to {row['max_ns']:.0f})")
     for row in out["kinds"]:
         print(f"{row['kind']:40}{row['whole_ns']:8.0f}{row['callback_ns']:10.0f}{row['testpmd_ns']:9.0f}"
               f"{row['net_ns']:8.0f}")
-    print(f"\nstages of the call mix, {out['mix'][-1]['pins']} pins")
+    print(f"\nstages of the call mix, {out['mix'][-1]['pins']:24}{'pins only':>12}{'set up, counted':>17}")
     for row in out["stages"]:
-        print(f"  {row['stage']:46}{row['ns']:8.0f}")
-    print(f"  {'sum: the whole path':46}{sum(row['ns'] for row in out['stages']):8.0f}")
+        print(f"  {row['stage']:46}{row['ns']:12.0f}{row['stateful_ns']:17.0f}")
+    print(f"  {'sum: the whole path':46}{sum(row['ns'] for row in out['stages']):12.0f}"
+          f"{sum(row['stateful_ns'] for row in out['stages']):17.0f}\n")
+    for row in out["stateful_mix"]:
+        print(f"{row['calls']} calls: {row['new_calls_per_s'] / 1e3:.0f} k new calls a second and core; counted calls "
+              f"{row['calls_bytes'] / 1e6:.0f} MB, set-ups and kept messages {row['setups_bytes'] / 1e6:.0f} MB")
     two = out["two_workers"]
     print(f"\ntwo workers, one peer, one receive queue: processed {two['processed'][0]} and {two['processed'][1]} "
           f"messages, {two['ratio']:.3f} to 1")

@@ -2,7 +2,7 @@
 /*
  * Sets Weir's dataplane up for the pipeline bench; see rig.h. Control thread.
  * Must stay true: every message takes the way of real traffic (peer found by prefix, route found behind
- * others, gateway with a max-cps), so that no part of the path is spared.
+ * others, gateway with its limits), so that no part of the path is spared.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -12,13 +12,40 @@
 #include <rte_ethdev.h>
 
 #include "bench/rig.h"
+#include "lb/peers.h"
+#include "lb/token.h"
+#include "lb/worker.h"
 
-#define MEMORY_MB  1536 /* without huge pages: tables, packets, snapshot */
+#define MEMORY_MB  2048 /* without huge pages: tables, packets, snapshot */
 #define SIP_PORT   5060
 #define PIN_NS     32000000000u
 #define RINGING_NS (212 * UINT64_C(1000000000)) /* Timer C of 180 s and 32 s */
-#define MTU        1600                         /* the trunk INVITE outgrows 1500 with our rows on top */
+#define MTU        2000                         /* the trunk INVITE outgrows 1500 with our rows on top */
 #define PLENTY     1000000                      /* max-cps of a gateway that is never reached */
+#define MANY       100000000                    /* max-calls of a gateway that is never reached */
+
+/*
+ * Calls in transactions: between two messages of a set-up so many others begin, and so many transactions there
+ * is room for. The bench stands still between its measurements, so timers wait for ever; but for those that
+ * end a transaction once its call is answered, or there would be no end to them.
+ */
+#define SETUP_LAG 10000
+#define SETUPS    (1 << 17)
+#define LINGER_NS 50000000u
+#define MIXING    2654435761u /* a prime: steps through calls in no order of theirs, each once */
+#define NEVER_NS  (3600 * UINT64_C(1000000000))
+
+static const struct lb_timers timers = {
+	.t1 = NEVER_NS,
+	.t2 = NEVER_NS,
+	.t4 = NEVER_NS,
+	.b = NEVER_NS,
+	.c = NEVER_NS,
+	.d = LINGER_NS,
+	.release = NEVER_NS,
+	.max_call = 4 * NEVER_NS,
+	.session_min = 90 * UINT64_C(1000000000),
+};
 
 static struct addr v4(const char *text)
 {
@@ -40,7 +67,14 @@ static struct lb_snapshot *make_policy(struct mint *mint)
 {
 	static char names[RIG_GATEWAYS][8];
 	struct lb_gateway_spec gateways[RIG_GATEWAYS];
-	const struct lb_pool_spec pool = { .name = STR("pstn"), .retry_after_s = 5 };
+	const struct lb_pool_spec pool = {
+		.name = STR("pstn"),
+		.retry_after_s = 5,
+		.attempts = 3,
+		.budget_permille = 200,
+		.after_ns = NEVER_NS,
+		.after_max_ns = NEVER_NS,
+	};
 	const struct lb_peer_spec peer = { .name = STR("carrier") };
 	struct lb_prefix prefix = { .len = 96 + 24 };
 	const struct lb_route_spec routes[] = {
@@ -114,32 +148,76 @@ static struct net_hops *make_hops(const struct rig *rig, bool none)
 	return net_hops_build(&plan);
 }
 
-/* The calls that were there before the bench came: number 0 and up, each with its pin. */
-static void fill_pins(struct rig *rig, struct lb_worker *w)
+/* The INVITE of call number i, to the policy alone. */
+static void begin_call(struct rig *rig, struct lb_worker *w, uint32_t i, struct lb_query *q)
 {
 	uint8_t *frame = rig->mint.templates[INVITE].frame;
-	struct lb_query q = {
+	struct identity id = mint_identity(&rig->mint, i, frame);
+	struct lb_act acts[LIMIT_ACTS];
+
+	*q = (struct lb_query){
 		.request = 1,
 		.method = METHOD_INVITE,
 		.src = rig->mint.caller,
 		.reply_to = rig->mint.caller,
 		.number = STR("+82315550100"),
 		.host = STR("gw.example.net"),
+		.room = rig->stateful && i >= rig->calls - 3 * SETUP_LAG,
+		.call_hash = id.call_hash,
+		.from_hash = id.from_hash,
+		.via_hash = id.via_hash,
+		.cseq = rig->cseq,
 	};
-	struct lb_act acts[LIMIT_ACTS];
-	uint64_t now = dp_now();
-
-	for (uint32_t i = 0; i < rig->calls; i++) {
-		struct identity id = mint_identity(&rig->mint, i, frame);
-
-		q.call_hash = id.call_hash;
-		q.from_hash = id.from_hash;
-		q.via_hash = id.via_hash;
-		lb_input(w, rig->mint.policy, &q, now, acts);
-	}
+	lb_input(w, rig->mint.policy, q, dp_now(), acts);
 }
 
-/* True if Weir itself, reading an INVITE of ours, recognises it by what mint_identity() says. */
+/* Its 200, with the To tag that its BYE will have. */
+static void confirm_call(struct rig *rig, struct lb_worker *w, uint32_t i, const struct lb_query *invite)
+{
+	const struct lb_snapshot *policy = rig->mint.policy;
+	uint16_t slot = lb_pick_ideal(policy, rig->mint.pool, invite->call_hash);
+	struct branch b = {
+		.kind = BRANCH_PINNED,
+		.gateway = gateway_by_slot(policy, slot)->id,
+		.identity = invite->via_hash,
+	};
+	struct lb_act acts[LIMIT_ACTS];
+	char branch[LIMIT_BRANCH];
+	struct lb_query q = {
+		.method = METHOD_INVITE,
+		.status = 200,
+		.has_to_tag = 1,
+		.src = gateway_addr(&rig->mint, slot),
+		.via_to = rig->mint.caller,
+		.call_hash = invite->call_hash,
+		.from_hash = invite->from_hash,
+		.cseq = invite->cseq,
+		.to_hash = mint_to_hash(&rig->mint, i),
+	};
+
+	q.branch.p = branch;
+	q.branch.n = branch_write(&policy->keys, &b, q.call_hash, &q.via_to, branch);
+	lb_input(w, policy, &q, dp_now(), acts);
+}
+
+/*
+ * The calls that were there before the bench came: number 0 and up, so mixed that neighbours in number are none
+ * in the tables. The youngest are not answered yet.
+ */
+static void fill_tables(struct rig *rig, struct lb_worker *w)
+{
+	uint32_t answered = rig->stateful ? rig->calls - 3 * SETUP_LAG : 0;
+	struct lb_query q;
+
+	for (uint64_t i = 0, n = 0; n < answered; n++, i = (i + MIXING) % answered) {
+		begin_call(rig, w, (uint32_t)i, &q);
+		confirm_call(rig, w, (uint32_t)i, &q);
+	}
+	for (uint32_t i = answered; i < rig->calls; i++)
+		begin_call(rig, w, i, &q);
+}
+
+/* True if Weir itself, reading an INVITE of ours, recognises it by what mint_identity() says. Notes its CSeq. */
 static bool identity_agrees(struct rig *rig)
 {
 	struct template *t = &rig->mint.templates[INVITE];
@@ -151,12 +229,12 @@ static bool identity_agrees(struct rig *rig)
 	return sip_scan(SIP_PLAIN, (char *)t->frame + t->payload, (uint32_t)(t->n - t->payload), &msg.sip) ==
 		       SIP_GOOD &&
 	       dp_query(rig->dp, rig->mint.policy, &c, &end) && c.q.via_hash == id.via_hash &&
-	       c.q.from_hash == id.from_hash;
+	       c.q.from_hash == id.from_hash && (rig->cseq = c.q.cseq) > 0;
 }
 
 /*
- * The RX callback: turns templates into messages. Message k of a mix belongs to the call that began k lags
- * ago, so that the calls of a mix lie all over the table.
+ * The RX callback: turns templates into messages. Those of one turn through a mix belong to different calls, so
+ * that the calls of a mix lie all over the table.
  */
 static uint16_t patch_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t n, uint16_t max,
 			    void *arg)
@@ -169,8 +247,8 @@ static uint16_t patch_burst(uint16_t port, uint16_t queue, struct rte_mbuf **fra
 		enum message message = frame_message(frame);
 		uint64_t call = f->next;
 
-		for (uint8_t k = 0; k < mix->n && mix->message[k] != message; k++)
-			call -= f->lag;
+		for (uint8_t k = 0; k < mix->n; k++)
+			call -= mix->message[k] == message ? f->behind[k] : 0;
 		if (f->window)
 			call = f->base + call % f->window;
 		mint_frame(f->mint, message, call, frame);
@@ -235,6 +313,12 @@ static struct dp *start_dp(struct rig *rig, const struct rig_spec *spec, char de
 	char err[256];
 	struct dp *dp;
 
+	if (spec->stateful) {
+		plan.tables.timers = timers;
+		plan.tables.ringing_ns = NEVER_NS;
+		plan.tables.setups = plan.kept = SETUPS;
+		plan.tables.calls = spec->calls + spec->calls / 4;
+	}
 	for (uint32_t i = 0; i < rig->n_ports; i++) {
 		eal_devices[i] = (struct net_device){ .text = devices[i] };
 		plan.ports[i] =
@@ -246,17 +330,28 @@ static struct dp *start_dp(struct rig *rig, const struct rig_spec *spec, char de
 	return dp;
 }
 
+/* How far the messages of a call are apart: evenly, or with all the time between its ACK and its BYE. */
+static void set_lags(const struct rig *rig, struct feed *f)
+{
+	for (uint32_t k = 0; k < MIX_FRAMES; k++)
+		f->behind[k] = rig->stateful ? k * SETUP_LAG : k * (rig->calls / MIX_FRAMES);
+	if (rig->stateful) {
+		f->behind[MIX_FRAMES - 2] = rig->calls - SETUP_LAG;
+		f->behind[MIX_FRAMES - 1] = rig->calls;
+	}
+}
+
 static void make_feeds(struct rig *rig)
 {
 	for (uint32_t i = 0; i < rig->n_ports; i++) {
 		rig->feeds[i] = (struct feed){
 			.mint = &rig->mint,
 			.mix = (enum mix)i,
-			.lag = rig->calls / MIX_FRAMES,
 			/* new calls of one mix are none of another's, which may have been refused */
 			.next = rig->calls + ((uint64_t)i << 32),
 			.window = mix_info[i].message[0] == INVITE ? 0 : rig->calls, /* others begin no calls */
 		};
+		set_lags(rig, &rig->feeds[i]);
 		rte_eth_add_rx_callback(dp_port(rig->dp, i)->id, 0, patch_burst, &rig->feeds[i]);
 	}
 }
@@ -266,7 +361,12 @@ bool rig_start(struct rig *rig, const struct rig_spec *spec)
 	const struct addr listener = v4("198.51.100.10");
 	char devices[MIXES][NET_DEVICE];
 
-	*rig = (struct rig){ .calls = spec->calls, .n_ports = spec->workers > 1 ? 1 : MIXES };
+	*rig = (struct rig){
+		.calls = spec->calls,
+		.stateful = spec->stateful,
+		.n_ports = spec->workers > 1 ? 1 : MIXES,
+		.mint.stateful = spec->stateful,
+	};
 	rig->mint.caller = v4("192.0.2.20");
 	rig->mint.gateway = v4("198.51.100.21");
 	rig->words = aligned_alloc(64, lb_words_size());
@@ -289,8 +389,10 @@ bool rig_start(struct rig *rig, const struct rig_spec *spec)
 		fprintf(stderr, "frames.c and query.c do not agree on what a request is recognised by\n");
 		return false;
 	}
+	for (uint16_t i = 0; i < RIG_GATEWAYS && rig->stateful; i++)
+		lb_set_gateway_calls(rig->words, i, MANY);
 	for (uint32_t i = 0; i < spec->workers; i++)
-		fill_pins(rig, rig->dp->workers[i]->lb);
+		fill_tables(rig, rig->dp->workers[i]->lb);
 	rig_admit(rig, true);
 	make_feeds(rig);
 	dp_publish_policy(rig->dp, -1, (struct lb_snapshot *)rig->mint.policy);
@@ -302,6 +404,17 @@ void rig_admit(struct rig *rig, bool all)
 {
 	for (uint16_t i = 0; i < RIG_GATEWAYS; i++)
 		lb_set_gateway_cps(rig->words, i, all ? PLENTY : 0);
+}
+
+size_t rig_calls_bytes(const struct rig *rig)
+{
+	return calls_size(rig->dp->workers[0]->lb->calls.spec.n);
+}
+
+size_t rig_setups_bytes(const struct rig *rig)
+{
+	return setups_size(rig->dp->workers[0]->lb->setups.n) +
+	       (size_t)keep_chunks(rig->dp->workers[0]->keep) * KEEP_CHUNK;
 }
 
 void rig_stop(struct rig *rig)

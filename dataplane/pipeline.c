@@ -172,8 +172,7 @@ static void count_message(struct dp_worker *w, const struct sip_msg *sip)
 /* Bytes that our rows add to a message at most, roughly: what would then not fit a frame is not kept. */
 #define ROWS 700
 
-/* True if this INVITE, or this final to one, can be kept and sent again. */
-static bool has_room(const struct dp_worker *w, const struct dp_ctx *c)
+bool dp_has_room(const struct dp_worker *w, const struct dp_ctx *c)
 {
 	const struct net_port *port = &w->dp->ports[w->dp->listeners[c->q.listener].port];
 	uint32_t n = c->msg->sip.len;
@@ -202,7 +201,7 @@ void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 			dp_end(w, c.m, end);
 			continue;
 		}
-		c.q.room = has_room(w, &c);
+		c.q.room = dp_has_room(w, &c);
 		n_acts = lb_input(w->lb, policy, &c.q, w->now, acts);
 		if (acts[n_acts - 1].op == LB_FORWARD)
 			w->forwarded[w->n_forwarded++] = c.msg->at;

@@ -131,6 +131,7 @@ struct dp_worker {
 };
 
 struct dp_retired;
+struct dp_ctx;
 
 struct dp {
 	/* start */
@@ -189,6 +190,9 @@ uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte
 
 /* Stages 2 and 3: decides and carries out n <= LIMIT_BURST messages that this worker owns. */
 void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n);
+
+/* True if this INVITE, or this final to one, can be kept and sent again. */
+bool dp_has_room(const struct dp_worker *w, const struct dp_ctx *c);
 
 /* What time alone brings: repeats, time-outs, fail-over. Once a turn. */
 void dp_tick(struct dp_worker *w);
