@@ -99,6 +99,7 @@ static const struct {
 		[SERVER_INVITE] = { SERVER_COMPLETED, send_final },   /* 17.2.1 */
 		[SERVER_ACK] = { SERVER_CONFIRMED, quiet },           /* 17.2.1 */
 		[SERVER_CANCEL] = { SERVER_COMPLETED, NULL },         /* 9.2: no effect */
+		[SERVER_2XX] = { SERVER_CONFIRMED, quiet },           /* 16.7, step 10: passes; no more finals after it */
 		[SERVER_REPEAT] = { SERVER_COMPLETED, repeat_final }, /* 17.2.1: Timer G */
 		[SERVER_END] = { SERVER_TERMINATED, over },           /* 17.2.1: Timer H */
 	},

@@ -218,6 +218,24 @@ static void cancel_after_a_final(void **state)
 	scene_end(&s);
 }
 
+/* A call that came about after all is not refused once more: RFC 3261 16.7, step 10. */
+static void a_2xx_overtakes_the_final(void **state)
+{
+	struct scene s;
+
+	scene_start(&s, 2);
+	scene_caller(&s, METHOD_INVITE);
+	scene_until(&s, 1.1);
+	scene_gateway(&s, 1, 404);
+	scene_expect(&s, "100 INVITE0 0.5:repeat0 1:INVITE1 ACK1 404");
+	scene_gateway(&s, 0, 200);
+	scene_caller(&s, METHOD_INVITE);
+	scene_until(&s, 10);
+	scene_caller(&s, METHOD_ACK);
+	scene_expect(&s, "200 - -");
+	scene_end(&s);
+}
+
 static void cancel_of_a_503_is_a_487(void **state)
 {
 	struct scene s;
@@ -373,6 +391,7 @@ int main(void)
 		cmocka_unit_test(cancel_while_it_rings),
 		cmocka_unit_test(cancel_crosses_a_final),
 		cmocka_unit_test(cancel_after_a_final),
+		cmocka_unit_test(a_2xx_overtakes_the_final),
 		cmocka_unit_test(cancel_of_a_503_is_a_487),
 		cmocka_unit_test(cancel_and_ack_for_nothing),
 		cmocka_unit_test(other_tags_branches_and_numbers),
