@@ -20,8 +20,8 @@ node: lb1
 state-dir: $work
 workers: { count: 2, poll: adaptive }
 ports:
-  access: { device: "$access_device", addresses: [192.0.2.10/24], gateway: 192.0.2.1 }
-  core: { device: "$core_device", addresses: [198.51.100.10/24], gateway: 198.51.100.1 }
+  access: { device: "$access_device", addresses: [192.0.2.10/24] }
+  core: { device: "$core_device", addresses: [198.51.100.10/24] }
 listeners:
   access4: { address: 192.0.2.10:5060 }
   core4: { address: 198.51.100.10:5060 }
@@ -68,8 +68,11 @@ class Routed:
             self.callers = self._behind(self.routers[0].ns, "callers", "10.1.0", [11])
             self.gateways = self._behind(self.routers[1].ns, "gateways", "10.2.0", [21, 22])
             self.weir = Weir(self.lab, CONFIG, work).start()
-            for side in self.routers:
+            for net, side in zip(("10.1.0", "10.2.0"), self.routers):
                 side.resolve()
+                self.lab.weir.ip("route", "add", f"{net}.0/24", "via", side.far[0].split("/")[0], "dev", side.port)
+            for ns, weir in ((self.callers, "192.0.2.10"), (self.gateways, "198.51.100.10")):
+                until(lambda: " 0% packet loss" in ns.run("ping", "-c1", "-W1", weir, check=False), 10, f"no way to {weir}")
         except BaseException:
             self.close()
             raise
