@@ -28,11 +28,12 @@ class Sipp:
         if target:
             pace = ["-users", str(users)] if users else ["-r", str(rate), "-l", str(min(calls, 10000))]
             argv += ["-m", str(calls), *pace, "-timeout", f"{limit}s",
-                     "-timeout_error", "-recv_timeout", "15000", target]
+                     "-timeout_error", "-recv_timeout", "15000"]
         if trace:
             argv += ["-trace_msg", "-message_file", f"{self.base}.msg"]
         self.out = open(f"{self.base}.out", "w")
-        self.proc = ns.popen(*argv, *map(str, args), stdout=self.out, stderr=subprocess.STDOUT, cwd=work,
+        argv += map(str, args)
+        self.proc = ns.popen(*argv, *([target] if target else []), stdout=self.out, stderr=subprocess.STDOUT, cwd=work,
                              env={"TERM": "dumb", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
 
     def listens(self):
