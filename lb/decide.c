@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The decision about one message. A request goes down the list `steps` below until one of them decides; the
- * list is the order of admission, so read it first. The last steps, for what is new, are in place.c; responses
- * are in respond.c.
- * Runs on the worker that owns the Call-ID. What must stay true: nobody unknown is ever answered unless the
- * operator wants it, an ACK never is, and a repeated request gets what the first one got.
+ * list is the order of admission, so read it first. The last steps, for what is new, are in place.c;
+ * responses are in respond.c. Runs on the worker that owns the Call-ID. What must stay true: nobody unknown
+ * is ever answered unless the operator wants it, an ACK never is, and a repeated request gets what the first
+ * one got.
  */
 #include "lb/decide.h"
 #include "lb/peers.h"
@@ -263,7 +263,8 @@ static bool follow_pin(struct decision *d)
 	return decision_forward(d, BRANCH_PINNED, g);
 }
 
-/* What has a To tag and no token goes where the call of the same Call-ID and From tag went, while that is known. */
+/* What has a To tag and no token goes where the call of the same Call-ID and From tag went, while that is
+ * known. */
 static bool follow_setup(struct decision *d)
 {
 	const struct gateway *g = d->setup ? setup_gateway(d->s, d->setup) : NULL;

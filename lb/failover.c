@@ -54,16 +54,16 @@ void failover_cancel_others(struct event *e, struct setup *u, unsigned i)
 
 static void count_left(const struct event *e, const struct setup *u, unsigned i, enum why why)
 {
-	static const enum st_gateway_counter cells[] = {
-		[WHY_ANSWER] = ST_GW_LEFT_ANSWER, [WHY_SILENT] = ST_GW_LEFT_SILENT, [WHY_DOWN] = ST_GW_LEFT_DOWN
-	};
+	static const enum st_gateway_counter cells[] = { [WHY_ANSWER] = ST_GW_LEFT_ANSWER,
+							 [WHY_SILENT] = ST_GW_LEFT_SILENT,
+							 [WHY_DOWN] = ST_GW_LEFT_DOWN };
 
 	st_gateway_inc(e->w->lane, u->client[i].gateway, cells[why]);
 }
 
 /*
- * Asks another gateway of branch i's pool. Retries after an answer are bounded by the pool's budget, those away
- * from a mute gateway only by the next one's limits.
+ * Asks another gateway of branch i's pool. Retries after an answer are bounded by the pool's budget, those
+ * away from a mute gateway only by the next one's limits.
  */
 static bool try_another(struct event *e, struct setup *u, unsigned i, enum why why)
 {
@@ -121,8 +121,8 @@ static unsigned rank(uint16_t status)
 }
 
 /*
- * True if the caller may see this final response of branch i: no 503 (RFC 3261 16.7, step 6), no loop that our
- * own retry made, no answer to a CANCEL that was not his.
+ * True if the caller may see this final response of branch i: no 503 (RFC 3261 16.7, step 6), no loop that
+ * our own retry made, no answer to a CANCEL that was not his.
  */
 static bool is_fit(const struct setup *u, unsigned i, uint16_t status)
 {
@@ -232,7 +232,8 @@ struct verdict failover_over(struct event *e, struct setup *u, unsigned i, enum 
 		return over_by_answer(e, u, i);
 	if (news != NEWS_LOST)
 		u->own = 408; /* RFC 3261 16.8 and 8.1.3.1 */
-	if (news == NEWS_SILENT && !(u->client[i].flags & CLIENT_GIVEN_UP) && try_another(e, u, i, WHY_SILENT))
+	if (news == NEWS_SILENT && !(u->client[i].flags & CLIENT_GIVEN_UP) &&
+	    try_another(e, u, i, WHY_SILENT))
 		return absorbed;
 	return waiting(u) ? absorbed : conclude(e, u, i, 0);
 }

@@ -2,7 +2,8 @@
 /*
  * The way of a message, or of a moment, through the transactions of a call: find out what it means for the
  * branch or the caller's side, let failover.c decide what follows, then put everything in order: kept
- * messages, the timer, and last the action that ends the message in hand. Runs on the worker that owns the call.
+ * messages, the timer, and last the action that ends the message in hand. Runs on the worker that owns the
+ * call.
  */
 #include "lb/invite.h"
 #include "lb/worker.h"
@@ -151,7 +152,8 @@ static struct verdict on_provisional(const struct event *e, const struct setup *
 	return (struct verdict){ LB_FORWARD, ST_FWD_RESPONSE, false };
 }
 
-/* RFC 3261 16.7, steps 5 and 10: every 2xx goes on at once, even after another final; the others are CANCELled. */
+/* RFC 3261 16.7, steps 5 and 10: every 2xx goes on at once, even after another final; the others are
+ * CANCELled. */
 static struct verdict on_accepted(struct event *e, struct setup *u, unsigned i)
 {
 	failover_cancel_others(e, u, i);
@@ -180,7 +182,8 @@ static struct verdict verdict_on(struct event *e, struct setup *u, unsigned i)
 	case NEWS_FINAL:
 		return failover_over(e, u, i, news);
 	default:
-		return (struct verdict){ LB_ABSORB, e->q->status < 200 ? ST_ABSORB_PROVISIONAL : ST_ABSORB_FINAL,
+		return (struct verdict){ LB_ABSORB,
+					 e->q->status < 200 ? ST_ABSORB_PROVISIONAL : ST_ABSORB_FINAL,
 					 false };
 	}
 }

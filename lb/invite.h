@@ -93,8 +93,8 @@ enum server_event {
 	SERVER_INVITE, /* the INVITE again */
 	SERVER_ACK,
 	SERVER_CANCEL,
-	SERVER_2XX,   /* a 2xx is about to leave */
-	SERVER_FINAL, /* another final response is */
+	SERVER_2XX,    /* a 2xx is about to leave */
+	SERVER_FINAL,  /* another final response is */
 	SERVER_REPEAT, /* Timer G */
 	SERVER_END,    /* Timer H, I or L */
 	SERVER_EVENTS
@@ -173,7 +173,8 @@ void count_bye(struct event *e, const struct token *token);
 unsigned redirect_always(const struct lb_snapshot *s, struct str number, uint16_t *pool, bool *notify);
 
 /* The rule of `pool` for u after a final response, or after no answer; NULL: there is none. */
-const struct reroute *redirect_rule(const struct event *e, const struct setup *u, uint16_t pool, uint16_t status);
+const struct reroute *redirect_rule(const struct event *e, const struct setup *u, uint16_t pool,
+				    uint16_t status);
 const struct reroute *redirect_no_answer(const struct event *e, const struct setup *u, uint16_t pool);
 
 /* Moves the call of branch i by a rule. False: that cannot be, and nothing has changed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One branch of a call: the INVITE client transaction of RFC 3261 17.1.1 (figure 5) with the accepted state of
- * RFC 6026 7.2, Timer C of 16.8, and the CANCEL of 9.1 with the repeats of 17.1.2. The table below is the
+ * One branch of a call: the INVITE client transaction of RFC 3261 17.1.1 (figure 5) with the accepted state
+ * of RFC 6026 7.2, Timer C of 16.8, and the CANCEL of 9.1 with the repeats of 17.1.2. The table below is the
  * machine; what is not in it is ignored. Runs on the worker that owns the call.
  * Must stay true: every final response other than 2xx is acknowledged, each time it comes.
  */
@@ -40,7 +40,8 @@ static uint32_t gateway_id(const struct event *e, const struct client *c)
 	return g ? g->id : 0;
 }
 
-/* Where act goes, and the Via branch that the INVITE, its CANCEL and its ACK have in common (RFC 3261 9.1). */
+/* Where act goes, and the Via branch that the INVITE, its CANCEL and its ACK have in common (RFC 3261 9.1).
+ */
 static void name_branch(struct event *e, const struct setup *u, unsigned i, struct lb_act *act)
 {
 	const struct client *c = &u->client[i];

@@ -2,8 +2,9 @@
 /*
  * The caller's side of a call: the INVITE server transaction of RFC 3261 17.2.1 (figure 7) with the accepted
  * state of RFC 6026 7.1. The table below is the machine. Runs on the worker that owns the call.
- * Two stated deviations: a repeated INVITE gets 100 again, not the last 18x (who has had one repeats no more);
- * and Timer I lasts as long as H, so that late copies of the INVITE meet their transaction and make no call.
+ * Two stated deviations: a repeated INVITE gets 100 again, not the last 18x (who has had one repeats no
+ * more); and Timer I lasts as long as H, so that late copies of the INVITE meet their transaction and make no
+ * call.
  */
 #include "lb/invite.h"
 #include "lb/routes.h"
@@ -33,9 +34,9 @@ static void send_final(struct event *e, struct setup *u)
 
 void server_answer(struct event *e, struct setup *u, uint16_t status, uint32_t retry_after_s)
 {
-	const struct lb_query q = {
-		.call_hash = u->call_hash, .from_hash = u->from_hash, .via_hash = u->via_hash
-	};
+	const struct lb_query q = { .call_hash = u->call_hash,
+				    .from_hash = u->from_hash,
+				    .via_hash = u->via_hash };
 	struct lb_act *act = act_add(e, LB_ANSWER, ST_SENT_ANSWER);
 
 	address(e, u, act);

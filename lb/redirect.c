@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Calls that go elsewhere because a rule says so (call forwarding: on busy, on no answer, always) or because a
- * gateway answered with a Contact that Weir may call itself (RFC 3261 16.5, 8.1.3.4). Worker.
- * Must stay true: only configured gateways are called, and REDIRECT_MOVES ends every loop.
+ * Calls that go elsewhere because a rule says so (call forwarding: on busy, on no answer, always) or because
+ * a gateway answered with a Contact that Weir may call itself (RFC 3261 16.5, 8.1.3.4). Worker. Must stay
+ * true: only configured gateways are called, and REDIRECT_MOVES ends every loop.
  */
 #include "lb/invite.h"
 #include "lb/peers.h"
@@ -41,7 +41,8 @@ static struct str number_of(const struct setup *u)
 	return (struct str){ u->number, u->number_n };
 }
 
-const struct reroute *redirect_rule(const struct event *e, const struct setup *u, uint16_t pool, uint16_t status)
+const struct reroute *redirect_rule(const struct event *e, const struct setup *u, uint16_t pool,
+				    uint16_t status)
 {
 	const struct pool *p = &e->s->pools[pool];
 

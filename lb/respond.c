@@ -69,8 +69,8 @@ static void respond_to_setup(struct event *e, const struct branch *b, const stru
 }
 
 /*
- * Where the branch says that responses go: to the next Via. Under the answer to a CANCEL of ours there is none;
- * its branch is that of the INVITE, made for the caller.
+ * Where the branch says that responses go: to the next Via. Under the answer to a CANCEL of ours there is
+ * none; its branch is that of the INVITE, made for the caller.
  */
 static struct addr responses_to(const struct event *e)
 {
@@ -127,10 +127,11 @@ static struct setup *open_setup(const struct event *e, const struct branch *b)
 {
 	struct setup *u;
 
-	if (b->kind != BRANCH_SETUP || setup_of_response(&e->w->setups, e->q, b->identity, &u) == SETUP_UNKNOWN ||
-	    b->attempt >= u->n)
+	if (b->kind != BRANCH_SETUP ||
+	    setup_of_response(&e->w->setups, e->q, b->identity, &u) == SETUP_UNKNOWN || b->attempt >= u->n)
 		return NULL;
-	if (!(u->client[b->attempt].flags & CLIENT_LISTED) || !addr_eq(&u->client[b->attempt].dst, &e->q->src))
+	if (!(u->client[b->attempt].flags & CLIENT_LISTED) ||
+	    !addr_eq(&u->client[b->attempt].dst, &e->q->src))
 		return NULL;
 	return u;
 }

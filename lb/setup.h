@@ -10,9 +10,9 @@
 
 #include "lb/event.h"
 
-#define SETUP_NONE  UINT32_MAX
-#define SETUP_NUMBER 32 /* bytes of a number that are known to rules; E.164 has 15 digits */
-#define SETUP_NEVER UINT64_MAX /* a time that does not come */
+#define SETUP_NONE   UINT32_MAX
+#define SETUP_NUMBER 32         /* bytes of a number that are known to rules; E.164 has 15 digits */
+#define SETUP_NEVER  UINT64_MAX /* a time that does not come */
 
 enum client_state {
 	CLIENT_NONE,       /* no state: no transition leads here */
@@ -50,7 +50,7 @@ struct client {
 };
 
 enum server_state {
-	SERVER_NONE,       /* no state: no transition leads here */
+	SERVER_NONE, /* no state: no transition leads here */
 	SERVER_PROCEEDING,
 	SERVER_COMPLETED, /* a final response other than 2xx has left, its ACK has not come */
 	SERVER_CONFIRMED, /* the ACK has come */
@@ -60,21 +60,21 @@ enum server_state {
 };
 
 enum setup_flags {
-	SETUP_CANCELLED = 1,    /* by the caller */
-	SETUP_KEPT = 2,         /* the dataplane keeps the INVITE */
-	SETUP_FINAL_KEPT = 4,   /* and a final response */
-	SETUP_NO_ROOM = 8,      /* a gateway was to be asked, and none could take it */
-	SETUP_RELIABLE = 16,    /* Require: 100rel: no provisional response of ours (RFC 3262 3) */
+	SETUP_CANCELLED = 1,  /* by the caller */
+	SETUP_KEPT = 2,       /* the dataplane keeps the INVITE */
+	SETUP_FINAL_KEPT = 4, /* and a final response */
+	SETUP_NO_ROOM = 8,    /* a gateway was to be asked, and none could take it */
+	SETUP_RELIABLE = 16,  /* Require: 100rel: no provisional response of ours (RFC 3262 3) */
 };
 
 /* All fields: worker. */
 struct setup {
-	uint64_t call_hash;  /* lb_query of the INVITE, as all that is named alike */
+	uint64_t call_hash; /* lb_query of the INVITE, as all that is named alike */
 	uint64_t from_hash;
 	uint64_t via_hash;
 	struct addr src;
-	uint64_t repeat;     /* ns; Timer G; SETUP_NEVER: no repeats */
-	uint64_t end;        /* ns; Timer H, I or L: the server side is over; SETUP_NEVER while proceeding */
+	uint64_t repeat; /* ns; Timer G; SETUP_NEVER: no repeats */
+	uint64_t end;    /* ns; Timer H, I or L: the server side is over; SETUP_NEVER while proceeding */
 	uint32_t cseq;
 	uint32_t loop_hash;
 	uint32_t next;       /* in the chain of its hash, or of the free list */
@@ -82,15 +82,15 @@ struct setup {
 	uint16_t best;       /* status of the best final response so far that is kept; 0: none */
 	uint16_t own;        /* status that Weir itself would answer, for want of a better one */
 	uint8_t listener;
-	uint8_t state;       /* enum server_state */
-	uint8_t flags;       /* enum setup_flags */
-	uint8_t n;           /* branches so far */
-	uint8_t attempts;    /* of them in the pool in hand */
-	uint8_t moves;       /* redirects followed and rules applied */
-	uint8_t when_full;   /* enum lb_when_full of the source */
-	uint8_t repeats;     /* of the final response */
-	uint8_t key_id;      /* of the key that its branches and tokens are minted with */
-	uint8_t number_n;    /* bytes of number */
+	uint8_t state;             /* enum server_state */
+	uint8_t flags;             /* enum setup_flags */
+	uint8_t n;                 /* branches so far */
+	uint8_t attempts;          /* of them in the pool in hand */
+	uint8_t moves;             /* redirects followed and rules applied */
+	uint8_t when_full;         /* enum lb_when_full of the source */
+	uint8_t repeats;           /* of the final response */
+	uint8_t key_id;            /* of the key that its branches and tokens are minted with */
+	uint8_t number_n;          /* bytes of number */
 	char number[SETUP_NUMBER]; /* the number called, as far as it fits: reroute rules may ask for it */
 	struct client client[LIMIT_BRANCHES];
 } __attribute__((aligned(64)));
@@ -108,8 +108,8 @@ struct setups {
 	uint16_t *busy;       /* slots with a list that is not empty */
 	uint16_t *place;      /* by slot: where it stands in busy */
 	uint16_t n_busy;
-	uint16_t look;        /* next of busy to look at */
-	uint64_t look_at;     /* ns; when */
+	uint16_t look;    /* next of busy to look at */
+	uint64_t look_at; /* ns; when */
 };
 
 /* Bytes of the tables of n setups. Control. */
@@ -125,9 +125,14 @@ void setup_prefetch_more(const struct setups *t, uint64_t call_hash);
 /* The setup of this INVITE, or of the one that an ACK or a CANCEL names (RFC 3261 17.2.3, 9.2), or NULL. */
 struct setup *setup_find(const struct setups *t, const struct lb_query *q);
 
-enum setup_fit { SETUP_FITS, SETUP_OTHER_CSEQ, SETUP_UNKNOWN };
+enum setup_fit {
+	SETUP_FITS,
+	SETUP_OTHER_CSEQ,
+	SETUP_UNKNOWN
+};
 
-/* The setup that a response to a branch with this identity belongs to (RFC 3261 17.1.3), in *u if there is one. */
+/* The setup that a response to a branch with this identity belongs to (RFC 3261 17.1.3), in *u if there is
+ * one. */
 enum setup_fit setup_of_response(const struct setups *t, const struct lb_query *q, uint64_t identity,
 				 struct setup **u);
 

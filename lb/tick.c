@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What time alone brings: timers that are due, and calls at gateways that are down. Runs on the worker between
- * bursts.
- * Must stay true: one call does a bounded part of what is due, so that messages never wait for long.
+ * What time alone brings: timers that are due, and calls at gateways that are down. Runs on the worker
+ * between bursts. Must stay true: one call does a bounded part of what is due, so that messages never wait
+ * for long.
  */
 #include "lb/invite.h"
 #include "lb/worker.h"
 
-#define TICK_TIMERS  64      /* timers that one call handles */
+#define TICK_TIMERS  64       /* timers that one call handles */
 #define LOOK_NS      1000000u /* how often a share of the gateways with unanswered calls is looked at */
-#define LOOK_AT_ONCE 64      /* the share */
+#define LOOK_AT_ONCE 64       /* the share */
 
 /* Moves what waits for gateway `slot`. False: more than there is room for. */
 static bool leave(struct event *e, struct setups *t, uint16_t slot, unsigned max)

@@ -13,7 +13,8 @@ static void put(struct scene *s, bool timed, const char *word, int number)
 
 	if (timed)
 		snprintf(time, sizeof(time), "%.3g:", (double)(s->w.now - s->began) / SECOND);
-	s->n_log += snprintf(s->log + s->n_log, SCENE_LOG - s->n_log, "%s%s%s", s->n_log ? " " : "", time, word);
+	s->n_log +=
+		snprintf(s->log + s->n_log, SCENE_LOG - s->n_log, "%s%s%s", s->n_log ? " " : "", time, word);
 	if (number >= 0)
 		s->n_log += snprintf(s->log + s->n_log, SCENE_LOG - s->n_log, "%d", number);
 	assert_true(s->n_log < SCENE_LOG);
@@ -23,7 +24,8 @@ static void put(struct scene *s, bool timed, const char *word, int number)
 static int branch_of(struct scene *s, const struct lb_act *act)
 {
 	for (unsigned i = 0; i < s->n; i++) {
-		if (s->branch[i].len == act->branch_n && !memcmp(s->branch[i].text, act->branch, act->branch_n))
+		if (s->branch[i].len == act->branch_n &&
+		    !memcmp(s->branch[i].text, act->branch, act->branch_n))
 			return i;
 	}
 	assert_true(s->n < LIMIT_BRANCHES);
@@ -65,9 +67,10 @@ static void note_keeping(struct scene *s, const struct lb_act *act)
 
 static const char *method_word(uint8_t method)
 {
-	static const char *const words[METHOD_COUNT] = {
-		[METHOD_INVITE] = "INVITE", [METHOD_ACK] = "ack", [METHOD_CANCEL] = "cancel", [METHOD_BYE] = "bye"
-	};
+	static const char *const words[METHOD_COUNT] = { [METHOD_INVITE] = "INVITE",
+							 [METHOD_ACK] = "ack",
+							 [METHOD_CANCEL] = "cancel",
+							 [METHOD_BYE] = "bye" };
 
 	return words[method] ? words[method] : "other";
 }
@@ -77,7 +80,8 @@ static void write_down(struct scene *s, const struct lb_act *act, bool timed, co
 	note_keeping(s, act);
 	switch (act->op) {
 	case LB_FORWARD:
-		put(s, timed, q->request ? method_word(q->method) : "", q->request ? branch_of(s, act) : q->status);
+		put(s, timed, q->request ? method_word(q->method) : "",
+		    q->request ? branch_of(s, act) : q->status);
 		break;
 	case LB_RESEND:
 		s->retargeted = act->uri.n > 0;
@@ -229,7 +233,8 @@ void scene_until(struct scene *s, double seconds)
 void scene_expect_at(struct scene *s, const char *words, const char *file, int line)
 {
 	if (strcmp(s->log, words) != 0 && (s->n_log || words[0])) {
-		fprintf(stderr, "%s:%d\n  is       %s\n  expected %s\n", file, line, s->n_log ? s->log : "", words);
+		fprintf(stderr, "%s:%d\n  is       %s\n  expected %s\n", file, line, s->n_log ? s->log : "",
+			words);
 		_fail(file, line);
 	}
 	s->n_log = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One call in virtual time, event by event: what Weir does is written down as words, so that a test reads like
- * the figures of RFC 3261. INVITE0, INVITE1: to the first, second gateway; repeat0: Timer A; 180: forwarded;
- * 100: Weir's own; answer408: Weir's own final; final: the kept final; ok: 200 to CANCEL; CANCEL0, ACK0: to
- * that branch; best: a final kept for later; "-": absorbed; drop. Keeping and forgetting INVITEs is checked,
- * not written. Where time has passed, a word begins with the seconds since the INVITE: 0.5:repeat0.
+ * One call in virtual time, event by event: what Weir does is written down as words, so that a test reads
+ * like the figures of RFC 3261. INVITE0, INVITE1: to the first, second gateway; repeat0: Timer A; 180:
+ * forwarded; 100: Weir's own; answer408: Weir's own final; final: the kept final; ok: 200 to CANCEL; CANCEL0,
+ * ACK0: to that branch; best: a final kept for later; "-": absorbed; drop. Keeping and forgetting INVITEs is
+ * checked, not written. Where time has passed, a word begins with the seconds since the INVITE: 0.5:repeat0.
  */
 #ifndef WEIR_TESTS_LB_SCENE_H
 #define WEIR_TESTS_LB_SCENE_H

@@ -11,10 +11,10 @@ static void ring(struct scene *s, unsigned gateways)
 }
 
 /* Changes pool 0 of a scene before its INVITE. */
-#define POOL(s, field, value)                                                                                 \
-	do {                                                                                                  \
-		(s)->w.pool[0].field = (value);                                                               \
-		world_build(&(s)->w);                                                                         \
+#define POOL(s, field, value)                                                                                \
+	do {                                                                                                 \
+		(s)->w.pool[0].field = (value);                                                              \
+		world_build(&(s)->w);                                                                        \
 	} while (0)
 
 /* ---- An answer --------------------------------------------------------------------------------------- */
@@ -77,9 +77,9 @@ static void best_answer(void **state)
 		uint16_t first, second;
 		const char *words;
 	} table[] = {
-		{ 500, 404, "ACK1 404" },   { 500, 600, "ACK1 600" },    { 500, 503, "ACK1 final -" },
-		{ 480, 500, "ACK1 final -" }, { 480, 401, "ACK1 401" },  { 480, 486, "ACK1 486" },
-		{ 500, 501, "ACK1 501" },   { 401, 404, "ACK1 final -" }, { 404, 302, "ACK1 302" },
+		{ 500, 404, "ACK1 404" },     { 500, 600, "ACK1 600" },     { 500, 503, "ACK1 final -" },
+		{ 480, 500, "ACK1 final -" }, { 480, 401, "ACK1 401" },     { 480, 486, "ACK1 486" },
+		{ 500, 501, "ACK1 501" },     { 401, 404, "ACK1 final -" }, { 404, 302, "ACK1 302" },
 	};
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -183,8 +183,9 @@ static void silence_with_nobody_else(void **state)
 
 	ring(&s, 1);
 	scene_until(&s, 33);
-	scene_expect(&s, "0.5:repeat0 1.5:repeat0 3.5:repeat0 7.5:repeat0 15.5:repeat0 31.5:repeat0 32:answer408 "
-			 "32.5:final");
+	scene_expect(&s,
+		     "0.5:repeat0 1.5:repeat0 3.5:repeat0 7.5:repeat0 15.5:repeat0 31.5:repeat0 32:answer408 "
+		     "32.5:final");
 	scene_end(&s);
 
 	ring(&s, 2); /* the other one comes back */
@@ -441,11 +442,19 @@ static void redirect(struct scene *s, struct addr to)
 {
 	struct lb_contact contact = { to, STR("sip:+8299@198.51.100.2") };
 	struct lb_query q = {
-		.method = METHOD_INVITE, .listener = 1, .has_to_tag = 1, .room = 1, .status = 302,
-		.src = s->w.gateway[s->branch[s->n - 1].gateway].addr, .via_to = s->invite.reply_to,
-		.call_hash = s->invite.call_hash, .from_hash = s->invite.from_hash, .cseq = s->invite.cseq,
+		.method = METHOD_INVITE,
+		.listener = 1,
+		.has_to_tag = 1,
+		.room = 1,
+		.status = 302,
+		.src = s->w.gateway[s->branch[s->n - 1].gateway].addr,
+		.via_to = s->invite.reply_to,
+		.call_hash = s->invite.call_hash,
+		.from_hash = s->invite.from_hash,
+		.cseq = s->invite.cseq,
 		.branch = { s->branch[s->n - 1].text, s->branch[s->n - 1].len },
-		.contacts = &contact, .n_contacts = 1,
+		.contacts = &contact,
+		.n_contacts = 1,
 	};
 
 	scene_input(s, &q);

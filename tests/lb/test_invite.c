@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The transactions of a call against RFC 3261 figures 5 and 7 and RFC 6026, event by event; CANCEL at every moment. */
+/* The transactions of a call against RFC 3261 figures 5 and 7 and RFC 6026, event by event; CANCEL at every
+ * moment. */
 #include "tests/lb/scene.h"
 
 /* ---- Client: RFC 3261 figure 5 ----------------------------------------------------------------------- */
@@ -104,8 +105,9 @@ static void timers_g_and_h(void **state)
 	scene_caller(&s, METHOD_INVITE);
 	scene_expect(&s, "ACK0 404 final -");
 	scene_until(&s, 34);
-	scene_expect(&s, "0.5:final 1.5:final 3.5:final 7.5:final 11.5:final 15.5:final 19.5:final 23.5:final "
-			 "27.5:final 31.5:final");
+	scene_expect(&s,
+		     "0.5:final 1.5:final 3.5:final 7.5:final 11.5:final 15.5:final 19.5:final 23.5:final "
+		     "27.5:final 31.5:final");
 	scene_end(&s);
 }
 
@@ -196,7 +198,8 @@ static void cancel_crosses_a_final(void **state)
 		scene_gateway(&s, 0, 180);
 		scene_caller(&s, METHOD_CANCEL);
 		scene_gateway(&s, 0, finals[i]);
-		snprintf(words, sizeof(words), "100 INVITE0 180 CANCEL0 ok %s%u", i ? "ACK0 " : "", finals[i]);
+		snprintf(words, sizeof(words), "100 INVITE0 180 CANCEL0 ok %s%u", i ? "ACK0 " : "",
+			 finals[i]);
 		scene_expect(&s, words);
 		scene_caller(&s, METHOD_CANCEL);
 		scene_expect(&s, "ok");
@@ -364,9 +367,15 @@ static void final_without_room(void **state)
 	scene_start(&s, 1);
 	scene_caller(&s, METHOD_INVITE);
 	q = (struct lb_query){
-		.method = METHOD_INVITE, .listener = 1, .has_to_tag = 1, .status = 486,
-		.src = s.w.gateway[0].addr, .via_to = s.invite.reply_to, .call_hash = s.invite.call_hash,
-		.from_hash = s.invite.from_hash, .cseq = s.invite.cseq,
+		.method = METHOD_INVITE,
+		.listener = 1,
+		.has_to_tag = 1,
+		.status = 486,
+		.src = s.w.gateway[0].addr,
+		.via_to = s.invite.reply_to,
+		.call_hash = s.invite.call_hash,
+		.from_hash = s.invite.from_hash,
+		.cseq = s.invite.cseq,
 		.branch = { s.branch[0].text, s.branch[0].len },
 	};
 	scene_input(&s, &q);

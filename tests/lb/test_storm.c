@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Random histories of many calls at once: requests, responses of any branch in any order, repeats, CANCELs, ACKs,
- * gateways that die and come back, time that jumps. Whatever happens: the caller gets one final other than 2xx at
- * most and no 503 of a gateway's; every final of a gateway is acknowledged, each time; who was accepted has every
- * other branch CANCELled; the list of actions is bounded and well formed; and in the end nothing is left.
+ * Random histories of many calls at once: requests, responses of any branch in any order, repeats, CANCELs,
+ * ACKs, gateways that die and come back, time that jumps. Whatever happens: the caller gets one final other
+ * than 2xx at most and no 503 of a gateway's; every final of a gateway is acknowledged, each time; who was
+ * accepted has every other branch CANCELled; the list of actions is bounded and well formed; and in the end
+ * nothing is left.
  */
 #include <stdlib.h>
 #include "lb/worker.h"
@@ -17,12 +18,12 @@
 /* What the two sides of one call have seen. */
 struct life {
 	struct lb_query invite;
-	unsigned n;        /* branches */
-	unsigned finals;   /* different finals other than 2xx that the caller was sent */
-	uint16_t status;   /* the last one */
-	bool accepted;     /* a 2xx was */
+	unsigned n;      /* branches */
+	unsigned finals; /* different finals other than 2xx that the caller was sent */
+	uint16_t status; /* the last one */
+	bool accepted;   /* a 2xx was */
 	bool kept, final_kept;
-	uint32_t setup;    /* handle / 2 */
+	uint32_t setup; /* handle / 2 */
 	struct {
 		char text[LIMIT_BRANCH];
 		unsigned len;
@@ -44,7 +45,8 @@ static uint32_t roll(uint32_t n)
 static unsigned enter_branch(struct life *c, const struct lb_act *act)
 {
 	for (unsigned i = 0; i < c->n; i++) {
-		if (c->branch[i].len == act->branch_n && !memcmp(c->branch[i].text, act->branch, act->branch_n))
+		if (c->branch[i].len == act->branch_n &&
+		    !memcmp(c->branch[i].text, act->branch, act->branch_n))
 			return i;
 	}
 	assert_true(c->n < LIMIT_BRANCHES);
@@ -129,8 +131,8 @@ static void input(struct life *c, const struct lb_query *q)
 		see(c, &w.act[i], q);
 	}
 	/* RFC 3261 17.1.1.3, while there is a transaction that is not accepted */
-	if (!q->request && q->method == METHOD_INVITE && q->status >= 300 && q->cseq == c->invite.cseq && c->kept &&
-	    !c->accepted)
+	if (!q->request && q->method == METHOD_INVITE && q->status >= 300 && q->cseq == c->invite.cseq &&
+	    c->kept && !c->accepted)
 		assert_true(acknowledged);
 }
 
@@ -176,7 +178,8 @@ static void caller_does(struct life *c)
 
 static void gateway_does(struct life *c)
 {
-	static const uint16_t statuses[] = { 100, 100, 180, 183, 200, 302, 404, 408, 482, 486, 487, 500, 503, 503, 603 };
+	static const uint16_t statuses[] = { 100, 100, 180, 183, 200, 302, 404, 408,
+					     482, 486, 487, 500, 503, 503, 603 };
 	unsigned i = roll(c->n);
 	struct lb_query q = {
 		.method = roll(10) ? METHOD_INVITE : METHOD_CANCEL,
@@ -290,7 +293,8 @@ static void any_history(void **state)
 			check_others_cancelled(c);
 			if (step % 512 == 0)
 				audit();
-			if (!c->kept && !c->final_kept && roll(16) == 0 && !setup_find(&w.worker->setups, &c->invite))
+			if (!c->kept && !c->final_kept && roll(16) == 0 &&
+			    !setup_find(&w.worker->setups, &c->invite))
 				begin((unsigned)(c - calls), number++);
 		}
 		wait_for_the_end();
