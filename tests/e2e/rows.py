@@ -59,14 +59,15 @@ def drawn(request):
     capture = Capture(family.callers, family.gateways)
     yield
     from conftest import WEIR
-    calls = {}
+    calls, weir = {}, {ip for ip, _ in WEIR.values()}
     for m in capture.seen():
-        calls.setdefault(m.get("call-id"), []).append(m)
+        if m.src[0] not in weir or m.get("call-id") in calls:  # no probes
+            calls.setdefault(m.get("call-id"), []).append(m)
     capture.close()
     if calls:
         name = re.sub(r"\W+", "-", request.node.nodeid).strip("-")
         first = next(iter(calls.values()))
-        (pathlib.Path(folder) / name).write_text(Drawing(first, {ip for ip, _ in WEIR.values()}).text())
+        (pathlib.Path(folder) / name).write_text(Drawing(first, weir).text())
 
 
 def pytest_terminal_summary(terminalreporter):

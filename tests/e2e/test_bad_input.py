@@ -156,7 +156,7 @@ def test_finals_of_every_kind_after_the_final(wire, caller, gateway):
     final = caller.response(486)
     setup.ack(final)
     for status in (603, 404, 302, 180):
-        gateway.answer(invite, status, "Because", tag="b")
+        gateway.answer(invite, status, tag="b")
     time.sleep(0.3)
     assert [m.status for m in wire.of(setup.call_id) if m.dst[1] == caller.port] == [100, 486]
 
@@ -170,7 +170,7 @@ def test_same_call_id_and_another_from_tag(caller, gateway):
     invites = [gateway.request("INVITE") for _ in range(2)]
     assert len({m.tag("from") for m in invites}) == 2
     for invite, status in zip(invites, (486, 480)):
-        gateway.answer(invite, status, "Because", tag="b")
+        gateway.answer(invite, status, tag="b")
         final = caller.response(status)
         assert final.tag("from") == invite.tag("from")
         (first if final.via_param("branch") == first.branch else second).ack(final)

@@ -67,13 +67,13 @@ class Phone:
         return self
 
     def refuse(self, status):
-        self.gateway.answer(self.invite, status, "Because", tag="b")
+        self.gateway.answer(self.invite, status, tag="b")
         self.gateway.request("ACK")
         self.setup.ack(self.caller.response(status))
 
     def end(self, status=200, ok=None, **parts):
         self.setup.request("BYE", ok or self.ok, **parts)
-        self.gateway.answer(self.gateway.request("BYE"), status, "Because")
+        self.gateway.answer(self.gateway.request("BYE"), status, None)
         self.caller.response(status)
 
 

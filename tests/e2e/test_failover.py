@@ -94,7 +94,7 @@ def cancel_of(gateway, invite, status=487):
     cancel = gateway.request("CANCEL")
     assert cancel.via_param("branch") == invite.via_param("branch")
     gateway.answer(cancel, 200, "OK", tag="x")
-    gateway.answer(invite, status, "Because", tag="x")
+    gateway.answer(invite, status, tag="x")
     assert gateway.request("ACK").via_param("branch") == invite.via_param("branch")
 
 
@@ -156,7 +156,7 @@ def test_g2_best_answer(family, wire, answers, best):
     pair = Pair(family, "on500")
     for status in answers:
         gateway, invite = pair.next()
-        gateway.answer(invite, status, "Because", tag=f"t{status}")
+        gateway.answer(invite, status, tag=f"t{status}")
         gateway.request("ACK")
     final = pair.caller.response()
     pair.setup.ack(final)

@@ -53,7 +53,7 @@ def codes(wire, setup, caller):
 def refused(gateway, status, headers="", tag="no"):
     """The gateway gets an INVITE and answers so; Weir acknowledges."""
     invite = gateway.request("INVITE")
-    gateway.answer(invite, status, "Because", headers, tag=tag)
+    gateway.answer(invite, status, None, headers, tag=tag)
     ack = gateway.request("ACK")
     assert ack.via_param("branch") == invite.via_param("branch") and ack.uri == invite.uri
     return invite

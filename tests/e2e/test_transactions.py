@@ -145,7 +145,7 @@ def test_c7_final_is_repeated_until_the_ack(wire, caller, gateway, status):
     """Timer G; the gateway's side is acknowledged at once and only once for each of its finals."""
     setup = Setup(caller, URI)
     invite = gateway.request("INVITE")
-    gateway.answer(invite, status, "Because", tag="b")
+    gateway.answer(invite, status, tag="b")
     final = caller.response(status)
     ack = gateway.request("ACK")
     assert ack.via_param("branch") == invite.via_param("branch") and ack.uri == URI and len(ack.all("via")) == 1
@@ -159,7 +159,7 @@ def test_c7_final_is_repeated_until_the_ack(wire, caller, gateway, status):
     count = len(statuses(wire, setup, caller))
     quiet(wire, setup, 10 * T1)
     assert len(statuses(wire, setup, caller)) == count and len(requests(wire, setup, gateway, "ACK")) == 1
-    gateway.answer(invite, status, "Because", tag="b")  # the ACK got lost: another, and A hears nothing
+    gateway.answer(invite, status, tag="b")  # the ACK got lost: another, and A hears nothing
     gateway.request("ACK")
     quiet(wire, setup)
     assert len(statuses(wire, setup, caller)) == count

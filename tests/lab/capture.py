@@ -12,9 +12,10 @@ from .wire import Message
 
 SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 ETH_P_ALL, IPV4, IPV6 = 3, 0x0800, 0x86dd
-WIDTH = 30   # of a column of the ladder
-SHOWN = ("contact", "require", "rseq", "rack", "retry-after", "warning", "session-expires", "min-se", "refer-to", "replaces",
-         "diversion", "history-info", "subscription-state", "expires", "event", "unsupported")
+WIDTH = 34   # of a column of the ladder
+SHOWN = {name.lower(): name for name in (
+    "Contact", "Require", "RSeq", "RAck", "Retry-After", "Warning", "Session-Expires", "Min-SE", "Refer-To", "Replaces",
+    "Diversion", "History-Info", "Subscription-State", "Expires", "Event", "Unsupported")}
 
 
 @dataclasses.dataclass
@@ -129,14 +130,14 @@ class Drawing:
 
     def _arrow(self, m):
         a, b = (self.columns.index(self.names[ip]) for ip in (m.src[0], m.dst[0]))
-        label = f" {m.status} {m.reason} " if m.status else f" {m.method} "
         row = [" "] * (WIDTH * (len(self.columns) - 1) + 1)
         for column in range(len(self.columns)):
             row[column * WIDTH] = "|"
         low, high = min(a, b) * WIDTH + 1, max(a, b) * WIDTH
         row[low:high] = "-" * (high - low)
         row[high - 1 if b > a else low] = ">" if b > a else "<"
-        row[low + 2:low + 2 + len(label)] = label[:high - low - 4]
+        label = (f" {m.status} {m.reason} " if m.status else f" {m.method} ")[:high - low - 4]
+        row[low + 2:low + 2 + len(label)] = label
         return "".join(row)
 
     def _note(self, m):
@@ -154,13 +155,14 @@ class Drawing:
             notes.append(f"to-tag {self.tags.setdefault(m.tag('to'), len(self.tags) + 1)}")
         if m.get("max-forwards") == "0":
             notes.append("Max-Forwards: 0")
-        notes += [f"{name.title()}: {self._plain(value)}" for name, value in m.headers
+        notes += [f"{SHOWN[name]}: {self._plain(value)}" for name, value in m.headers
                   if name in SHOWN and (name != "contact" or 300 <= m.status < 400)]
         return ", ".join(notes)
 
     def _plain(self, value):
-        """Addresses by the names of their columns, tags and Call-IDs left out."""
+        """Addresses by the names of their columns or as another; tags and Call-IDs left out."""
         for ip, name in sorted(self.names.items(), key=lambda pair: -len(pair[0])):
             value = re.sub(rf"\[?{re.escape(ip)}\]?(:\d+)?", name, value)
+        value = re.sub(r"\b\d+\.\d+\.\d+\.\d+(:\d+)?", "another", value)
         value = re.sub(r"(tag|branch)=[^;>\s]+", r"\1=...", value)
         return value if len(value) < 60 else value[:57] + "..."

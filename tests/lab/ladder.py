@@ -18,6 +18,7 @@ from xml.sax.saxutils import quoteattr
 REASONS = {100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 183: "Session Progress", 200: "OK",
            202: "Accepted", 302: "Moved Temporarily", 401: "Unauthorized", 404: "Not Found",
            407: "Proxy Authentication Required", 408: "Request Timeout", 480: "Temporarily Unavailable",
+           481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 422: "Session Interval Too Small",
            486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
            503: "Service Unavailable", 600: "Busy Everywhere", 603: "Decline"}
 

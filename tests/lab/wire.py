@@ -8,6 +8,8 @@ import select
 import socket
 import time
 
+from .ladder import REASONS
+
 SDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.11\r\ns=-\r\nc=IN IP4 192.0.2.11\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0\r\n"
 _serial = itertools.count(1)
 COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "k": "supported",
@@ -150,9 +152,9 @@ class Peer:
         lines.append(f"Content-Length: {len(body)}")
         return "\n".join(lines) + "\n\n" + body
 
-    def answer(self, request, status, reason="Because", headers="", body="", tag=None, to=None):
+    def answer(self, request, status, reason=None, headers="", body="", tag=None, to=None):
         """Answer a request the way RFC 3261 8.2.6 says, to where it came from."""
-        lines = [f"SIP/2.0 {status} {reason}"]
+        lines = [f"SIP/2.0 {status} {reason or REASONS.get(status, 'Because')}"]
         if request.method == "INVITE" and status >= 200:
             self.open.pop(request.via_param("branch"), None)
         for name, value in request.headers:
