@@ -16,7 +16,7 @@ struct pick {
 		      */
 	const uint16_t *tried; /* slots that it has been sent to before: not these */
 	unsigned n_tried;
-	bool room;   /* there is an entry that can own that place, see word_reserve() */
+	bool room; /* there is an entry that can own that place, see word_reserve() */
 };
 
 /*

@@ -103,7 +103,8 @@ static inline bool word_down(const struct word *g)
 	return __atomic_load_n(&g->health, __ATOMIC_RELAXED) == LB_DOWN;
 }
 
-#define WORD_HEARD_NS 1000000u /* a message sooner than this after the last is not noted: the line stays shared */
+#define WORD_HEARD_NS                                                                                        \
+	1000000u /* a message sooner than this after the last is not noted: the line stays shared */
 
 /* Notes that a message came from the gateway. Workers. */
 static inline void word_hear(struct word *g, uint64_t now)
@@ -123,8 +124,9 @@ static inline void budget_earn(struct budget *b, uint16_t permille)
 {
 	int32_t spent = __atomic_load_n(&b->spent, __ATOMIC_RELAXED);
 
-	while (spent > 0 && !__atomic_compare_exchange_n(&b->spent, &spent, spent > permille ? spent - permille : 0,
-							 true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	while (spent > 0 &&
+	       !__atomic_compare_exchange_n(&b->spent, &spent, spent > permille ? spent - permille : 0, true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 }
 
