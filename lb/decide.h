@@ -11,8 +11,8 @@ struct decision {
 	const struct lb_snapshot *s;
 	const struct lb_query *q;
 	uint64_t now;
-	struct event *e;    /* the same for the transactions */
-	struct lb_act *act; /* the one that ends the message */
+	struct event *e;            /* the same for the transactions */
+	struct lb_act *act;         /* the one that ends the message */
 	const struct gateway *from; /* the source, if it is a gateway */
 	uint16_t peer;              /* the source, if it is a peer, else LB_NONE */
 	uint16_t pool;              /* where the route leads */
