@@ -174,7 +174,7 @@ static struct verdict conclude(struct event *e, struct setup *u, unsigned i, uin
 			u->flags |= SETUP_FINAL_KEPT;
 	} else if (u->best) {
 		act = act_add(e, LB_RESEND_FINAL, ST_SENT_FINAL);
-		act->dst = setup_reply_to(u);
+		setup_reply_to(u, &act->dst);
 		act->listener = u->listener;
 		act->kept = 2 * setup_index(&e->w->setups, u);
 	} else {

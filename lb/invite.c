@@ -191,12 +191,13 @@ static struct verdict verdict_on(struct event *e, struct setup *u, unsigned i)
 void invite_response(struct event *e, struct setup *u, unsigned i)
 {
 	struct verdict v = verdict_on(e, u, i);
-	const struct addr reply_to = setup_reply_to(u);
 	uint32_t kept = 2 * setup_index(&e->w->setups, u);
 	uint16_t gateway = u->client[i].gateway;
 	uint8_t listener = u->listener;
+	struct addr reply_to;
 	struct lb_act *act;
 
+	setup_reply_to(u, &reply_to);
 	invite_close(e, u);
 	act = act_add(e, v.op, v.end);
 	act->gateway = gateway;

@@ -46,7 +46,6 @@ static void name_branch(struct event *e, const struct setup *u, unsigned i, stru
 {
 	const struct client *c = &u->client[i];
 	const struct keys keys = keys_of(e, u);
-	const struct addr to = setup_reply_to(u);
 	struct branch b = {
 		.kind = BRANCH_SETUP,
 		.attempt = i,
@@ -55,7 +54,9 @@ static void name_branch(struct event *e, const struct setup *u, unsigned i, stru
 		.loop = u->loop_hash,
 		.identity = u->via_hash,
 	};
+	struct addr to;
 
+	setup_reply_to(u, &to);
 	act->dst = c->dst;
 	act->listener = c->listener;
 	act->gateway = c->gateway;

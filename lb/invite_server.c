@@ -12,7 +12,7 @@
 
 static void address(const struct event *e, const struct setup *u, struct lb_act *act)
 {
-	act->dst = setup_reply_to(u);
+	setup_reply_to(u, &act->dst);
 	act->listener = u->listener;
 	act->kept = 2 * setup_index(&e->w->setups, u);
 }

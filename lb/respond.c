@@ -75,13 +75,14 @@ static void respond_to_setup(struct event *e, const struct branch *b, const stru
 static struct addr responses_to(const struct event *e)
 {
 	const struct lb_query *q = e->q;
+	struct addr to = q->via_to;
 	struct setup *u;
 	struct branch b;
 
 	if (q->via_to.port == 0 && q->method == METHOD_CANCEL && branch_parse(q->branch, &b) &&
 	    setup_of_response(&e->w->setups, q, b.identity, &u) == SETUP_FITS)
-		return setup_reply_to(u);
-	return q->via_to;
+		setup_reply_to(u, &to);
+	return to;
 }
 
 void respond(struct event *e)

@@ -7,6 +7,9 @@
 #include "lb/setup.h"
 #include "lb/worker.h"
 
+/* Cache lines of a setup with one branch. */
+#define FIRST_LINES ((offsetof(struct setup, client[1]) + 63) / 64)
+
 static size_t align64(size_t n)
 {
 	return (n + 63) / 64 * 64;
@@ -61,7 +64,7 @@ void setup_prefetch_more(const struct setups *t, uint64_t call_hash)
 
 	if (i == SETUP_NONE)
 		return;
-	for (unsigned line = 0; line < 3; line++)
+	for (unsigned line = 0; line < FIRST_LINES; line++)
 		__builtin_prefetch((char *)&t->at[i] + 64 * line, 1);
 }
 

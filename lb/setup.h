@@ -178,12 +178,10 @@ static inline const struct gateway *setup_gateway(const struct lb_snapshot *s, c
 }
 
 /* Where responses to the INVITE go. */
-static inline struct addr setup_reply_to(const struct setup *u)
+static inline void setup_reply_to(const struct setup *u, struct addr *to)
 {
-	struct addr to = u->src;
-
-	to.port = u->reply_port;
-	return to;
+	*to = u->src;
+	to->port = u->reply_port;
 }
 
 #endif
