@@ -139,9 +139,31 @@ static bool is_our_route(const struct dp *dp, const struct sip_msg *m, const str
 	return uri->lr && uri->host.off && dp_listener_named(dp, sip_str(m, uri->host), uri->port) >= 0;
 }
 
+/* One value of the Route set: ours, or what comes next, or one behind that. */
+static bool take_route(const struct dp *dp, struct dp_ctx *c, struct sip_span route, struct sip_uri *next)
+{
+	const struct sip_msg *m = &c->msg->sip;
+	struct sip_uri uri;
+
+	if (!sip_uri_parse(m, route, &uri))
+		return false;
+	c->values++;
+	c->last = route;
+	if (c->values == c->pop + 1 && c->pop < 2 && is_our_route(dp, m, &uri)) {
+		c->pop++;
+		if (!c->q.token.n)
+			c->q.token = sip_str(m, uri.user);
+	} else if (c->values == c->pop + 1) {
+		c->route = route;
+		c->route_lr = uri.lr;
+		*next = uri;
+	}
+	return true;
+}
+
 /*
  * Walks the Route set: how many values in front are ours, the token in them, and what comes next.
- * At most two are ours: one for each side (RFC 5658).
+ * At most two are ours: one for each side (RFC 5658). The first values have been decoded by sip_check().
  */
 static bool walk_routes(const struct dp *dp, struct dp_ctx *c, struct sip_uri *next)
 {
@@ -149,25 +171,19 @@ static bool walk_routes(const struct dp *dp, struct dp_ctx *c, struct sip_uri *n
 	struct sip_list it = sip_list_start(m, SIP_HDR_ROUTE);
 	struct sip_party party;
 	struct sip_span value;
-	struct sip_uri uri;
-	enum sip_next r;
 
-	while ((r = sip_list_next(m, &it, &value)) == SIP_NEXT_VALUE) {
-		if (!sip_party_parse(m, value, &party) || !sip_uri_parse(m, party.uri, &uri))
+	for (uint8_t i = 0; i < c->f.n_routes; i++) {
+		if (!take_route(dp, c, c->f.route[i], next))
 			return false;
-		c->values++;
-		c->last = party.uri;
-		if (c->values == c->pop + 1 && c->pop < 2 && is_our_route(dp, m, &uri)) {
-			c->pop++;
-			if (!c->q.token.n)
-				c->q.token = sip_str(m, uri.user);
-		} else if (c->values == c->pop + 1) {
-			c->route = party.uri;
-			c->route_lr = uri.lr;
-			*next = uri;
-		}
 	}
-	return r == SIP_NEXT_END;
+	if (c->f.n_routes < SIP_FIRST_ROUTES)
+		return true;
+	for (uint32_t i = 0; sip_list_next(m, &it, &value) == SIP_NEXT_VALUE; i++) {
+		if (i >= SIP_FIRST_ROUTES &&
+		    (!sip_party_parse(m, value, &party) || !take_route(dp, c, party.uri, next)))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -208,7 +224,7 @@ static void query_target(const struct dp *dp, struct dp_ctx *c)
 	const struct sip_msg *m = &c->msg->sip;
 	struct sip_uri next = { 0 };
 
-	if (m->first[SIP_HDR_ROUTE] != SIP_NO_ROW && !walk_routes(dp, c, &next)) {
+	if (c->f.n_routes && !walk_routes(dp, c, &next)) {
 		c->fault = SIP_FAULT_ROUTE;
 		return;
 	}
@@ -339,6 +355,14 @@ static bool query_lost(const struct dp *dp, struct dp_ctx *c)
 	return true;
 }
 
+/* True for what confirms, renews or ends a dialog: a BYE, a final response. Nothing else is asked for its dialog. */
+static bool names_dialog(const struct dp_ctx *c)
+{
+	const struct sip_msg *m = &c->msg->sip;
+
+	return m->is_request ? m->method == METHOD_BYE : m->status >= 200;
+}
+
 bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c, enum st_end *end)
 {
 	const struct lb_key *key = lb_snapshot_key(policy);
@@ -375,7 +399,7 @@ bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_c
 	q->cseq = c->f.cseq.number;
 	q->has_to_tag = c->f.to.tag.off != 0;
 	q->to_tag = sip_str(m, c->f.to.tag);
-	if (q->has_to_tag)
+	if (q->has_to_tag && names_dialog(c))
 		q->to_hash = (uint32_t)lb_hash(key, q->to_tag.p, q->to_tag.n);
 	if (!m->is_request)
 		return query_response(dp, c, end);

@@ -94,16 +94,19 @@ static enum sip_fault check_common(const struct sip_msg *m, struct sip_fields *f
 }
 
 /* Every Route value must be readable: one of them may be the next hop. */
-static bool routes_readable(const struct sip_msg *m)
+static bool check_routes(const struct sip_msg *m, struct sip_fields *f)
 {
 	struct sip_list it = sip_list_start(m, SIP_HDR_ROUTE);
 	struct sip_party route;
 	struct sip_span value;
 	enum sip_next next;
 
-	while ((next = sip_list_next(m, &it, &value)) == SIP_NEXT_VALUE)
+	while ((next = sip_list_next(m, &it, &value)) == SIP_NEXT_VALUE) {
 		if (!sip_party_parse(m, value, &route))
 			return false;
+		if (f->n_routes < SIP_FIRST_ROUTES)
+			f->route[f->n_routes++] = route.uri;
+	}
 	return next == SIP_NEXT_END;
 }
 
@@ -122,7 +125,7 @@ static enum sip_fault check_request(const struct sip_msg *m, struct sip_fields *
 		return SIP_FAULT_MAX_FORWARDS;
 	if (!sip_number_parse(m, SIP_HDR_MAX_BREADTH, &f->max_breadth))
 		return SIP_FAULT_MAX_BREADTH;
-	if (!routes_readable(m))
+	if (m->first[SIP_HDR_ROUTE] != SIP_NO_ROW && !check_routes(m, f))
 		return SIP_FAULT_ROUTE;
 	if (f->max_forwards.present && f->max_forwards.value == 0)
 		return SIP_FAULT_TOO_MANY_HOPS;

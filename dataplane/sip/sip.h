@@ -262,6 +262,8 @@ struct sip_span sip_replaces(const struct sip_msg *m);
 
 /* ---- check ---- */
 
+#define SIP_FIRST_ROUTES 4
+
 /* What the path needs of every message; filled by sip_check. */
 struct sip_fields {
 	struct sip_via via;      /* top Via value */
@@ -271,6 +273,8 @@ struct sip_fields {
 	struct sip_uri uri;             /* of the Request-URI; zero in a response */
 	struct sip_number max_forwards; /* zero in a response */
 	struct sip_number max_breadth;  /* zero in a response */
+	uint8_t n_routes;               /* entries of route[] */
+	struct sip_span route[SIP_FIRST_ROUTES]; /* URIs of the first Route values, as far as there are so many */
 };
 
 /*
