@@ -129,6 +129,7 @@ class Family:
         assert code == 0 and near.successful == calls, said
         assert sum(gateway.failed for gateway in far) == 0, said
         assert sum(gateway.incoming for gateway in far) == calls, said
+        until(lambda: not any(row["calls"] for row in self.weir.ask("show", "gateways")["gateways"]), 3, "calls still counted")
         return near, far
 
     # ---- what must hold
@@ -180,3 +181,4 @@ def _after(request, drawn):
         while family.peers:
             family.peers.pop().close()
         family.conserved()
+        family.audited()

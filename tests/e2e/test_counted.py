@@ -12,7 +12,6 @@ from conftest import WEIR, hostport, ip_of, pool
 from lab.net import until
 from lab.sipp import SCENARIOS
 from lab.wire import Setup
-from rows import yet
 
 CONFIG = """
 timers: { t1: 100ms, t2: 400ms, t4: 500ms, c: 10s, d: 1s, release: 1s, pin: 2s, session-min: 1s }
@@ -339,7 +338,6 @@ def test_c5_two_calls_of_one_phone(family, caller):
     counted(family, "free-21", "free-22", "free-23", calls=(0, 0, 0))
 
 
-@yet("show calls")
 def test_show_calls(family, caller):
     gateway = family.peer("gateways", 21, 6302)
     phone = Phone(caller, [gateway], "sip:+2555@pstn.test").answer()

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import pool
 from lab.net import until
-from lab.wire import SDP, Setup
+from lab.wire import SDP, Call, Setup
 
 T1 = 0.05
 ONE = {"failover": "{ attempts: 1 }"}
@@ -343,6 +343,30 @@ def test_c6_timer_c_starts_again_with_each_provisional(wire, caller, gateway):
     setup.request("BYE", ok)
     gateway.answer(gateway.request("BYE"), 200, "OK")
     caller.response(200)
+
+
+# ---- inside the call
+
+ICE = SDP + "".join(f"a=candidate:{n} 1 UDP 2130706431 10.0.1.{n} 8998 typ host  \r\n" for n in range(4)) \
+    + "a=ice-pwd:asd88fgpdd777uzjYhagZg\r\na=sendonly\r\na=fingerprint:SHA-256 \xc3\xa9\r\n\r\n\r\n"
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_c4_bodies_are_untouched(caller, gateway, side):
+    """An ICE restart, odd spaces, bytes of any kind and empty lines at the end, both ways."""
+    call = Call(caller, gateway, URI)
+    here, there, make = (caller, gateway, call.from_caller) if side == "a" else (gateway, caller, call.from_gateway)
+    text = make("INVITE", cseq="5 INVITE").replace("Content-Length: 0", f"Content-Length: {len(ICE.encode('latin-1'))}")
+    here.send(text.replace("\r\n", "\n").replace("\n", "\r\n").encode() + ICE.encode("latin-1"))
+    invite = there.request("INVITE")
+    assert invite.body == ICE.encode("latin-1")
+    there.answer(invite, 488)
+    here.response(488)
+    here.send(make("ACK", cseq="5 ACK"))
+    there.request("ACK")
+    here.send(make("BYE", cseq="6 BYE"))
+    there.answer(there.request("BYE"), 200)
+    here.response(200)
 
 
 # ---- many answers
