@@ -129,6 +129,7 @@ static struct net_hops *make_hops(const struct rig *rig, bool none)
 		.neighs = neighs,
 		.n_gateways = RIG_GATEWAYS,
 		.gateways = gateways,
+		.gateway_ports = (const uint8_t[RIG_GATEWAYS]){ 0 },
 	};
 
 	memcpy(port.mac, dp_port(rig->dp, 0)->mac, NET_MAC);

@@ -36,6 +36,7 @@ struct ctl_hops {
 	const struct net_hops *now; /* published; the dataplane frees it after the next one */
 	struct net_hops_port *ports;
 	struct addr *gateways; /* by slot, then the fallback routers of the ports */
+	uint8_t *from;         /* the same: the port that messages to it leave by */
 	struct kept *kept;     /* the same */
 	uint32_t n_gateways;   /* slots */
 	uint32_t n_kept;       /* slots and routers */
@@ -87,7 +88,7 @@ static void ask(struct ctl_hops *h)
 
 		want = (struct kept){ 0 };
 		if (!is_set(&h->gateways[h->asking]) ||
-		    !net_hop_via(h->now, &h->gateways[h->asking], &want.via, &want.port))
+		    !net_hop_via(h->now, &h->gateways[h->asking], h->from[h->asking], &want.via, &want.port))
 			continue;
 		if (addr_same_ip(&k->via, &want.via) && k->port == want.port)
 			continue;
@@ -111,6 +112,7 @@ static int build(struct ctl_hops *h)
 		.ports = h->ports,
 		.n_gateways = h->n_gateways,
 		.gateways = h->gateways,
+		.gateway_ports = h->from,
 	};
 	struct net_hops *hops;
 
@@ -184,11 +186,12 @@ static bool frame_dst(const uint8_t *f, uint32_t n, struct addr *dst)
 	return false;
 }
 
-bool hops_via(const struct ctl_hops *h, const uint8_t *frame, uint32_t n, struct addr *via, uint8_t *port)
+bool hops_via(const struct ctl_hops *h, const uint8_t *frame, uint32_t n, uint8_t from, struct addr *via,
+	      uint8_t *port)
 {
 	struct addr dst;
 
-	return frame_dst(frame, n, &dst) && net_hop_via(h->now, &dst, via, port);
+	return frame_dst(frame, n, &dst) && net_hop_via(h->now, &dst, from, via, port);
 }
 
 static void fill_ports(struct ctl_hops *h)
@@ -219,10 +222,12 @@ static void fill_gateways(struct ctl_hops *h)
 
 		*a = policy->gateways[i].addr;
 		a->port = 0;
+		h->from[policy->gateways[i].slot] = (uint8_t)conf->listeners[policy->gateways[i].listener].port;
 	}
 	for (uint32_t i = 0; i < conf->n_ports; i++) {
 		h->gateways[h->n_gateways + 2 * i] = conf->ports[i].gateway;
 		h->gateways[h->n_gateways + 2 * i + 1] = conf->ports[i].gateway6;
+		h->from[h->n_gateways + 2 * i] = h->from[h->n_gateways + 2 * i + 1] = (uint8_t)i;
 	}
 }
 
@@ -240,9 +245,10 @@ int hops_start(struct app *app, struct ctl_rtnl *rtnl, struct ctl_hops **out)
 	h->asked_at = dp_now();
 	h->ports = calloc(app->conf->n_ports, sizeof(*h->ports));
 	h->gateways = calloc(h->n_kept, sizeof(*h->gateways));
+	h->from = calloc(h->n_kept, sizeof(*h->from));
 	h->kept = calloc(h->n_kept, sizeof(*h->kept));
 	h->timer = evtimer_new(app->base, on_timer, h);
-	rc = h->ports && h->gateways && h->kept && h->timer ? 0 : -ENOMEM;
+	rc = h->ports && h->gateways && h->from && h->kept && h->timer ? 0 : -ENOMEM;
 	if (rc == 0) {
 		fill_ports(h);
 		fill_gateways(h);
@@ -265,6 +271,7 @@ void hops_stop(struct ctl_hops *h)
 		event_free(h->timer);
 	free(h->ports);
 	free(h->gateways);
+	free(h->from);
 	free(h->kept);
 	free(h);
 }

@@ -66,7 +66,7 @@ static void take_unresolved(struct ctl_loop *l, const struct dp_up *up)
 	uint8_t port;
 	int rc = -EHOSTUNREACH;
 
-	if (hops_via(l->hops, up->data, up->n, &via, &port))
+	if (hops_via(l->hops, up->data, up->n, (uint8_t)up->port, &via, &port))
 		rc = ctl_raw_send(&l->raw, l->ports[port].twin.ifindex, &via, up->data, up->n, dp_now());
 	st_inc(l->app->lane, rc ? ST_KERNEL_LOST : ST_KERNEL_SENT);
 	if (rc && ctl_gate(&l->raw_gate, dp_now(), LOG_EVERY, &held))

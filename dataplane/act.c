@@ -25,7 +25,7 @@ void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const st
 	if (gateway != LB_NONE) {
 		hop = net_hop_gateway(w->hops, gateway);
 	} else {
-		net_hop_find(w->hops, dst, &found);
+		net_hop_find(w->hops, dst, w->dp->listeners[listener].port, &found);
 		hop = &found;
 	}
 	if (hop->state == NET_HOP_NONE || src->v6 != dst->v6) {

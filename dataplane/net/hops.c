@@ -61,6 +61,8 @@ struct net_hops {
 	struct prefix *prefixes;
 	struct neigh *neighs;
 	struct net_hop *gateways;
+	struct via fallback[LIMIT_PORTS][2]; /* by port and v6: its own gateway, of hop NET_HOP_NONE without one */
+	const struct via *any_fallback[2];   /* by v6: that of the first port that has one, or NULL */
 	uint8_t macs[LIMIT_PORTS][NET_MAC];
 };
 
@@ -138,13 +140,21 @@ static const struct prefix *find_prefix(const struct net_hops *h, struct key ip,
 	return NULL;
 }
 
-static const struct via *find_via(const struct net_hops *h, const struct addr *dst)
+/* Where no route leads: the gateway of the port that the sender is on, else of any port. */
+static const struct via *find_fallback(const struct net_hops *h, uint8_t v6, uint8_t from)
+{
+	const struct via *own = &h->fallback[from][v6];
+
+	return own->hop.state != NET_HOP_NONE ? own : h->any_fallback[v6];
+}
+
+static const struct via *find_via(const struct net_hops *h, const struct addr *dst, uint8_t from)
 {
 	struct key ip = key_of(dst);
 	const struct prefix *p = find_prefix(h, ip, dst->v6);
 
 	if (p == NULL)
-		return NULL;
+		return find_fallback(h, dst->v6, from);
 	if (p->ways == 1)
 		return &h->vias[p->via];
 	return &h->vias[p->via + hash_key(ip, 0) % p->ways];
@@ -184,7 +194,8 @@ static void resolve(const struct net_hops *h, const struct addr *ip, struct net_
 	}
 }
 
-enum net_hop_state net_hop_find(const struct net_hops *hops, const struct addr *dst, struct net_hop *out)
+enum net_hop_state net_hop_find(const struct net_hops *hops, const struct addr *dst, uint8_t from,
+				struct net_hop *out)
 {
 	const struct neigh *n = find_direct(hops, key_of(dst));
 	const struct via *via;
@@ -195,7 +206,7 @@ enum net_hop_state net_hop_find(const struct net_hops *hops, const struct addr *
 		memcpy(out->smac, hops->macs[n->port], NET_MAC);
 		return NET_HOP_READY;
 	}
-	via = find_via(hops, dst);
+	via = find_via(hops, dst, from);
 	*out = via ? via->hop : hops->none;
 	return out->state;
 }
@@ -205,9 +216,9 @@ const struct net_hop *net_hop_gateway(const struct net_hops *hops, uint32_t slot
 	return slot < hops->n_gateways ? &hops->gateways[slot] : &hops->none;
 }
 
-bool net_hop_via(const struct net_hops *hops, const struct addr *dst, struct addr *via, uint8_t *port)
+bool net_hop_via(const struct net_hops *hops, const struct addr *dst, uint8_t from, struct addr *via, uint8_t *port)
 {
-	const struct via *v = find_via(hops, dst);
+	const struct via *v = find_via(hops, dst, from);
 
 	if (v == NULL)
 		return false;
@@ -252,13 +263,9 @@ static void add_draft(struct draft *d, uint32_t *n, const struct addr *prefix, u
 	x->metric = metric;
 }
 
-/*
- * All routes there are: the kernel's, the networks of own addresses, and the ports' own gateways with a
- * metric that loses to every other, the first port's gateway winning among them.
- */
+/* All routes there are: the kernel's, and the networks of own addresses with a metric that loses to every other. */
 static uint32_t collect(const struct net_hops_plan *plan, struct draft *d)
 {
-	struct addr any4 = addr_v4(0, 0), any6 = { .v6 = 1 };
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < plan->n_routes; i++) {
@@ -272,10 +279,6 @@ static uint32_t collect(const struct net_hops_plan *plan, struct draft *d)
 
 		for (uint32_t k = 0; k < p->n_prefixes; k++)
 			add_draft(d, &n, &p->prefixes[k].addr, p->prefixes[k].len, (uint8_t)i, NULL, last);
-		if (!is_zero(&p->gateway4))
-			add_draft(d, &n, &any4, 0, (uint8_t)i, &p->gateway4, last);
-		if (!is_zero(&p->gateway6))
-			add_draft(d, &n, &any6, 0, (uint8_t)i, &p->gateway6, last);
 	}
 	qsort(d, n, sizeof(*d), cmp_draft);
 	return n;
@@ -294,6 +297,31 @@ static void insert_prefix(struct net_hops *h, const struct draft *d, uint32_t vi
 		h->lengths[d->v6][(*n)++] = (struct length){ .mask = mask_of(d->bits), .bits = d->bits };
 }
 
+static void fill_via(const struct net_hops *h, const struct net_hops_plan *plan, uint8_t port,
+		     const struct addr *router, struct via *v)
+{
+	v->hop = (struct net_hop){ .port = port, .state = NET_HOP_UNRESOLVED };
+	memcpy(v->hop.smac, plan->ports[port].mac, NET_MAC);
+	v->router = *router;
+	if (!is_zero(router))
+		resolve(h, router, &v->hop);
+}
+
+static void fill_fallback(struct net_hops *h, const struct net_hops_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->n_ports; i++) {
+		const struct addr *routers[2] = { &plan->ports[i].gateway4, &plan->ports[i].gateway6 };
+
+		for (unsigned v6 = 0; v6 < 2; v6++) {
+			if (is_zero(routers[v6]))
+				continue;
+			fill_via(h, plan, (uint8_t)i, routers[v6], &h->fallback[i][v6]);
+			if (!h->any_fallback[v6])
+				h->any_fallback[v6] = &h->fallback[i][v6];
+		}
+	}
+}
+
 /* Turn sorted drafts into prefixes, each with the ways of its lowest metric. */
 static void fill_routes(struct net_hops *h, const struct net_hops_plan *plan, const struct draft *d,
 			uint32_t n)
@@ -306,11 +334,7 @@ static void fill_routes(struct net_hops *h, const struct net_hops_plan *plan, co
 
 			if (d[next].metric != d[i].metric || h->n_vias - first == UINT16_MAX)
 				continue;
-			v->hop = (struct net_hop){ .port = d[next].port, .state = NET_HOP_UNRESOLVED };
-			memcpy(v->hop.smac, plan->ports[d[next].port].mac, NET_MAC);
-			v->router = d[next].router;
-			if (!is_zero(&v->router))
-				resolve(h, &v->router, &v->hop);
+			fill_via(h, plan, d[next].port, &d[next].router, v);
 			h->n_vias++;
 		}
 		insert_prefix(h, &d[i], first, (uint16_t)(h->n_vias - first));
@@ -333,7 +357,7 @@ static void mark_direct(struct net_hops *h, const struct net_hops_plan *plan)
 {
 	for (uint32_t i = 0; i < plan->n_neighs; i++) {
 		const struct net_neigh *x = &plan->neighs[i];
-		const struct via *v = find_via(h, &x->ip);
+		const struct via *v = find_via(h, &x->ip, x->port);
 
 		if (v && is_zero(&v->router) && v->hop.port == x->port)
 			find_neigh(h, key_of(&x->ip), x->port)->state = DIRECT;
@@ -367,7 +391,7 @@ static uint32_t count_ways(const struct net_hops_plan *plan)
 		if (plan->neighs[i].port >= plan->n_ports)
 			return UINT32_MAX;
 	for (uint32_t i = 0; i < plan->n_ports; i++) {
-		n += plan->ports[i].n_prefixes + 2;
+		n += plan->ports[i].n_prefixes;
 		for (uint32_t k = 0; k < plan->ports[i].n_prefixes; k++)
 			if (plan->ports[i].prefixes[k].len > (plan->ports[i].prefixes[k].addr.v6 ? 128 : 32))
 				return UINT32_MAX;
@@ -417,10 +441,11 @@ struct net_hops *net_hops_build(const struct net_hops_plan *plan)
 	n = collect(plan, d);
 	fill_neighs(h, plan);
 	fill_routes(h, plan, d, n);
+	fill_fallback(h, plan);
 	mark_direct(h, plan);
 	for (uint32_t i = 0; i < plan->n_gateways; i++)
 		if (!is_zero(&plan->gateways[i]))
-			net_hop_find(h, &plan->gateways[i], &h->gateways[i]);
+			net_hop_find(h, &plan->gateways[i], plan->gateway_ports[i], &h->gateways[i]);
 out:
 	free(d);
 	return h;

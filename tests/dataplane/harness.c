@@ -75,6 +75,7 @@ static struct net_hops *make_hops(const struct dp *dp)
 	struct addr gateways[] = { h_addr(H_GW1, 5060), h_addr(H_GW2, 5060) };
 	struct net_hops_plan plan = {
 		.n_ports = 2, .ports = ports, .n_neighs = 4, .neighs = neighs, .n_gateways = 2, .gateways = gateways,
+		.gateway_ports = (const uint8_t[]){ 1, 1 },
 	};
 
 	for (uint32_t i = 0; i < 2; i++) {

@@ -46,7 +46,7 @@ static void assert_hop(const struct net_hops *h, const char *dst, enum net_hop_s
 	struct addr d = ip(dst);
 	struct net_hop hop;
 
-	assert_int_equal(net_hop_find(h, &d, &hop), state);
+	assert_int_equal(net_hop_find(h, &d, 0, &hop), state);
 	assert_int_equal(hop.state, state);
 	if (state == NET_HOP_NONE)
 		return;
@@ -116,7 +116,7 @@ static void metric_decides_then_ways_share(void **state)
 		struct addr d = addr_v4(htonl(0xc0000000 + i), 0);
 		struct net_hop hop;
 
-		net_hop_find(h, &d, &hop);
+		net_hop_find(h, &d, 0, &hop);
 		share[hop.dmac[5]]++;
 	}
 	assert_int_equal(share[1], 0);
@@ -136,6 +136,7 @@ static void ports_own_gateway_is_the_last_resort(void **state)
 	};
 	struct addr dst = ip("8.8.8.8"), via;
 	struct net_hops *h;
+	struct net_hop hop;
 	uint8_t port;
 
 	own[0].gateway4 = ip("10.0.0.1");
@@ -145,19 +146,23 @@ static void ports_own_gateway_is_the_last_resort(void **state)
 	own[1].prefixes[0].len = 24;
 	h = net_hops_build(&plan);
 	assert_hop(h, "8.8.8.8", NET_HOP_READY, 0, 1);
+	/* what the other port sends leaves by its own gateway */
+	assert_int_equal(net_hop_find(h, &dst, 1, &hop), NET_HOP_READY);
+	assert_int_equal(hop.port, 1);
+	assert_int_equal(hop.dmac[5], 2);
 	assert_hop(h, "10.7.1.1", NET_HOP_READY, 1, 2);
 	assert_hop(h, "10.1.0.5", NET_HOP_READY, 1, 5);
 	assert_hop(h, "2001:db8::1", NET_HOP_NONE, 0, 0);
-	assert_true(net_hop_via(h, &dst, &via, &port));
+	assert_true(net_hop_via(h, &dst, 0, &via, &port));
 	dst = ip("10.0.0.1");
 	assert_true(addr_eq(&via, &dst));
 	assert_int_equal(port, 0);
 	dst = via = ip("10.1.0.77");
-	assert_true(net_hop_via(h, &dst, &via, &port));
+	assert_true(net_hop_via(h, &dst, 0, &via, &port));
 	assert_true(addr_eq(&via, &dst));
 	assert_int_equal(port, 1);
 	dst = ip("2001:db8::1");
-	assert_false(net_hop_via(h, &dst, &via, &port));
+	assert_false(net_hop_via(h, &dst, 0, &via, &port));
 	net_hops_free(h);
 }
 
@@ -166,6 +171,7 @@ static void gateways_are_resolved_by_slot(void **state)
 	struct net_route r = route("10.0.0.0", 24, 2, NULL, 0);
 	struct net_neigh n = neigh("10.0.0.9", 2, 9);
 	struct addr gws[3] = { [1] = ip("10.0.0.9"), [2] = ip("10.0.0.10") };
+	uint8_t from[3] = { 0 };
 	struct net_hops_plan plan = { .n_ports = 3,
 				      .ports = ports,
 				      .n_routes = 1,
@@ -173,7 +179,8 @@ static void gateways_are_resolved_by_slot(void **state)
 				      .n_neighs = 1,
 				      .neighs = &n,
 				      .n_gateways = 3,
-				      .gateways = gws };
+				      .gateways = gws,
+				      .gateway_ports = from };
 	struct net_hops *h;
 
 	gws[1].port = gws[2].port = 5060;
@@ -241,16 +248,16 @@ static void thousands(void **state)
 	h = net_hops_build(&plan);
 	assert_non_null(h);
 	for (uint32_t i = 0; i < N; i++) {
-		assert_int_equal(net_hop_find(h, &neighs[i].ip, &hop), NET_HOP_READY);
+		assert_int_equal(net_hop_find(h, &neighs[i].ip, 0, &hop), NET_HOP_READY);
 		assert_memory_equal(hop.dmac, neighs[i].mac, NET_MAC);
 	}
 	for (uint32_t i = 0; i < R; i++) {
-		assert_int_equal(net_hop_find(h, &routes[i + 2].prefix, &hop), NET_HOP_READY);
+		assert_int_equal(net_hop_find(h, &routes[i + 2].prefix, 0, &hop), NET_HOP_READY);
 		assert_memory_equal(hop.dmac, neighs[i].mac, NET_MAC);
 	}
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	for (uint32_t i = 0; i < LOOKUPS; i++) {
-		net_hop_find(h, &neighs[i * 2654435761u % N].ip, &hop);
+		net_hop_find(h, &neighs[i * 2654435761u % N].ip, 0, &hop);
 		seen += hop.state;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &b);

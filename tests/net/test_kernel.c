@@ -71,7 +71,7 @@ static struct net_hop await(const char *dst, enum net_hop_state state)
 	struct net_hop hop;
 
 	follow();
-	for (unsigned i = 0; net_hop_find(hops, &d, &hop) != state; i++) {
+	for (unsigned i = 0; net_hop_find(hops, &d, 0, &hop) != state; i++) {
 		struct pollfd p = { .fd = ctl_rtnl_fd(rtnl), .events = POLLIN };
 
 		if (i == 50)
