@@ -191,6 +191,7 @@ uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *
 		.reason = { act->reason, (uint32_t)strlen(act->reason) },
 		.to_tag = { act->to_tag, act->to_tag_n },
 		.src = c->q.src,
+		.fields = c->fault == SIP_FAULT_NONE ? &c->f : NULL,
 	};
 
 	if (act->retry_after_s) {

@@ -7,30 +7,37 @@
 #include "dataplane/sip/chars.h"
 #include "dataplane/sip/edit.h"
 
-static void put_vias(struct sip_out *out, const struct sip_msg *m, const struct addr *src)
+static void put_vias(struct sip_out *out, const struct sip_msg *m, const struct sip_reply *reply)
 {
-	struct sip_edits edits = { 0 };
 	char text[SIP_RECEIVED_TEXT];
+	struct sip_edits edits;
 	struct sip_via top;
 
-	if (sip_via_top(m, &top))
-		sip_edits_received(m, &top, src, text, &edits);
+	edits.n = edits.failed = 0;
+	if (reply->fields)
+		sip_edits_received(m, &reply->fields->via, &reply->src, text, &edits);
+	else if (sip_via_top(m, &top))
+		sip_edits_received(m, &top, &reply->src, text, &edits);
 	for (uint8_t i = m->first[SIP_HDR_VIA]; i != SIP_NO_ROW; i = m->row[i].next)
 		sip_put_row(out, m, &m->row[i], &edits);
 }
 
 /* To, with the tag of the reply if it has none. A To that cannot be read stays as it is. */
-static void put_to(struct sip_out *out, const struct sip_msg *m, struct str tag)
+static void put_to(struct sip_out *out, const struct sip_msg *m, const struct sip_reply *reply)
 {
 	const struct sip_row *row = sip_row_first(m, SIP_HDR_TO);
-	struct sip_edits edits = { 0 };
-	struct sip_party to;
+	const struct sip_party *to = reply->fields ? &reply->fields->to : NULL;
+	struct sip_edits edits;
+	struct sip_party found;
 
 	if (!row)
 		return;
-	if (tag.n && sip_party_first(m, SIP_HDR_TO, &to) && to.tag.off == 0) {
-		sip_edits_add(&edits, to.end, 0, STR(";tag="));
-		sip_edits_add(&edits, to.end, 0, tag);
+	edits.n = edits.failed = 0;
+	if (reply->to_tag.n && !to && sip_party_first(m, SIP_HDR_TO, &found))
+		to = &found;
+	if (reply->to_tag.n && to && to->tag.off == 0) {
+		sip_edits_add(&edits, to->end, 0, STR(";tag="));
+		sip_edits_add(&edits, to->end, 0, reply->to_tag);
 	}
 	sip_put_row(out, m, row, &edits);
 }
@@ -56,9 +63,9 @@ uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply,
 	sip_put(&o, " ", 1);
 	sip_put_str(&o, reply->reason);
 	sip_put(&o, "\r\n", 2);
-	put_vias(&o, m, &reply->src);
+	put_vias(&o, m, reply);
 	put_first(&o, m, SIP_HDR_FROM);
-	put_to(&o, m, reply->to_tag);
+	put_to(&o, m, reply);
 	put_first(&o, m, SIP_HDR_CALL_ID);
 	put_first(&o, m, SIP_HDR_CSEQ);
 	sip_put_str(&o, reply->extra);

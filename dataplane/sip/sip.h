@@ -352,6 +352,7 @@ struct sip_reply {
 	struct str to_tag; /* added to To if it has none (RFC 3261 8.2.6.2); empty = add none (100) */
 	struct str extra;  /* whole header lines, each with CRLF; may be empty */
 	struct addr src;   /* where the request came from; for received and rport of the top Via */
+	const struct sip_fields *fields; /* what sip_check() filled for SIP_FAULT_NONE; NULL: not at hand */
 };
 
 /*
