@@ -90,6 +90,7 @@ class Family:
     def peer(self, side, host, port=0, v6=False):
         """A raw end point on that side, closed when the test ends."""
         self.peers.append(Peer(getattr(self, side).ns, ip_of(side, host, v6), port, WEIR[side, v6]))
+        self.peers[-1].pace = 0.02 if LADDERS else 0.0
         return self.peers[-1]
 
     def sipp(self, side, scenario, ip, port, **kw):

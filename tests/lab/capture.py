@@ -103,23 +103,26 @@ class Drawing:
                         self.columns.append(self.names[ip])
 
     def _in_order(self, messages):
-        """What Weir sends in one go has no order: from left to right, so that two runs draw the same."""
-        ordered, burst = [], []
+        """What Weir sends in one go has no order: to those first who came first, so that two runs draw the same."""
+        ordered, burst, came = [], [], {}
+
+        def end_burst():
+            burst.sort(key=lambda m: (came.get(m.dst[0], len(came)), m.status, m.at))
+            for m in burst:
+                came.setdefault(m.dst[0], len(came))
+            ordered.extend(burst)
+            burst.clear()
         for m in sorted(messages, key=lambda m: m.at):
-            if m.src[0] in self.weir and (not burst or m.at - burst[0].at < 0.005):
-                burst.append(m)
-                continue
-            ordered += sorted(burst, key=self._rank)
-            burst = []
-            if m.src[0] in self.weir:
+            from_weir = m.src[0] in self.weir
+            if burst and (not from_weir or m.at - burst[0].at > 0.005):
+                end_burst()
+            if from_weir:
                 burst.append(m)
             else:
+                came.setdefault(m.src[0], len(came))
                 ordered.append(m)
-        return ordered + sorted(burst, key=self._rank)
-
-    @staticmethod
-    def _rank(m):
-        return (m.dst[0], m.dst[1], m.status, m.at)
+        end_burst()
+        return ordered
 
     def text(self):
         head = "".join(name.ljust(WIDTH) for name in self.columns).rstrip()

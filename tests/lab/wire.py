@@ -77,6 +77,7 @@ class Peer:
         self.ip, self.port = self.sock.getsockname()[:2]
         self.weir = weir
         self.host = f"[{ip}]" if ":" in ip else ip
+        self.pace = 0.0  # s before each message
         self.open = {}  # INVITEs without a final response of ours, by branch
 
     @property
@@ -90,6 +91,7 @@ class Peer:
         """Text (line ends become CRLF) or bytes."""
         if isinstance(message, str):
             message = message.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+        time.sleep(self.pace)
         self.sock.sendto(message, to or self.weir)
 
     def _next(self):
