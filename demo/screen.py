@@ -81,6 +81,5 @@ class Screen:
         if totals:
             print(f"\n{totals['offered']} calls offered: {totals['answered']} answered, {totals['refused']} told 503, "
                   f"{totals['failed']} lost; {totals['sip_messages']} SIP messages went through Weir.")
-            print("Calls that run on a gateway when it dies are lost. An unanswered one moves when its caller repeats the "
-                  "INVITE and\nthe gateway is known to be down; moving it before that is not built yet.")
+            print("Calls that run on a gateway when it dies are lost; one that nobody has answered yet is set up on another.")
         print("demo: " + ("everything promised was seen" if all(p["seen"] for p in promises) else "NOT everything was seen"))
