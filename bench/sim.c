@@ -42,6 +42,7 @@ static void second(struct sim *s)
 
 	weir_second(s);
 	oracle_counts(s);
+	s->over = is_over(s);
 	if (n % 60 == 0) {
 		uint64_t difference = weir_audit(s);
 
@@ -49,8 +50,7 @@ static void second(struct sim *s)
 			oracle_fault(s, &s->bad.audit, 0,
 				     "words and entries differ at gateways or peers:", (int64_t)difference);
 	}
-	if (!is_over(s))
-		event_add(s, s->now + S, EV_SECOND, 0);
+	event_add(s, s->now + S, EV_SECOND, 0);
 }
 
 static void vanish(struct sim *s, struct sim_call *c, uint64_t at)
@@ -117,7 +117,7 @@ static void run(struct sim *s)
 		gateway_plan(s, g);
 	for (uint32_t i = 0; i < s->o.weir_crashes; i++)
 		event_add(s, s->now + chance_span(s, 0, (uint64_t)(s->o.hours * 3600e9)), EV_CRASH, 0);
-	while (s->n_heap) {
+	while (!s->over) {
 		struct sim_event e = event_take(s);
 
 		weir_ticks(s, e.at);

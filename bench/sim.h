@@ -295,6 +295,7 @@ struct weir; /* sim_weir.c */
 struct sim {
 	struct options o;
 	uint64_t now, end; /* ns; end: no more new calls */
+	bool over;
 	uint64_t rng;
 	struct sim_event *heap;
 	uint32_t n_heap, heap_room;
