@@ -9,7 +9,7 @@
 
 #define READS 16 /* tries to read an entry between two writes */
 
-_Static_assert((int)ST_CALL_SILENT == (int)ST_CALL_FAILED + (int)LB_END_SILENT,
+_Static_assert((int)ST_CALL_CANCELLED == (int)ST_CALL_FAILED + (int)LB_END_CANCELLED,
 	       "enum lb_call_end has their order");
 
 /* ---- The table ------------------------------------------------------------------------------------- */
@@ -136,6 +136,7 @@ static void record(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t s
 		.peer = e->peer,
 		.status = e->state == CALL_ANSWERED ? 200 : status,
 		.how = how,
+		.bye_caller = e->bye_caller,
 	};
 
 	st_inc(c->spec.lane, record_put(c->spec.records, i, &r) ? ST_RECORDS : ST_RECORDS_LOST);
@@ -299,13 +300,13 @@ void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t
 	}
 }
 
-void call_fail(struct calls *c, uint32_t i, uint16_t status, bool open, uint64_t now)
+void call_fail(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, bool open, uint64_t now)
 {
 	struct call *e = &c->at[i];
 
 	if (e->state != CALL_SETUP)
 		return;
-	note_end(c, i, LB_END_FAILED, status, now);
+	note_end(c, i, how, status, now);
 	if (open && e->out != LB_NONE) {
 		hold(c, i, e->out, now);
 		set_out(e, LB_NONE);

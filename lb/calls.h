@@ -35,6 +35,7 @@ struct call {
 	uint16_t peer;              /* slot of the peer that it comes from, or LB_NONE */
 	uint8_t state : 4;          /* enum call_state */
 	uint8_t counts_in : 1;      /* it has a place at `in` */
+	uint8_t bye_caller : 1;     /* the last BYE came from the caller */
 	uint8_t alive : 4;          /* bit per dialog: confirmed, not ended */
 	uint8_t more : 4;           /* confirmed dialogs past the first CALL_DIALOGS, at most 15 */
 	uint32_t to[CALL_DIALOGS];  /* To tags of 2xx; 0: none yet */
@@ -134,11 +135,11 @@ void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t
 void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t session_s, uint64_t now);
 
 /*
- * The set-up is over without a dialog, the caller gets `status`: gives all places back, but for that at the
- * last gateway if it may still bring the call (`open`), which is held for hold_ns. Nothing happens to an
- * answered call.
+ * The set-up is over without a dialog, FAILED or CANCELLED as `how` says; the caller gets `status`. Gives all
+ * places back, but for that at the last gateway if it may still bring the call (`open`), which is held for
+ * hold_ns. Nothing happens to an answered call.
  */
-void call_fail(struct calls *c, uint32_t i, uint16_t status, bool open, uint64_t now);
+void call_fail(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, bool open, uint64_t now);
 
 /* ---- In dialog: any direction, a and b are the hashes of From and To tag ----------------------------- */
 

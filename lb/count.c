@@ -67,18 +67,34 @@ void count_call(struct event *e, const struct gateway *from, uint16_t peer, cons
 		record_start(&e->w->records, i, e->q);
 }
 
-void count_move(struct event *e, const struct setup *u, uint16_t to)
+static uint16_t left_by(const struct event *e, const struct client *c)
+{
+	if (c->flags & CLIENT_BOUNCED)
+		return LB_LEFT_ICMP;
+	return word_down(&e->w->words->gateway[c->gateway]) ? LB_LEFT_DOWN : LB_LEFT_SILENT;
+}
+
+/* Branch i has not brought call entry `call`: notes why, once. status: see struct lb_try. */
+static void tell(struct event *e, struct setup *u, unsigned i, uint32_t call, uint16_t status)
+{
+	struct client *c = &u->client[i];
+
+	if (c->flags & CLIENT_TOLD)
+		return;
+	c->flags |= CLIENT_TOLD;
+	record_try(&e->w->records, call, c->gateway, status);
+}
+
+void count_move(struct event *e, struct setup *u, uint16_t to)
 {
 	const struct call_key key = key_of(u);
 	const struct client *last = &u->client[u->n - 1];
 	uint32_t i = call_of(&e->w->calls, &key);
-	bool open = client_is_open(last);
 
 	if (i == CALL_NONE)
 		return;
-	if (open || last->state == CLIENT_TERMINATED)
-		record_try(&e->w->records, i, last->gateway, 0);
-	call_move(&e->w->calls, i, to, open, e->now);
+	tell(e, u, u->n - 1, i, left_by(e, last));
+	call_move(&e->w->calls, i, to, client_is_open(last), e->now);
 }
 
 /* A 2xx that comes after the caller was told no makes a call all the same (RFC 3261 16.7, step 10). */
@@ -120,14 +136,14 @@ static void count_accepted(struct event *e, const struct setup *u, unsigned i, b
 	call_confirm(c, call, e->q->to_hash, e->q->session_s, e->now);
 }
 
-void count_response(struct event *e, const struct setup *u, unsigned i, bool was_open)
+void count_response(struct event *e, struct setup *u, unsigned i, bool was_open)
 {
 	const struct call_key key = key_of(u);
 	uint32_t call = call_of(&e->w->calls, &key);
 	uint16_t status = e->q->status;
 
 	if (status >= 300 && was_open && call != CALL_NONE)
-		record_try(&e->w->records, call, u->client[i].gateway, status);
+		tell(e, u, i, call, status);
 	if (status >= 300)
 		call_let_go(&e->w->calls, &key, u->client[i].gateway);
 	else if (status >= 200)
@@ -136,13 +152,18 @@ void count_response(struct event *e, const struct setup *u, unsigned i, bool was
 		call_news(&e->w->calls, call, e->now);
 }
 
-void count_failed(struct event *e, const struct setup *u, uint16_t status)
+void count_failed(struct event *e, struct setup *u, uint16_t status)
 {
 	const struct call_key key = key_of(u);
 	uint32_t i = call_of(&e->w->calls, &key);
+	bool cancelled = u->flags & SETUP_CANCELLED && status == 487;
 
-	if (i != CALL_NONE)
-		call_fail(&e->w->calls, i, status, client_is_open(&u->client[u->n - 1]), e->now);
+	if (i == CALL_NONE)
+		return;
+	for (unsigned k = 0; k < u->n; k++)
+		tell(e, u, k, i, left_by(e, &u->client[k]));
+	call_fail(&e->w->calls, i, cancelled ? LB_END_CANCELLED : LB_END_FAILED, status,
+		  client_is_open(&u->client[u->n - 1]), e->now);
 }
 
 /* ---- In dialog, and without a transaction of ours ---------------------------------------------------- */
@@ -156,12 +177,14 @@ static void count_pinned_invite(struct event *e, uint64_t identity)
 
 	if (i == CALL_NONE)
 		return;
-	if (q->status < 200)
+	if (q->status < 200) {
 		call_news(c, i, e->now);
-	else if (q->status < 300)
+	} else if (q->status < 300) {
 		call_confirm(c, i, q->to_hash, q->session_s, e->now);
-	else
-		call_fail(c, i, q->status, false, e->now);
+	} else {
+		record_try(&e->w->records, i, c->at[i].out, q->status);
+		call_fail(c, i, q->status == 487 ? LB_END_CANCELLED : LB_END_FAILED, q->status, false, e->now);
+	}
 }
 
 void count_passed(struct event *e, const struct branch *b)

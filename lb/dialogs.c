@@ -189,6 +189,7 @@ bool call_bye(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint6
 		return true;
 	call_begin(e);
 	e->bye[d] = bye_end(c, now);
+	e->bye_caller = e->caller == a;
 	call_done(e);
 	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
 	return true;

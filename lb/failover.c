@@ -126,7 +126,7 @@ static unsigned rank(uint16_t status)
  */
 static bool is_fit(const struct setup *u, unsigned i, uint16_t status)
 {
-	uint8_t flags = u->client[i].flags;
+	uint16_t flags = u->client[i].flags;
 
 	if (status == 0 || status == 503)
 		return false;

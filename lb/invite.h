@@ -151,13 +151,13 @@ void count_no_call(struct event *e, uint16_t peer);
 void count_call(struct event *e, const struct gateway *from, uint16_t peer, const struct gateway *to);
 
 /* A branch at slot `to` is about to be added to u, where a place is reserved. */
-void count_move(struct event *e, const struct setup *u, uint16_t to);
+void count_move(struct event *e, struct setup *u, uint16_t to);
 
 /* The response in hand has come to branch i, which was or was not open. */
-void count_response(struct event *e, const struct setup *u, unsigned i, bool was_open);
+void count_response(struct event *e, struct setup *u, unsigned i, bool was_open);
 
 /* The caller gets a final response other than 2xx: `status`. */
-void count_failed(struct event *e, const struct setup *u, uint16_t status);
+void count_failed(struct event *e, struct setup *u, uint16_t status);
 
 /* The response in hand passes; b is its branch. */
 void count_passed(struct event *e, const struct branch *b);

@@ -425,12 +425,20 @@ enum lb_call_end {
 	LB_END_SESSION,        /* the session timer lapsed (RFC 4028) */
 	LB_END_DURATION,       /* longer than max-duration */
 	LB_END_SILENT,         /* no final response */
+	LB_END_CANCELLED,      /* by the caller, before it was answered */
+};
+
+/* Why the search has left a gateway that has not answered. */
+enum lb_left {
+	LB_LEFT_SILENT, /* no final response in time */
+	LB_LEFT_DOWN,   /* it was found down */
+	LB_LEFT_ICMP,   /* the INVITE came back: nobody listens there */
 };
 
 /* A gateway that did not take the call. */
 struct lb_try {
 	uint16_t gateway; /* slot */
-	uint16_t status;  /* of its final response; 0: it was silent, or went down */
+	uint16_t status;  /* of its final response, or enum lb_left: less than 100 */
 };
 
 /* A call that ended. */
@@ -442,6 +450,7 @@ struct lb_record {
 	uint16_t peer;
 	uint16_t status;      /* what the caller got; 0: nothing */
 	uint8_t how;          /* enum lb_call_end */
+	uint8_t bye_caller;   /* BYE, BYE_UNANSWERED: 1 if the caller sent it */
 	uint8_t n_tries;
 	struct lb_try tries[LIMIT_BRANCHES]; /* in the order in which they ended */
 	uint8_t caller_n, number_n, call_id_n; /* bytes of each, one after the other in text, cut to what fits */

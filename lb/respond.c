@@ -146,8 +146,10 @@ void came_back(struct event *e)
 	if (branch_read(&e->s->keys, q->branch, q->call_hash, &q->via_to, &b) == BRANCH_OK)
 		u = open_setup(e, &b);
 	e->q = NULL; /* it says nothing else */
-	if (u)
+	if (u) {
+		u->client[b.attempt].flags |= CLIENT_BOUNCED;
 		invite_down(e, u, b.attempt);
+	}
 	act_add(e, u ? LB_ABSORB : LB_DROP, u ? ST_ABSORB_ICMP : ST_DROP_ICMP);
 }
 

@@ -32,6 +32,8 @@ enum client_flags {
 	CLIENT_RANG = 16,     /* a provisional response other than 100 */
 	CLIENT_LISTED = 32,   /* in the list of its gateway's unanswered branches */
 	CLIENT_OVERDUE = 64,  /* Timer C fired: what it says now comes too late, but for a 2xx */
+	CLIENT_BOUNCED = 128, /* the INVITE came back by ICMP */
+	CLIENT_TOLD = 256,    /* the call's record tells of it */
 };
 
 /* One branch. All fields: worker. */
@@ -43,9 +45,9 @@ struct client {
 	uint64_t watch;      /* ns; when to look whether another one should be asked */
 	uint32_t prev, next; /* branches (4 * setup + index) in the list of the gateway, or SETUP_NONE */
 	uint16_t gateway;    /* slot */
+	uint16_t flags;      /* enum client_flags */
 	uint8_t listener;    /* where it left */
 	uint8_t state;       /* enum client_state */
-	uint8_t flags;       /* enum client_flags */
 	uint8_t repeats;     /* of the INVITE, then of its CANCEL */
 };
 

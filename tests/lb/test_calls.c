@@ -95,13 +95,13 @@ static void a_failed_set_up_ends_it(void **state)
 
 	tally_make(&b, ENTRIES);
 	i = open_call(&b, 1, 0);
-	call_fail(&b.c, i, 486, false, b.now);
+	call_fail(&b.c, i, LB_END_FAILED, 486, false, b.now);
 	expect_none(&b);
 	assert_int_equal(call_of(&b.c, &key), CALL_NONE);
-	call_fail(&b.c, i, 486, false, b.now);
+	call_fail(&b.c, i, LB_END_FAILED, 486, false, b.now);
 	expect_none(&b);
 	i = answered_call(&b, 1, 0, 0);
-	call_fail(&b.c, i, 486, false, b.now); /* a final of another fork, after the 2xx */
+	call_fail(&b.c, i, LB_END_FAILED, 486, false, b.now); /* a final of another fork, after the 2xx */
 	expect(&b, 1, 0, 1, 1);
 	tally_free(&b);
 }
@@ -304,7 +304,7 @@ static void a_failure_leaves_a_hold(void **state)
 	struct tally b;
 
 	tally_make(&b, ENTRIES);
-	call_fail(&b.c, open_call(&b, 1, 0), 486, true, b.now);
+	call_fail(&b.c, open_call(&b, 1, 0), LB_END_FAILED, 486, true, b.now);
 	expect(&b, 1, 0, 0, 0);
 	assert_int_equal(call_of(&b.c, &key), CALL_NONE);
 	wait_for(&b, 32 * S);
@@ -354,7 +354,7 @@ static void a_full_table(void **state)
 	call_move(&b.c, call_of(&b.c, &key), 1, true, b.now); /* no entry for a hold */
 	word_take(&b.words->gateway[1]);
 	expect(&b, 1, 1, 2, 2);
-	call_fail(&b.c, call_of(&b.c, &key), 486, false, b.now);
+	call_fail(&b.c, call_of(&b.c, &key), LB_END_FAILED, 486, false, b.now);
 	assert_true(calls_room(&b.c));
 	open_call(&b, 3, 0);
 	expect(&b, 2, 0, 2, 2);
@@ -374,7 +374,7 @@ static void out_only(void **state)
 	assert_true(call_read(&b.c, 0, &e));
 	assert_int_equal(e.in, 3);
 	assert_false(call_read(&b.c, 1, &e));
-	call_fail(&b.c, 0, 486, false, b.now);
+	call_fail(&b.c, 0, LB_END_FAILED, 486, false, b.now);
 	assert_false(call_read(&b.c, 0, &e));
 	expect_none(&b);
 	tally_free(&b);

@@ -81,7 +81,7 @@ static void open_or_fail(struct model *m, unsigned n)
 	struct call_key key = key_of(m->name[n]);
 
 	if (p->counted && !p->answered) {
-		call_fail(&m->b.c, call_of(&m->b.c, &key), 486, false, m->b.now);
+		call_fail(&m->b.c, call_of(&m->b.c, &key), LB_END_FAILED, 486, false, m->b.now);
 		p->counted = false;
 	} else if (!p->counted) {
 		m->name[n] = ++m->turn * CALLS + n;
