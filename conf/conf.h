@@ -197,6 +197,7 @@ struct conf_route {
 struct conf_control {
 	const char *socket;  /* path of the control socket */
 	struct addr metrics; /* where /metrics is served; port 0: nowhere */
+	const char *records; /* file of call records; NULL: none are written */
 };
 
 struct conf_calls {

@@ -180,11 +180,20 @@ static const struct field control_fields[] = {
 	  .absent = "not served",
 	  .change = CHANGE_RESTART,
 	  .help = "Where `/metrics` is served over HTTP, usually `127.0.0.1:9105`" },
+	{ .name = "records",
+	  .kind = KIND_PATH,
+	  AT(conf_control, records),
+	  .absent = "none are written",
+	  .min = 2,
+	  .max = 1023,
+	  .change = CHANGE_RESTART,
+	  .help = "File of call records: one JSON object a line for each call that ended or failed. SIGHUP "
+		  "opens it again" },
 };
 
 static const struct section control = { .size = sizeof(struct conf_control),
 					FIELDS(control_fields),
-					LATER("records", "hep") };
+					LATER("hep") };
 
 static const struct field calls_fields[] = {
 	{ .name = "max",

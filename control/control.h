@@ -31,6 +31,7 @@ struct ctl_health;
 struct ctl_ledger;
 struct ctl_loop;
 struct ctl_rates;
+struct ctl_records;
 struct ctl_watch;
 struct ctl_api;
 struct ctl_http;
@@ -51,6 +52,7 @@ struct app {
 	struct ctl_health *health;          /* health.c; probes */
 	struct ctl_ledger *ledger;          /* ledger.c; calls in use: survivors, full pools, audit */
 	struct ctl_loop *loop;              /* loop.c; twins, rtnetlink, raw socket, timers */
+	struct ctl_records *records;        /* records.c; call records, NULL: none are written */
 	struct ctl_rates *rates;            /* rates.c; samples for `show` and /metrics */
 	struct ctl_watch *watch;            /* watch.c; heartbeats, systemd */
 	struct ctl_api *api;                /* api.c; control socket */

@@ -22,6 +22,7 @@
 #include "control/log.h"
 #include "control/loop.h"
 #include "control/plan.h"
+#include "control/records.h"
 #include "control/state.h"
 #include "control/watch.h"
 
@@ -113,6 +114,7 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 static void on_hangup(evutil_socket_t signal, short what, void *arg)
 {
 	ctl_warn("SIGHUP: the config is read at start only; restart to change it");
+	records_reopen(arg);
 }
 
 static int base_start(struct app *app)
@@ -199,6 +201,7 @@ static const struct part {
 	{ "loop", base_start, base_stop },                /* event loop and signals */
 	{ "ledger", ledger_start, ledger_stop },          /* calls of the process before this one */
 	{ "dataplane", dataplane_start, dataplane_stop }, /* EAL, ports, workers */
+	{ "records", records_start, records_stop },       /* of calls that ended */
 	{ "kernel", loop_start, loop_stop },              /* twins, routes and neighbours, next hops */
 	{ "publication", publish_start, NULL },           /* from here on messages are forwarded */
 	{ "health", health_start, health_stop },          /* probes */

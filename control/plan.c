@@ -242,6 +242,7 @@ static void fill_tables(const struct conf *conf, struct ctl_plan *plan)
 	t->ringing_ns = c->c_ns + 64 * c->t1_ns;
 	t->setups = share(2 * conf->calls.ringing, conf->workers.count);
 	t->calls = share(conf->calls.max, conf->workers.count);
+	t->records = conf->control.records ? LIMIT_RECORDS : 0;
 	plan->dp.kept = t->setups;
 	bytes = conf->workers.count * (lb_worker_size(t) + (uint64_t)plan->dp.kept * KEPT_BYTES);
 	plan->tables_mb = (uint32_t)((bytes >> 20) + 1);

@@ -46,7 +46,7 @@ static const char full[] =
 	"  - { match: { from: trunk, method: INVITE, number: +82-(2), host: East.Example }, pool: east }\n"
 	"  - { match: { from: east }, pool: west }\n"
 	"  - { match: {}, answer: 404 }\n"
-	"control: { socket: /tmp/s, metrics: \"[::1]:9105\" }\n"
+	"control: { socket: /tmp/s, metrics: \"[::1]:9105\", records: /tmp/r.jsonl }\n"
 	"calls: { max: 2M, ringing: 200k, max-duration: 2h }\n"
 	"timers: { t1: 500ms, pin: 1m, t2: 5s, t4: 6s, b: 40s, c: 4m, d: 40s, release: 50s, session-min: "
 	"100s "
@@ -84,6 +84,7 @@ static void check_machine(const struct conf *c)
 	assert_int_equal(c->timers.d_ns, 40000000000);
 	assert_int_equal(c->timers.release_ns, 50000000000);
 	assert_int_equal(c->timers.session_min_ns, 100000000000);
+	assert_string_equal(c->control.records, "/tmp/r.jsonl");
 	assert_int_equal(c->calls.max, 2000000);
 	assert_int_equal(c->calls.ringing, 200000);
 	assert_int_equal(c->calls.max_duration_ns, 7200000000000);
@@ -271,6 +272,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c->pools[0].retry_after_ns, 5000000000);
 	assert_int_equal(c->timers.pin_ns, 32000000000);
 	assert_int_equal(c->timers.b_ns, 32000000000);
+	assert_null(c->control.records);
 	assert_int_equal(c->calls.max, 100000);
 	assert_int_equal(c->calls.ringing, 10000);
 	assert_int_equal(c->routes[0].match.method, METHOD_COUNT);
