@@ -187,8 +187,8 @@ static const struct field control_fields[] = {
 	  .min = 2,
 	  .max = 1023,
 	  .change = CHANGE_RESTART,
-	  .help = "File of call records: one JSON object a line for each call that ended or failed. SIGHUP "
-		  "opens it again" },
+	  .help = "File of call records: one JSON object a line for each call that ended or failed, see weir(8). "
+		  "SIGHUP opens it again" },
 };
 
 static const struct section control = { .size = sizeof(struct conf_control),

@@ -157,6 +157,18 @@ static void respond(struct room *r, struct talk *t, const struct leg *leg, uint1
 	note_acts(r, t, lb_input(r->w.worker, r->w.snap, &q, r->w.now, r->w.act));
 }
 
+/* The INVITE of that branch comes back by ICMP. */
+static void bounce(struct room *r, struct talk *t, const struct leg *leg)
+{
+	struct lb_query q = t->invite;
+
+	q.lost = 1;
+	q.src = leg->dst;
+	q.via_to = t->invite.reply_to;
+	q.branch = text_of(leg->branch, leg->n);
+	note_acts(r, t, lb_input(r->w.worker, r->w.snap, &q, r->w.now, r->w.act));
+}
+
 static void cancel(struct room *r, struct talk *t)
 {
 	struct lb_query q = t->invite;
@@ -421,6 +433,7 @@ static void calls_are_recorded(void **state)
 	take_record(&r, &record, LB_END_BYE, 200, t->leg[1].gateway);
 	assert_int_equal(record.age_ms, 60500);
 	assert_int_equal(record.answered_ms, 60000);
+	assert_int_equal(record.bye_caller, 1);
 	assert_int_equal(record.n_tries, 1);
 	assert_int_equal(record.tries[0].gateway, t->leg[0].gateway);
 	assert_int_equal(record.tries[0].status, 503);
@@ -447,6 +460,90 @@ static void calls_are_recorded(void **state)
 	respond(&r, t, &t->leg[0], 404, 5, 0);
 	take_record(&r, &record, LB_END_FAILED, 404, t->leg[0].gateway);
 	assert_int_equal(record.number_n + record.call_id_n, LIMIT_RECORD_TEXT);
+	stop(&r);
+}
+
+static void tried(const struct lb_record *record, unsigned i, const struct leg *leg, uint16_t status)
+{
+	assert_true(i < record->n_tries);
+	assert_int_equal(record->tries[i].gateway, leg->gateway);
+	assert_int_equal(record->tries[i].status, status);
+}
+
+/* Every gateway is told of once, whatever it says when it was given up. */
+static void records_tell_why(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
+	unsigned second;
+
+	start(&r, 1, 3);
+	r.w.records = 4;
+	world_calls(&r.w, 100);
+	invite(&r, t, LB_NONE);
+	t->invite.cseq = 1; /* kept as 0: see tick() */
+	pass(&r, S + S / 10);
+	t->invite.cseq = 0;
+	second = t->legs - 1;
+	respond(&r, t, &t->leg[0], 100, 0, 0);
+	respond(&r, t, &t->leg[0], 487, 5, 0);
+	bounce(&r, t, &t->leg[second]);
+	assert_int_equal(t->legs, second + 2);
+	respond(&r, t, &t->leg[second + 1], 486, 6, 0);
+	take_record(&r, &record, LB_END_FAILED, 486, t->leg[second + 1].gateway);
+	assert_int_equal(record.n_tries, 3);
+	tried(&record, 0, &t->leg[0], LB_LEFT_SILENT);
+	tried(&record, 1, &t->leg[second], LB_LEFT_ICMP);
+	tried(&record, 2, &t->leg[second + 1], 486);
+
+	pass(&r, 60 * S);
+	invite(&r, t, LB_NONE);
+	respond(&r, t, &t->leg[0], 180, 5, 0);
+	cancel(&r, t);
+	assert_false(lb_record_next(r.w.worker, &record));
+	respond(&r, t, &t->leg[0], 487, 5, 0);
+	take_record(&r, &record, LB_END_CANCELLED, 487, t->leg[0].gateway);
+	assert_int_equal(record.n_tries, 1);
+	tried(&record, 0, &t->leg[0], 487);
+
+	pass(&r, 60 * S);
+	lb_set_admin(r.w.words, 1, LB_DRAIN);
+	lb_set_admin(r.w.words, 2, LB_DRAIN);
+	invite(&r, t, LB_NONE);
+	for (unsigned i = 0; i < 400; i++)
+		pass(&r, S / 10);
+	assert_true(lb_record_next(r.w.worker, &record));
+	assert_int_equal(record.how, LB_END_FAILED);
+	assert_int_equal(record.status, 408);
+	assert_int_equal(record.n_tries, 1);
+	tried(&record, 0, &t->leg[0], LB_LEFT_SILENT);
+	assert_false(lb_record_next(r.w.worker, &record));
+	stop(&r);
+}
+
+/* Two dialogs of one call are one record, made when the last has ended, and it knows whose BYE that was. */
+static void forked_answers_are_one_record(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
+
+	start(&r, 1, 1);
+	r.w.records = 4;
+	world_calls(&r.w, 100);
+	invite(&r, t, LB_NONE);
+	respond(&r, t, &t->leg[0], 200, 5, 0);
+	respond(&r, t, &t->leg[0], 200, 6, 0);
+	assert_true(in_dialog(&r, t, METHOD_BYE, 5, false));
+	answer(&r, t, 200, 0);
+	assert_false(lb_record_next(r.w.worker, &record));
+	assert_true(in_dialog(&r, t, METHOD_BYE, 6, true));
+	answer(&r, t, 200, 0);
+	take_record(&r, &record, LB_END_BYE, 200, 0);
+	assert_int_equal(record.bye_caller, 0);
+	assert_int_equal(record.n_tries, 0);
+	assert_false(lb_record_next(r.w.worker, &record));
 	stop(&r);
 }
 
@@ -572,6 +669,8 @@ int main(void)
 		cmocka_unit_test(without_a_transaction),
 		cmocka_unit_test(survivors_end),
 		cmocka_unit_test(calls_are_recorded),
+		cmocka_unit_test(records_tell_why),
+		cmocka_unit_test(forked_answers_are_one_record),
 		cmocka_unit_test(nothing_is_left),
 	};
 
