@@ -26,7 +26,12 @@ static char *put(char *p, const char *text)
 /* Bytes of the UTF-8 character (RFC 3629 4) that s begins with, at most n; 0: there is none. */
 static unsigned utf8(const unsigned char *s, size_t n)
 {
-	unsigned len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	unsigned len = s[0] < 0x80   ? 1
+		       : s[0] < 0xc2 ? 0
+		       : s[0] < 0xe0 ? 2
+		       : s[0] < 0xf0 ? 3
+		       : s[0] < 0xf5 ? 4
+				     : 0;
 
 	if (len == 0 || len > n)
 		return 0;

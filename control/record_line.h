@@ -16,8 +16,8 @@
 struct ctl_policy;
 
 /*
- * Writes the record with its '\n', without a terminating zero, into out[RECORD_LINE]. node: name of this node;
- * names of gateways and peers are the policy's; ended: wall clock. Returns the bytes written.
+ * Writes the record with its '\n', without a terminating zero, into out[RECORD_LINE]. node: name of this
+ * node; names of gateways and peers are the policy's; ended: wall clock. Returns the bytes written.
  */
 size_t record_line(const struct lb_record *r, const char *node, const struct ctl_policy *policy,
 		   const struct timespec *ended, char *out);
