@@ -7,15 +7,19 @@
  */
 #include "dataplane/worker.h"
 
-/* The INVITE kept as act->kept, scanned and decoded again in c. False: it is not there any more. */
-static bool load_invite(struct dp_worker *w, const struct lb_act *act, struct dp_ctx *c)
+/*
+ * The INVITE kept as act->kept, scanned and decoded again in c, and the targets kept with it. False: it is not there
+ * any more.
+ */
+static bool load_invite(struct dp_worker *w, const struct lb_act *act, struct dp_ctx *c, struct str *targets)
 {
 	struct kept what;
 	const char *bytes = keep_get(w->keep, act->kept & ~1u, &what);
 	enum st_end end;
 
-	if (!bytes || sip_scan(w->simd, bytes, what.n, &w->kept.sip) != SIP_GOOD)
+	if (!bytes || sip_scan(w->simd, bytes, what.n - what.tail, &w->kept.sip) != SIP_GOOD)
 		return false;
+	*targets = (struct str){ bytes + what.n - what.tail, what.tail };
 	w->kept.pkt.src = what.src;
 	w->kept.call_hash = what.call_hash;
 	w->kept.listener = what.listener;
@@ -25,16 +29,23 @@ static bool load_invite(struct dp_worker *w, const struct lb_act *act, struct dp
 	return dp_query(w->dp, w->policy, c, &end);
 }
 
-static void keep_invite(struct dp_worker *w, const struct dp_ctx *c, const struct lb_act *act, struct str bytes)
+/* Keeps the INVITE of c, whose n bytes begin at p, and the tail behind it, if there is room for that, too. */
+static void keep_invite(struct dp_worker *w, const struct dp_ctx *c, const struct lb_act *act, const char *p, uint32_t n,
+			uint32_t tail)
 {
-	const struct kept what = {
+	struct kept what = {
 		.src = c->q.src,
 		.call_hash = c->q.call_hash,
-		.n = (uint16_t)bytes.n,
+		.n = (uint16_t)(n + tail),
+		.tail = (uint16_t)tail,
 		.listener = c->q.listener,
 	};
 
-	keep_put(w->keep, act->kept & ~1u, &what, bytes.p);
+	if (keep_put(w->keep, act->kept & ~1u, &what, p) || !tail)
+		return;
+	what.n = (uint16_t)n;
+	what.tail = 0;
+	keep_put(w->keep, act->kept & ~1u, &what, p);
 }
 
 void dp_keep_final(struct dp_worker *w, const struct lb_act *act, const char *bytes, uint32_t n)
@@ -53,19 +64,60 @@ static void keep_response(struct dp_worker *w, const struct dp_ctx *c, const str
 		dp_keep_final(w, act, text, n);
 }
 
-/* A followed redirect changes the Request-URI for good: CANCEL and ACK carry it, too (RFC 3261 8.1.3.4). */
-static bool retarget(struct dp_worker *w, const struct lb_act *act, struct dp_ctx *c)
+/* Writes the Contacts of the 3xx c to p, a line each. Returns the bytes; 0: they do not fit, or one is all there is. */
+static uint32_t write_targets(const struct dp_ctx *c, char *p, uint32_t cap)
 {
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < c->q.n_contacts && c->q.n_contacts > 1; i++) {
+		struct str uri = c->q.contacts[i].uri;
+
+		if (uri.n >= cap - n)
+			return 0;
+		memcpy(p + n, uri.p, uri.n);
+		p[n + uri.n] = '\n';
+		n += uri.n + 1;
+	}
+	return n;
+}
+
+/* Line i of them, from 0; n == 0: there is none. */
+static struct str target_line(struct str targets, unsigned i)
+{
+	const char *end = memchr(targets.p, '\n', targets.n);
+
+	for (; end && i > 0; i--) {
+		targets.n -= end + 1 - targets.p;
+		targets.p = end + 1;
+		end = memchr(targets.p, '\n', targets.n);
+	}
+	return (struct str){ targets.p, end ? end - targets.p : 0 };
+}
+
+/*
+ * A followed redirect changes the Request-URI for good: CANCEL and ACK carry it, too (RFC 3261 8.1.3.4). c: the kept
+ * INVITE, targets: what is kept with it, redirect: the message in hand, a 3xx if act->uri is set.
+ */
+static bool retarget(struct dp_worker *w, const struct dp_ctx *redirect, const struct lb_act *act, struct dp_ctx *c,
+		     struct str targets)
+{
+	struct str uri = act->target ? target_line(targets, act->target - 1u) : act->uri;
 	char text[LIMIT_MBUF_OBJ];
 	struct sip_edits edits = { 0 };
-	uint32_t n;
+	uint32_t n, tail = 0;
 
-	sip_edits_add(&edits, c->msg->sip.uri.off, c->msg->sip.uri.len, act->uri);
-	n = sip_apply(&c->msg->sip, &edits, text, sizeof(text));
+	sip_edits_add(&edits, c->msg->sip.uri.off, c->msg->sip.uri.len, uri);
+	n = uri.n ? sip_apply(&c->msg->sip, &edits, text, sizeof(text)) : 0;
 	if (!n)
 		return false;
-	keep_invite(w, c, act, (struct str){ text, n });
-	return load_invite(w, act, c);
+	if (!act->target)
+		tail = write_targets(redirect, text + n, sizeof(text) - n);
+	else if (targets.n <= sizeof(text) - n)
+		tail = targets.n;
+	if (act->target)
+		memcpy(text + n, targets.p, tail);
+	keep_invite(w, c, act, text, n, tail);
+	return load_invite(w, act, c, &targets);
 }
 
 /* Writes the message that act makes. invite: the kept INVITE (for TRYING the one in hand). 0: cannot be. */
@@ -100,13 +152,16 @@ static uint32_t copy_final(struct dp_worker *w, const struct lb_act *act, char *
 
 static uint32_t make_text(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act, char *p, uint32_t cap)
 {
+	struct str targets;
 	struct dp_ctx kept;
 
 	if (act->op == LB_RESEND_FINAL)
 		return copy_final(w, act, p, cap);
 	if (act->op == LB_TRYING)
 		return write_made(w, c, c, act, p, cap);
-	if (!load_invite(w, act, &kept) || (act->uri.n && !retarget(w, act, &kept)))
+	if (!load_invite(w, act, &kept, &targets))
+		return 0;
+	if ((act->uri.n || act->target) && !retarget(w, c, act, &kept, targets))
 		return 0;
 	return write_made(w, c, &kept, act, p, cap);
 }
@@ -139,7 +194,7 @@ void dp_act_kept(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act
 {
 	switch (act->op) {
 	case LB_KEEP:
-		keep_invite(w, c, act, (struct str){ c->msg->sip.base, c->msg->sip.len });
+		keep_invite(w, c, act, c->msg->sip.base, c->msg->sip.len, 0);
 		break;
 	case LB_KEEP_FINAL:
 		keep_response(w, c, act);

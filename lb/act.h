@@ -21,6 +21,7 @@ static inline void act_set(struct lb_act *act, enum lb_op op, enum st_end end)
 	act->kept = LB_NO_KEPT;
 	act->keep_final = 0;
 	act->uri.n = 0;
+	act->target = 0;
 	act->contact.port = 0;
 }
 

@@ -95,6 +95,15 @@ static bool try_another(struct event *e, struct setup *u, unsigned i, enum why w
 	return true;
 }
 
+/* Asks the next Contact of a redirect that was followed; the last branch, i, has brought no call. */
+static bool try_next(struct event *e, struct setup *u, unsigned i, enum why why)
+{
+	if (!searching(u) || !redirect_next(e, u))
+		return false;
+	count_left(e, u, i, why);
+	return true;
+}
+
 /* True if this final response lets the call go on elsewhere in the pool. */
 static bool is_trigger(const struct pool *p, uint16_t status)
 {
@@ -201,9 +210,14 @@ static bool goes_on(struct event *e, struct setup *u, unsigned i, uint16_t statu
 		return true;
 	if (status >= 600) /* RFC 3261 16.7, step 5 */
 		return false;
-	if (status < 400)
-		return redirect_follow(e, u, i);
-	return is_trigger(g ? &e->s->pools[g->pool] : NULL, status) && try_another(e, u, i, WHY_ANSWER);
+	if (status < 400 && redirect_follow(e, u, i))
+		return true;
+	if (try_next(e, u, i, WHY_ANSWER)) {
+		if (status < 400) /* one that is not followed is an answer */
+			note_best(e, u, i, status);
+		return true;
+	}
+	return status >= 400 && is_trigger(g ? &e->s->pools[g->pool] : NULL, status) && try_another(e, u, i, WHY_ANSWER);
 }
 
 static struct verdict over_by_answer(struct event *e, struct setup *u, unsigned i)
@@ -233,7 +247,7 @@ struct verdict failover_over(struct event *e, struct setup *u, unsigned i, enum 
 	if (news != NEWS_LOST)
 		u->own = 408; /* RFC 3261 16.8 and 8.1.3.1 */
 	if (news == NEWS_SILENT && !(u->client[i].flags & CLIENT_GIVEN_UP) &&
-	    try_another(e, u, i, WHY_SILENT))
+	    (try_next(e, u, i, WHY_SILENT) || try_another(e, u, i, WHY_SILENT)))
 		return absorbed;
 	return waiting(u) ? absorbed : conclude(e, u, i, 0);
 }
@@ -322,7 +336,7 @@ void failover_watch(struct event *e, struct setup *u, unsigned i)
 
 void failover_down(struct event *e, struct setup *u, unsigned i)
 {
-	bool moved = try_another(e, u, i, WHY_DOWN);
+	bool moved = try_next(e, u, i, WHY_DOWN) || try_another(e, u, i, WHY_DOWN);
 
 	client_give_up(e, u, i);
 	if (moved || waiting(u) || u->state != SERVER_PROCEEDING)

@@ -348,7 +348,8 @@ struct lb_act {
 	struct addr contact;   /* REPLY 302: host and port of its Contact, under the user called; port 0: none */
 	uint32_t kept;         /* handle of a kept message: 2 * setup for the INVITE, 2 * setup + 1 for its final */
 	uint8_t keep_final;    /* FORWARD, ANSWER: what leaves is kept, too, as `kept` | 1 */
-	struct str uri;        /* RESEND: Request-URI in place of the kept one; n == 0: as it is. Of the current message */
+	struct str uri;         /* RESEND: Request-URI in place of the kept one; n == 0: as it is. A contact of the query */
+	uint8_t target;         /* RESEND: the same, 1 + index into the contacts of the last query whose `uri` was taken */
 	char branch[LIMIT_BRANCH]; /* FORWARD request: our Via branch, cookie included */
 	char token[LIMIT_TOKEN];   /* FORWARD request: user part of our Record-Route; token_n == 0: none */
 	char to_tag[LIMIT_TAG];    /* REPLY: tag for a To that has none */

@@ -99,6 +99,7 @@ bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct re
 		return false;
 	u->moves += 1 + further;
 	u->attempts = 1;
+	u->targets = 0;
 	if (notify)
 		tell_caller(e, u);
 	st_gateway_inc(e->w->lane, u->client[i].gateway, ST_GW_LEFT_RULE);
@@ -106,35 +107,74 @@ bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct re
 	return true;
 }
 
-/* The gateway at exactly this address that can take the call now, or NULL. */
-static const struct gateway *target(const struct event *e, const struct setup *u, const struct addr *addr)
+/* The gateway at exactly this address, or NULL. */
+static const struct gateway *target_at(const struct event *e, const struct addr *addr)
 {
-	struct pick how = pick_of(e, u->call_hash, true);
 	const struct gateway *g = gateway_at(e->s, addr);
 
+	return g && addr_eq(&g->addr, addr) ? g : NULL;
+}
+
+/* True if g is a gateway that can take the call now: then a place is reserved. */
+static bool take_target(const struct event *e, const struct setup *u, const struct gateway *g)
+{
+	struct pick how = pick_of(e, u->call_hash, true);
+
 	how.room = count_owns(e, u);
-	if (!g || !addr_eq(&g->addr, addr) || !pick_take(&how, g))
-		return NULL;
-	return g;
+	return g && pick_take(&how, g);
+}
+
+/* Notes the Contacts of the 3xx in hand from the k-th on, `most` gateways at most. */
+static void note_targets(const struct event *e, struct setup *u, unsigned k, unsigned most)
+{
+	u->target_i = k;
+	u->targets = k;
+	for (; k < e->q->n_contacts && most > 0 && e->q->room; k++) {
+		const struct gateway *g = target_at(e, &e->q->contacts[k].addr);
+
+		u->target[k] = g ? g->slot : LB_NONE;
+		u->targets = k + 1;
+		most -= g != NULL;
+	}
 }
 
 bool redirect_follow(struct event *e, struct setup *u, unsigned i)
 {
 	const struct gateway *from = gateway_by_slot(e->s, u->client[i].gateway), *g = NULL;
+	const struct pool *p = from ? &e->s->pools[from->pool] : NULL;
 	struct lb_act *act;
-	unsigned k;
+	unsigned k = 0;
 
-	if (!from || !e->s->pools[from->pool].follow || !may_move(u))
+	if (!p || !p->follow || !may_move(u))
 		return false;
-	for (k = 0; k < e->q->n_contacts && !g; k++)
-		g = target(e, u, &e->q->contacts[k].addr);
-	if (!g)
+	while (k < e->q->n_contacts && !take_target(e, u, (g = target_at(e, &e->q->contacts[k].addr))))
+		k++;
+	if (k == e->q->n_contacts)
 		return false;
 	u->moves++;
 	u->attempts = 1;
+	note_targets(e, u, k + 1, p->attempts - 1);
 	st_gateway_inc(e->w->lane, from->slot, ST_GW_LEFT_RULE);
 	act = act_add(e, LB_RESEND, ST_SENT_RETRY);
 	client_request(e, u, client_add(e, u, g), act);
-	act->uri = e->q->contacts[k - 1].uri;
+	act->uri = e->q->contacts[k].uri;
 	return true;
+}
+
+bool redirect_next(struct event *e, struct setup *u)
+{
+	while (u->target_i < u->targets) {
+		unsigned k = u->target_i++;
+		const struct gateway *g = gateway_by_slot(e->s, u->target[k]);
+		struct lb_act *act;
+
+		if (!take_target(e, u, g))
+			continue;
+		u->attempts = 1;
+		act = act_add(e, LB_RESEND, ST_SENT_RETRY);
+		client_request(e, u, client_add(e, u, g), act);
+		act->target = k + 1;
+		return true;
+	}
+	return false;
 }
