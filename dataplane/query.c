@@ -355,12 +355,15 @@ static bool query_lost(const struct dp *dp, struct dp_ctx *c)
 	return true;
 }
 
-/* True for what confirms, renews or ends a dialog: a BYE, a final response. Nothing else is asked for its dialog. */
+/*
+ * True for what confirms, renews or ends a dialog (a BYE, a final response), or has nothing but its dialog to be known
+ * by. Nothing else is asked for it.
+ */
 static bool names_dialog(const struct dp_ctx *c)
 {
 	const struct sip_msg *m = &c->msg->sip;
 
-	return m->is_request ? m->method == METHOD_BYE : m->status >= 200;
+	return m->is_request ? m->method == METHOD_BYE || !c->q.token.n : m->status >= 200;
 }
 
 bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c, enum st_end *end)
@@ -399,10 +402,9 @@ bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_c
 	q->cseq = c->f.cseq.number;
 	q->has_to_tag = c->f.to.tag.off != 0;
 	q->to_tag = sip_str(m, c->f.to.tag);
+	if (m->is_request)
+		query_request(dp, policy, c);
 	if (q->has_to_tag && names_dialog(c))
 		q->to_hash = (uint32_t)lb_hash(key, q->to_tag.p, q->to_tag.n);
-	if (!m->is_request)
-		return query_response(dp, c, end);
-	query_request(dp, policy, c);
-	return true;
+	return m->is_request || query_response(dp, c, end);
 }

@@ -26,7 +26,7 @@ static uint32_t heads_for(uint32_t n)
 
 size_t calls_size(uint32_t n)
 {
-	return (size_t)n * sizeof(struct call) + heads_for(n) * sizeof(uint32_t);
+	return (size_t)n * (sizeof(struct call) + sizeof(struct call_flow)) + heads_for(n) * sizeof(uint32_t);
 }
 
 void calls_init(struct calls *c, void *mem, const struct calls_spec *spec)
@@ -34,6 +34,7 @@ void calls_init(struct calls *c, void *mem, const struct calls_spec *spec)
 	*c = (struct calls){ .spec = *spec, .at = mem, .free_list = CALL_NONE };
 	c->chain = (uint32_t *)(c->at + spec->n);
 	c->mask = heads_for(spec->n) - 1;
+	c->flow = (struct call_flow *)(c->chain + c->mask + 1);
 	memset(c->chain, 0xff, ((size_t)c->mask + 1) * sizeof(uint32_t));
 	memset(c->at, 0, spec->n * sizeof(struct call));
 	for (uint32_t i = spec->n; i-- > 0;) {
@@ -182,6 +183,8 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 		.end = call_ms(now + c->spec.setup_ns),
 	};
 	call_done(e);
+	c->flow[i] = (struct call_flow){ .port = sides->flow.port, .v6 = sides->flow.v6, .listener = sides->listener };
+	memcpy(c->flow[i].ip, sides->flow.ip, sizeof(sides->flow.ip));
 	chain(c, i);
 	has_place(c, e->out);
 	if (e->counts_in) {

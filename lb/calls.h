@@ -46,6 +46,15 @@ struct call {
 };
 _Static_assert(sizeof(struct call) == 64, "one line, and half of what a call may take");
 
+/* Where the INVITE of an entry came from; kept apart, as few messages ask for it. All fields: worker. */
+struct call_flow {
+	uint8_t ip[16]; /* as struct addr, and the next two */
+	uint16_t port;
+	uint8_t v6;
+	uint8_t listener; /* where it arrived */
+};
+_Static_assert(sizeof(struct call_flow) == 20, "with the chains and the timer 104 bytes a call");
+
 struct calls_spec {
 	struct lb_words *words;
 	struct st_lane *lane;
@@ -63,8 +72,9 @@ struct calls_spec {
 struct calls {
 	struct calls_spec spec;
 	struct call *at;
-	uint32_t *chain; /* heads by hash of the Call-ID, or CALL_NONE */
-	uint32_t mask;   /* heads - 1 */
+	struct call_flow *flow; /* by entry */
+	uint32_t *chain;        /* heads by hash of the Call-ID, or CALL_NONE */
+	uint32_t mask;          /* heads - 1 */
 	uint32_t free_list;
 	uint32_t in_use; /* entries; worker wo, control ro */
 };
@@ -78,7 +88,9 @@ struct call_key {
 /* Whom a call is between: slots, or LB_NONE. */
 struct call_sides {
 	uint16_t in, out, peer;
-	bool counts_in; /* `in` counts the calls that it makes */
+	bool counts_in;   /* `in` counts the calls that it makes */
+	uint8_t listener; /* where the INVITE arrived */
+	struct addr flow; /* and where it came from */
 };
 
 static inline struct call_key call_key(const struct lb_query *q)
@@ -156,6 +168,13 @@ void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t
 /* A 2xx to a re-INVITE or UPDATE passes: the session timer starts anew, or ends (RFC 4028 10). */
 void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint32_t session_s,
 		    uint64_t now);
+
+/*
+ * The caller's side of the dialog with these hashes of his and the callee's tag, as its call began: where his INVITE
+ * came from and arrived. Returns the slot of the gateway that the call goes to, or LB_NONE: no entry knows the dialog.
+ */
+uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, uint32_t callee, struct addr *flow,
+		   uint8_t *listener);
 
 /* The gateway slot that an answered call with this Call-ID goes to, or LB_NONE. */
 uint16_t call_gateway(const struct calls *c, uint64_t call_hash);

@@ -54,6 +54,8 @@ void count_call(struct event *e, const struct gateway *from, uint16_t peer, cons
 		.out = to->slot,
 		.peer = peer,
 		.counts_in = from && from->count_in,
+		.listener = e->q->listener,
+		.flow = e->q->src,
 	};
 
 	uint32_t i;
@@ -107,6 +109,8 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 		.out = gateway,
 		.peer = LB_NONE,
 		.counts_in = from && from->count_in,
+		.listener = u->listener,
+		.flow = u->src,
 	};
 
 	uint32_t i;

@@ -275,6 +275,24 @@ static bool follow_setup(struct decision *d)
 	return decision_forward(d, BRANCH_STATELESS, g);
 }
 
+/*
+ * A gateway that ignores Record-Route sends without token what belongs to a call that it took: back to where
+ * that came from.
+ */
+static bool follow_call(struct decision *d)
+{
+	const struct lb_query *q = d->q;
+	struct addr flow;
+	uint8_t listener;
+
+	if (!d->from || !q->has_to_tag || q->token.n ||
+	    call_back(&d->w->calls, q->call_hash, q->to_hash, (uint32_t)q->from_hash, &flow, &listener) !=
+		    d->from->slot)
+		return false;
+	st_inc(d->w->lane, ST_PINNED);
+	return forward(d, BRANCH_STATELESS, gateway_at(d->s, &flow), &flow, listener);
+}
+
 /* Inside a dialog, but nothing is known of it: a gateway's other side cannot be guessed, a caller's can. */
 static bool refuse_lost_dialog(struct decision *d)
 {
@@ -331,6 +349,7 @@ static bool (*const steps[])(struct decision *) = {
 	refuse_again,         /* refused before: the same again */
 	follow_pin,           /* sent on before: there again */
 	follow_setup,         /* in a dialog without token whose set-up is known */
+	follow_call,          /* in a dialog without token, from the gateway that has its call */
 	refuse_lost_dialog,   /* in a dialog that nobody can place */
 	take_route,           /* which pool, or which answer */
 	follow_hash,          /* in a dialog, or a CANCEL, that the hash may still place */

@@ -227,6 +227,20 @@ void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b,
 	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
 }
 
+uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, uint32_t callee, struct addr *flow,
+		   uint8_t *listener)
+{
+	unsigned d;
+	uint32_t i = find_dialog(c, call_hash, caller, callee, &d);
+
+	if (i == CALL_NONE || c->at[i].caller != caller || !is_alive(&c->at[i], d))
+		return LB_NONE;
+	*flow = (struct addr){ .port = c->flow[i].port, .v6 = c->flow[i].v6 };
+	memcpy(flow->ip, c->flow[i].ip, sizeof(flow->ip));
+	*listener = c->flow[i].listener;
+	return c->at[i].out;
+}
+
 uint16_t call_gateway(const struct calls *c, uint64_t call_hash)
 {
 	uint32_t tag = call_tag(call_hash), i = c->chain[tag & c->mask];

@@ -4,7 +4,6 @@ import pytest
 
 import flows
 from conftest import pool
-from rows import yet
 
 # name: (number prefix, port, gateways speak IPv6, ladder)
 CALLS = {
@@ -79,11 +78,7 @@ def new_calls(family, gateway):
     return int(family.weir.metric("weir_gateway_new_calls_total", gateway=gateway))
 
 
-YET = {"c1-no-routes-b": "a gateway that ignores Record-Route"}
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[yet(YET[name])] if name in YET else [])
-                                  for name in CALLS])
+@pytest.mark.parametrize("name", CALLS)
 def test_flow(family, name):
     number, port, v6, ladder = CALLS[name]
     _, gateways = family.play(name, ladder, number + "55", port, v6=v6)

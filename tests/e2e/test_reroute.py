@@ -12,7 +12,6 @@ import flows
 from conftest import WEIR, hostport, ip_of, pool
 from lab.net import until
 from lab.wire import Setup
-from rows import yet
 
 CONFIG = """
 timers: { t1: 100ms, t2: 400ms, t4: 500ms, c: 10s, d: 1s, release: 1s, pin: 2s }
@@ -126,7 +125,6 @@ def test_c10_by_q_and_expires(family, wire, caller):
     assert not stale.pending() and not low.pending() and codes(wire, setup, caller) == [100, 200]
 
 
-@yet("the next Contact when the best one refuses")
 def test_c10_the_next_contact_after_the_best(family, wire, caller):
     """RFC 3261 16.5, 8.1.3.4: one after the other."""
     setup, low, best, stale = by_q(family, caller)

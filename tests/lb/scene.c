@@ -85,6 +85,7 @@ static void write_down(struct scene *s, const struct lb_act *act, bool timed, co
 		break;
 	case LB_RESEND:
 		s->retargeted = act->uri.n > 0;
+		s->target = act->target;
 		put(s, timed, act->end == ST_SENT_REPEAT ? "repeat" : "INVITE", branch_of(s, act));
 		break;
 	case LB_CANCEL:

@@ -27,6 +27,7 @@ struct scene {
 	} branch[LIMIT_BRANCHES];
 	bool kept, final_kept; /* the dataplane's view */
 	bool retargeted;       /* the last INVITE had another Request-URI */
+	uint8_t target;        /* the same, by number */
 	struct addr contact;   /* of a 302 */
 	uint32_t retry_after_s;
 	char log[SCENE_LOG];

@@ -67,6 +67,55 @@ static void a_call(void **state)
 	world_free(&w);
 }
 
+/* The gateway ignores Record-Route: the counted call knows where its caller is. */
+static void a_call_without_routes(void **state)
+{
+	static const enum method methods[] = { METHOD_INVITE, METHOD_ACK, METHOD_BYE };
+	struct lb_query q, r;
+	struct world_call c;
+	struct world w;
+
+	world_start(&w, 2);
+	c = world_call(&w, 1);
+	r = world_response(&w, &c.invite, 200);
+	r.to_hash = 77;
+	q = from_callee(&w, &c, METHOD_BYE);
+	q.token.n = 0;
+	q.from_hash = 77;
+	q.to_hash = (uint32_t)c.invite.from_hash;
+	q.next = world_ip4("192.0.2.77", 5060); /* the Contact of a caller behind a proxy */
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_GONE); /* not confirmed yet */
+	world_input(&w, &r);
+	q.from_hash = 78;
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_GONE);
+	q.from_hash = 77;
+	q.to_hash++;
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_GONE);
+	q.to_hash--;
+	q.src = w.gateway[!c.gateway].addr;
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_GONE);
+	q.src = w.gateway[c.gateway].addr;
+	for (unsigned i = 0; i < 3; i++) {
+		const struct lb_act *act;
+
+		q.method = methods[i];
+		q.via_hash++;
+		act = world_input(&w, &q);
+		expect_act(act, LB_FORWARD, ST_FWD_REQUEST);
+		assert_true(addr_eq(&act->dst, &c.invite.src));
+		assert_int_equal(act->listener, c.invite.listener);
+		assert_int_equal(act->towards, 0);
+		assert_int_equal(act->token_n, 0);
+	}
+	assert_int_equal(lb_gateway_calls(w.words, c.gateway), 1);
+	r = world_response(&w, &q, 200);
+	r.to_hash = q.to_hash;
+	expect_act(world_input(&w, &r), LB_FORWARD, ST_FWD_RESPONSE);
+	assert_int_equal(lb_gateway_calls(w.words, c.gateway), 0);
+	assert_int_equal(w.lane->count[ST_CALL_BYE], 1);
+	world_free(&w);
+}
+
 /* A literal next hop is taken if it is a gateway or inside a peer's prefix; else the caller's flow. */
 static void away_goes_only_where_allowed(void **state)
 {
@@ -231,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call),
+		cmocka_unit_test(a_call_without_routes),
 		cmocka_unit_test(away_goes_only_where_allowed),
 		cmocka_unit_test(tokens_outlive_everything),
 		cmocka_unit_test(bad_tokens_count_for_nothing),

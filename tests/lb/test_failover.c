@@ -438,9 +438,8 @@ static void forward_always(void **state)
 	scene_end(&s);
 }
 
-static void redirect(struct scene *s, struct addr to)
+static void redirect_to(struct scene *s, const struct lb_contact *contacts, unsigned n)
 {
-	struct lb_contact contact = { to, STR("sip:+8299@198.51.100.2") };
 	struct lb_query q = {
 		.method = METHOD_INVITE,
 		.listener = 1,
@@ -453,11 +452,18 @@ static void redirect(struct scene *s, struct addr to)
 		.from_hash = s->invite.from_hash,
 		.cseq = s->invite.cseq,
 		.branch = { s->branch[s->n - 1].text, s->branch[s->n - 1].len },
-		.contacts = &contact,
-		.n_contacts = 1,
+		.contacts = contacts,
+		.n_contacts = n,
 	};
 
 	scene_input(s, &q);
+}
+
+static void redirect(struct scene *s, struct addr to)
+{
+	const struct lb_contact contact = { to, STR("sip:+8299@198.51.100.2") };
+
+	redirect_to(s, &contact, 1);
 }
 
 static void redirects(void **state)
@@ -486,6 +492,89 @@ static void redirects(void **state)
 	}
 	redirect(&s, s.w.gateway[0].addr);
 	scene_expect(&s, "100 INVITE0 ACK0 INVITE1 - ACK1 INVITE2 - ACK2 INVITE3 - ACK3 302");
+	scene_end(&s);
+}
+
+/* Gateway 0 alone in pool 0, redirected to three of pool 1 and a stranger among them. */
+static void redirect_to_three(struct scene *s, unsigned attempts)
+{
+	struct lb_contact contacts[4];
+
+	scene_start(s, 1);
+	for (unsigned i = 0; i < 3; i++)
+		world_gateway(&s->w, 1, 1, 0);
+	s->w.pool[0].follow = 1;
+	s->w.pool[0].attempts = attempts;
+	s->w.pool[1].attempts = 1;
+	world_build(&s->w);
+	contacts[0] = (struct lb_contact){ s->w.gateway[3].addr, STR("sip:best@198.51.100.4") };
+	contacts[1] = (struct lb_contact){ world_ip4("203.0.113.1", 5060), STR("sip:x@203.0.113.1") };
+	contacts[2] = (struct lb_contact){ s->w.gateway[2].addr, STR("sip:good@198.51.100.3") };
+	contacts[3] = (struct lb_contact){ s->w.gateway[1].addr, STR("sip:low@198.51.100.2") };
+	scene_caller(s, METHOD_INVITE);
+	redirect_to(s, contacts, 4);
+	scene_expect(s, "100 INVITE0 ACK0 INVITE1 -");
+	assert_int_equal(s->branch[1].gateway, 3);
+	assert_true(s->retargeted && s->target == 0);
+}
+
+/* RFC 3261 16.5: one after the other. */
+static void next_contact(void **state)
+{
+	struct scene s;
+
+	redirect_to_three(&s, 4);
+	scene_gateway(&s, 1, 404);
+	scene_expect(&s, "ACK1 INVITE2 best -");
+	assert_int_equal(s.branch[2].gateway, 2);
+	assert_true(!s.retargeted && s.target == 3);
+	scene_gateway(&s, 2, 503);
+	scene_expect(&s, "ACK2 INVITE3 -");
+	assert_int_equal(s.branch[3].gateway, 1);
+	assert_int_equal(s.target, 4);
+	scene_gateway(&s, 3, 486); /* the best of what they said */
+	scene_expect(&s, "ACK3 486");
+	scene_end(&s);
+
+	redirect_to_three(&s, 4); /* who is down is passed over */
+	lb_set_health(s.w.words, 2, LB_DOWN);
+	scene_gateway(&s, 1, 480);
+	scene_expect(&s, "ACK1 INVITE2 best -");
+	assert_int_equal(s.branch[2].gateway, 1);
+	scene_gateway(&s, 2, 200);
+	scene_expect(&s, "200");
+	scene_end(&s);
+
+	redirect_to_three(&s, 4); /* Timer B */
+	scene_until(&s, 32.1);
+	s.n_log = 0;
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.branch[2].gateway, 2);
+	scene_gateway(&s, 2, 200);
+	scene_expect(&s, "200");
+	scene_end(&s);
+}
+
+static void no_next_contact(void **state)
+{
+	struct scene s;
+
+	redirect_to_three(&s, 2); /* no more of them than attempts */
+	scene_gateway(&s, 1, 404);
+	scene_gateway(&s, 2, 404);
+	scene_expect(&s, "ACK1 INVITE2 best - ACK2 404");
+	scene_end(&s);
+
+	redirect_to_three(&s, 4); /* RFC 3261 16.7, step 5 */
+	scene_gateway(&s, 1, 603);
+	scene_expect(&s, "ACK1 603");
+	scene_end(&s);
+
+	redirect_to_three(&s, 4);
+	scene_gateway(&s, 1, 180);
+	scene_caller(&s, METHOD_CANCEL);
+	scene_gateway(&s, 1, 487);
+	scene_expect(&s, "180 CANCEL1 ok ACK1 487");
 	scene_end(&s);
 }
 
@@ -526,6 +615,8 @@ int main(void)
 		cmocka_unit_test(forward_on_no_answer),
 		cmocka_unit_test(forward_always),
 		cmocka_unit_test(redirects),
+		cmocka_unit_test(next_contact),
+		cmocka_unit_test(no_next_contact),
 		cmocka_unit_test(redirect_server),
 	};
 
