@@ -129,7 +129,7 @@ def test_c10_the_next_contact_after_the_best(family, wire, caller):
     """RFC 3261 16.5, 8.1.3.4: one after the other."""
     setup, low, best, stale = by_q(family, caller)
     refused(best, 404)
-    answered(caller, setup, low)
+    assert answered(caller, setup, low).uri == "sip:new@198.51.100.31:6203"
     assert not stale.pending() and codes(wire, setup, caller) == [100, 200]
 
 
