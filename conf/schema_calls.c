@@ -142,7 +142,7 @@ static const struct field failover_fields[] = {
 	  .min = 1,
 	  .max = LIMIT_ATTEMPTS,
 	  .change = CHANGE_RELOAD,
-	  .help = "Gateways that one call is tried at, the first included" },
+	  .help = "Gateways that one call is tried at, the first included; of a redirect that is followed, Contacts" },
 	{ .name = "after",
 	  .kind = KIND_DURATION,
 	  AT(conf_failover, after_ns),
@@ -333,7 +333,7 @@ static const struct field pool_fields[] = {
 	  .words = redirects,
 	  .change = CHANGE_RELOAD,
 	  .help = "What becomes of a 3xx response: `relay` sends it to the caller, `follow` sends the call "
-		  "to its Contact if that is a configured gateway" },
+		  "to its Contacts, one after the other, as far as they are configured gateways" },
 	{ .name = "mode",
 	  .kind = KIND_ENUM,
 	  AT(conf_pool, mode),

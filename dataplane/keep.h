@@ -17,7 +17,8 @@ struct kept {
 	struct addr src;  /* INVITE: where it came from */
 	uint64_t call_hash;
 	uint16_t n;       /* bytes, with the tail */
-	uint16_t tail;    /* INVITE: of them at the end, the targets of the redirect that was followed, a line each */
+	uint16_t tail;    /* INVITE: of them at the end, the targets of the redirect that was followed, a line
+			     each */
 	uint8_t listener; /* INVITE: where it arrived */
 };
 

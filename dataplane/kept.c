@@ -8,8 +8,8 @@
 #include "dataplane/worker.h"
 
 /*
- * The INVITE kept as act->kept, scanned and decoded again in c, and the targets kept with it. False: it is not there
- * any more.
+ * The INVITE kept as act->kept, scanned and decoded again in c, and the targets kept with it. False: it is
+ * not there any more.
  */
 static bool load_invite(struct dp_worker *w, const struct lb_act *act, struct dp_ctx *c, struct str *targets)
 {
@@ -30,8 +30,8 @@ static bool load_invite(struct dp_worker *w, const struct lb_act *act, struct dp
 }
 
 /* Keeps the INVITE of c, whose n bytes begin at p, and the tail behind it, if there is room for that, too. */
-static void keep_invite(struct dp_worker *w, const struct dp_ctx *c, const struct lb_act *act, const char *p, uint32_t n,
-			uint32_t tail)
+static void keep_invite(struct dp_worker *w, const struct dp_ctx *c, const struct lb_act *act, const char *p,
+			uint32_t n, uint32_t tail)
 {
 	struct kept what = {
 		.src = c->q.src,
@@ -64,7 +64,8 @@ static void keep_response(struct dp_worker *w, const struct dp_ctx *c, const str
 		dp_keep_final(w, act, text, n);
 }
 
-/* Writes the Contacts of the 3xx c to p, a line each. Returns the bytes; 0: they do not fit, or one is all there is. */
+/* Writes the Contacts of the 3xx c to p, a line each. Returns the bytes; 0: they do not fit, or one is all
+ * there is. */
 static uint32_t write_targets(const struct dp_ctx *c, char *p, uint32_t cap)
 {
 	uint32_t n = 0;
@@ -95,11 +96,11 @@ static struct str target_line(struct str targets, unsigned i)
 }
 
 /*
- * A followed redirect changes the Request-URI for good: CANCEL and ACK carry it, too (RFC 3261 8.1.3.4). c: the kept
- * INVITE, targets: what is kept with it, redirect: the message in hand, a 3xx if act->uri is set.
+ * A followed redirect changes the Request-URI for good: CANCEL and ACK carry it, too (RFC 3261 8.1.3.4). c:
+ * the kept INVITE, targets: what is kept with it, redirect: the message in hand, a 3xx if act->uri is set.
  */
-static bool retarget(struct dp_worker *w, const struct dp_ctx *redirect, const struct lb_act *act, struct dp_ctx *c,
-		     struct str targets)
+static bool retarget(struct dp_worker *w, const struct dp_ctx *redirect, const struct lb_act *act,
+		     struct dp_ctx *c, struct str targets)
 {
 	struct str uri = act->target ? target_line(targets, act->target - 1u) : act->uri;
 	char text[LIMIT_MBUF_OBJ];

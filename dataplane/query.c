@@ -356,8 +356,8 @@ static bool query_lost(const struct dp *dp, struct dp_ctx *c)
 }
 
 /*
- * True for what confirms, renews or ends a dialog (a BYE, a final response), or has nothing but its dialog to be known
- * by. Nothing else is asked for it.
+ * True for what confirms, renews or ends a dialog (a BYE, a final response), or has nothing but its dialog to
+ * be known by. Nothing else is asked for it.
  */
 static bool names_dialog(const struct dp_ctx *c)
 {

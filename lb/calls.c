@@ -183,7 +183,9 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 		.end = call_ms(now + c->spec.setup_ns),
 	};
 	call_done(e);
-	c->flow[i] = (struct call_flow){ .port = sides->flow.port, .v6 = sides->flow.v6, .listener = sides->listener };
+	c->flow[i] = (struct call_flow){ .port = sides->flow.port,
+					 .v6 = sides->flow.v6,
+					 .listener = sides->listener };
 	memcpy(c->flow[i].ip, sides->flow.ip, sizeof(sides->flow.ip));
 	chain(c, i);
 	has_place(c, e->out);

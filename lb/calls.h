@@ -170,11 +170,12 @@ void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b,
 		    uint64_t now);
 
 /*
- * The caller's side of the dialog with these hashes of his and the callee's tag, as its call began: where his INVITE
- * came from and arrived. Returns the slot of the gateway that the call goes to, or LB_NONE: no entry knows the dialog.
+ * The caller's side of the dialog with these hashes of his and the callee's tag, as its call began: where his
+ * INVITE came from and arrived. Returns the slot of the gateway that the call goes to, or LB_NONE: no entry
+ * knows the dialog.
  */
-uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, uint32_t callee, struct addr *flow,
-		   uint8_t *listener);
+uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, uint32_t callee,
+		   struct addr *flow, uint8_t *listener);
 
 /* The gateway slot that an answered call with this Call-ID goes to, or LB_NONE. */
 uint16_t call_gateway(const struct calls *c, uint64_t call_hash);

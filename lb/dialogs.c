@@ -227,8 +227,8 @@ void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b,
 	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
 }
 
-uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, uint32_t callee, struct addr *flow,
-		   uint8_t *listener)
+uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, uint32_t callee,
+		   struct addr *flow, uint8_t *listener)
 {
 	unsigned d;
 	uint32_t i = find_dialog(c, call_hash, caller, callee, &d);

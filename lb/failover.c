@@ -217,7 +217,8 @@ static bool goes_on(struct event *e, struct setup *u, unsigned i, uint16_t statu
 			note_best(e, u, i, status);
 		return true;
 	}
-	return status >= 400 && is_trigger(g ? &e->s->pools[g->pool] : NULL, status) && try_another(e, u, i, WHY_ANSWER);
+	return status >= 400 && is_trigger(g ? &e->s->pools[g->pool] : NULL, status) &&
+	       try_another(e, u, i, WHY_ANSWER);
 }
 
 static struct verdict over_by_answer(struct event *e, struct setup *u, unsigned i)

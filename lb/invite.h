@@ -180,12 +180,13 @@ const struct reroute *redirect_no_answer(const struct event *e, const struct set
 /* Moves the call of branch i by a rule. False: that cannot be, and nothing has changed. */
 bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct reroute *rule);
 
-/* Follows the 3xx in hand: calls its best Contact and notes the others. False: not wanted, or none may be called. */
+/* Follows the 3xx in hand: calls its best Contact and notes the others. False: not wanted, or none may be
+ * called. */
 bool redirect_follow(struct event *e, struct setup *u, unsigned i);
 
 /*
- * Calls the next Contact of the 3xx that was followed last, by its q (RFC 3261 16.5): as many of them as the pool
- * that was redirected has attempts. False: there is none that may be called.
+ * Calls the next Contact of the 3xx that was followed last, by its q (RFC 3261 16.5): as many of them as the
+ * pool that was redirected has attempts. False: there is none that may be called.
  */
 bool redirect_next(struct event *e, struct setup *u);
 

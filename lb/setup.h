@@ -94,7 +94,7 @@ struct setup {
 	uint8_t key_id;            /* of the key that its branches and tokens are minted with */
 	uint8_t number_n;          /* bytes of number */
 	uint8_t target_i, targets; /* the next of `target`, and where they end */
-	uint16_t target[LIMIT_CONTACTS]; /* of the 3xx that was followed last: slots of gateways, or LB_NONE */
+	uint16_t target[LIMIT_CONTACTS]; /* of the 3xx followed last: slots, or LB_NONE */
 	char number[SETUP_NUMBER]; /* the number called, as far as it fits: reroute rules may ask for it */
 	struct client client[LIMIT_BRANCHES];
 } __attribute__((aligned(64)));

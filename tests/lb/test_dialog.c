@@ -83,7 +83,7 @@ static void a_call_without_routes(void **state)
 	q.token.n = 0;
 	q.from_hash = 77;
 	q.to_hash = (uint32_t)c.invite.from_hash;
-	q.next = world_ip4("192.0.2.77", 5060); /* the Contact of a caller behind a proxy */
+	q.next = world_ip4("192.0.2.77", 5060);                   /* the Contact of a caller behind a proxy */
 	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_GONE); /* not confirmed yet */
 	world_input(&w, &r);
 	q.from_hash = 78;
