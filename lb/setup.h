@@ -84,16 +84,16 @@ struct setup {
 	uint16_t best;       /* status of the best final response so far that is kept; 0: none */
 	uint16_t own;        /* status that Weir itself would answer, for want of a better one */
 	uint8_t listener;
-	uint8_t state;             /* enum server_state */
-	uint8_t flags;             /* enum setup_flags */
-	uint8_t n;                 /* branches so far */
-	uint8_t attempts;          /* of them in the pool in hand */
-	uint8_t moves;             /* redirects followed and rules applied */
-	uint8_t when_full;         /* enum lb_when_full of the source */
-	uint8_t repeats;           /* of the final response */
-	uint8_t key_id;            /* of the key that its branches and tokens are minted with */
-	uint8_t number_n;          /* bytes of number */
-	uint8_t target_i, targets; /* the next of `target`, and where they end */
+	uint8_t state;                   /* enum server_state */
+	uint8_t flags;                   /* enum setup_flags */
+	uint8_t n;                       /* branches so far */
+	uint8_t attempts;                /* of them in the pool in hand */
+	uint8_t moves;                   /* redirects followed and rules applied */
+	uint8_t when_full;               /* enum lb_when_full of the source */
+	uint8_t repeats;                 /* of the final response */
+	uint8_t key_id;                  /* of the key that its branches and tokens are minted with */
+	uint8_t number_n;                /* bytes of number */
+	uint8_t target_i, targets;       /* the next of `target`, and where they end */
 	uint16_t target[LIMIT_CONTACTS]; /* of the 3xx followed last: slots, or LB_NONE */
 	char number[SETUP_NUMBER]; /* the number called, as far as it fits: reroute rules may ask for it */
 	struct client client[LIMIT_BRANCHES];
