@@ -169,15 +169,13 @@ static void count_message(struct dp_worker *w, const struct sip_msg *sip)
 		st_inc(w->lane, ST_RESPONSE_1XX + sip->status / 100 - 1);
 }
 
-/* Bytes that our rows add to a message at most, roughly: what would then not fit a frame is not kept. */
-#define ROWS 700
-
 bool dp_has_room(const struct dp_worker *w, const struct dp_ctx *c)
 {
-	const struct net_port *port = &w->dp->ports[w->dp->listeners[c->q.listener].port];
-	uint32_t n = c->msg->sip.len;
+	const struct dp_listener *l = &w->dp->listeners[c->q.listener];
+	uint32_t frame = w->dp->ports[l->port].mtu - (l->addr.v6 ? 48u : 28u);
+	uint32_t n = c->msg->sip.len, grown = n + (c->q.request ? w->dp->growth : 0);
 
-	return c->q.method == METHOD_INVITE && n + ROWS <= port->mtu && keep_room(w->keep, n);
+	return c->q.method == METHOD_INVITE && grown <= frame && keep_room(w->keep, n);
 }
 
 void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)

@@ -113,8 +113,13 @@ static void read_show(struct dp_listener *l)
 	l->host = (struct str){ host, (uint32_t)(end - host) };
 }
 
+/* All that is written around the texts of a request: names of Via, two Record-Routes and two numbers. */
+#define ROW_NAMES 128
+
 static void make_listeners(struct dp *dp, const struct dp_plan *plan)
 {
+	uint32_t longest = 0;
+
 	for (uint32_t i = 0; i < plan->n_listeners; i++) {
 		const struct dp_listener_plan *from = &plan->listeners[i];
 		struct dp_listener *l = &dp->listeners[i];
@@ -129,8 +134,11 @@ static void make_listeners(struct dp *dp, const struct dp_plan *plan)
 		else
 			l->show_n = (uint16_t)sip_hostport_text(&l->addr, l->show);
 		read_show(l);
+		if (l->show_n > longest)
+			longest = l->show_n;
 	}
 	dp->n_listeners = plan->n_listeners;
+	dp->growth = 3 * longest + LIMIT_BRANCH + LIMIT_TOKEN + SIP_RECEIVED_TEXT + ROW_NAMES;
 }
 
 /* Which queue of port p worker w holds, or -1. */

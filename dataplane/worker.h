@@ -141,6 +141,7 @@ struct dp {
 	struct dp_listener listeners[LIMIT_LISTENERS];
 	uint32_t n_workers, n_ports, n_listeners;
 	uint32_t holder[LIMIT_PORTS]; /* worker with queue 0 of the port; queue q is worker (holder + q) mod n */
+	uint32_t growth; /* bytes that a request grows by at most on its way through */
 	bool adaptive;
 	bool records; /* calls that end are recorded */
 	struct net_eal_args *eal;
