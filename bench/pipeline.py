@@ -263,7 +263,7 @@ def print_table(out):
 
 def main():
     p = argparse.ArgumentParser(prog="./dev bench pipeline", description="Cost of one message in Weir.")
-    p.add_argument("--engine", default=os.path.join(HERE, "../build/bench/bench-pipeline"), help=argparse.SUPPRESS)
+    p.add_argument("--engine", default=os.path.join(HERE, "../build-release/bench/bench-pipeline"), help=argparse.SUPPRESS)
     p.add_argument("--rounds", type=int, default=7, help="interleaved rounds (7)")
     p.add_argument("--ms", type=int, default=200, help="length of one measurement (200)")
     p.add_argument("--calls", type=int, nargs="+", default=[1000000, 4000000], help="pins in the table (1 M, 4 M)")
