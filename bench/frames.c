@@ -332,7 +332,8 @@ static uint64_t via_hash(const struct mint *mint, const struct template *t, cons
 	return lb_hash_more(lb_snapshot_key(mint->policy), mint->sent_by, frame + t->branch, t->branch_n);
 }
 
-static void put_our_branch(const struct mint *mint, enum message message, const struct identity *id, uint8_t *p)
+static void put_our_branch(const struct mint *mint, enum message message, const struct identity *id,
+			   uint8_t *p)
 {
 	enum branch_kind stateful = message == BYE_ANSWER ? BRANCH_STATELESS : BRANCH_SETUP;
 	struct branch b = {

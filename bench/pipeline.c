@@ -292,7 +292,8 @@ int main(int argc, char **argv)
 	}
 	if (!rig_start(&rig, &spec))
 		return 1;
-	printf("{\"ready\": true, \"simd\": \"%s\", \"huge\": %s, \"calls_bytes\": %zu, \"setups_bytes\": %zu}\n",
+	printf("{\"ready\": true, \"simd\": \"%s\", \"huge\": %s, \"calls_bytes\": %zu, \"setups_bytes\": "
+	       "%zu}\n",
 	       sip_simd_name(rig.dp->workers[0]->simd), rte_eal_has_hugepages() ? "true" : "false",
 	       rig_calls_bytes(&rig), rig_setups_bytes(&rig));
 	fflush(stdout);

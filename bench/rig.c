@@ -25,9 +25,9 @@
 #define MANY       100000000                    /* max-calls of a gateway that is never reached */
 
 /*
- * Calls in transactions: between two messages of a set-up so many others begin, and so many transactions there
- * is room for. The bench stands still between its measurements, so timers wait for ever; but for those that
- * end a transaction once its call is answered, or there would be no end to them.
+ * Calls in transactions: between two messages of a set-up so many others begin, and so many transactions
+ * there is room for. The bench stands still between its measurements, so timers wait for ever; but for those
+ * that end a transaction once its call is answered, or there would be no end to them.
  */
 #define SETUP_LAG 10000
 #define SETUPS    (1 << 17)
@@ -202,8 +202,8 @@ static void confirm_call(struct rig *rig, struct lb_worker *w, uint32_t i, const
 }
 
 /*
- * The calls that were there before the bench came: number 0 and up, so mixed that neighbours in number are none
- * in the tables. The youngest are not answered yet.
+ * The calls that were there before the bench came: number 0 and up, so mixed that neighbours in number are
+ * none in the tables. The youngest are not answered yet.
  */
 static void fill_tables(struct rig *rig, struct lb_worker *w)
 {
@@ -218,7 +218,8 @@ static void fill_tables(struct rig *rig, struct lb_worker *w)
 		begin_call(rig, w, i, &q);
 }
 
-/* True if Weir itself, reading an INVITE of ours, recognises it by what mint_identity() says. Notes its CSeq. */
+/* True if Weir itself, reading an INVITE of ours, recognises it by what mint_identity() says. Notes its CSeq.
+ */
 static bool identity_agrees(struct rig *rig)
 {
 	struct template *t = &rig->mint.templates[INVITE];
@@ -234,8 +235,8 @@ static bool identity_agrees(struct rig *rig)
 }
 
 /*
- * The RX callback: turns templates into messages. Those of one turn through a mix belong to different calls, so
- * that the calls of a mix lie all over the table.
+ * The RX callback: turns templates into messages. Those of one turn through a mix belong to different calls,
+ * so that the calls of a mix lie all over the table.
  */
 static uint16_t patch_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t n, uint16_t max,
 			    void *arg)
@@ -350,7 +351,8 @@ static void make_feeds(struct rig *rig)
 			.mix = (enum mix)i,
 			/* new calls of one mix are none of another's, which may have been refused */
 			.next = rig->calls + ((uint64_t)i << 32),
-			.window = mix_info[i].message[0] == INVITE ? 0 : rig->calls, /* others begin no calls */
+			.window =
+				mix_info[i].message[0] == INVITE ? 0 : rig->calls, /* others begin no calls */
 		};
 		set_lags(rig, &rig->feeds[i]);
 		rte_eth_add_rx_callback(dp_port(rig->dp, i)->id, 0, patch_burst, &rig->feeds[i]);

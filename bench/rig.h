@@ -24,9 +24,9 @@ struct rig_spec {
 struct feed {
 	const struct mint *mint;
 	enum mix mix;
-	bool off;        /* frames pass as they are */
+	bool off;                    /* frames pass as they are */
 	uint32_t behind[MIX_FRAMES]; /* calls that have begun since that of this message did */
-	uint32_t window; /* > 0: only so many calls, over and over, from number `base` on */
+	uint32_t window;             /* > 0: only so many calls, over and over, from number `base` on */
 	uint64_t base;
 	uint64_t next; /* number of the next new call */
 };
@@ -41,7 +41,7 @@ struct rig {
 	uint32_t n_ports;
 	uint32_t calls; /* in the tables, number 0 and up */
 	bool stateful;
-	uint32_t cseq;  /* of all INVITEs */
+	uint32_t cseq; /* of all INVITEs */
 };
 
 /* Starts everything and stops the workers' loops again. Explains a failure on stderr. */

@@ -7,56 +7,57 @@
 #define WEIR_CONF_LIMITS_H
 
 /* What an operator can configure. */
-#define LIMIT_NAME 63       /* bytes of a name (gateway, pool, peer, port, listener, node) */
-#define LIMIT_WORKERS 64    /* poll-mode loops; a ring matrix of workers x workers */
-#define LIMIT_PORTS 32      /* DPDK ports */
-#define LIMIT_PORT_ADDRS 64 /* addresses of one port */
-#define LIMIT_MTU 2048      /* bytes of IP; one frame, the scan result and headroom fit LIMIT_MBUF_OBJ */
-#define LIMIT_LISTENERS 64  /* fits the 8-bit listener of token and branch */
-#define LIMIT_POOLS 4096
-#define LIMIT_GATEWAYS 16384 /* slots of the words; 64 bytes each */
-#define LIMIT_PEERS 4096
-#define LIMIT_PREFIXES 16384 /* source prefixes of all peers */
-#define LIMIT_ROUTES 4096
-#define LIMIT_TIERS 8
-#define LIMIT_WEIGHT 65535
-#define LIMIT_CALLS 16000000 /* calls of a node; 100 bytes each */
-#define LIMIT_ATTEMPTS 4    /* gateways that one call is tried at */
-#define LIMIT_REROUTES 16   /* reroute rules of one pool */
-#define LIMIT_ADVERTISE 127 /* bytes of a host, with port, in the config */
+#define LIMIT_NAME       63   /* bytes of a name (gateway, pool, peer, port, listener, node) */
+#define LIMIT_WORKERS    64   /* poll-mode loops; a ring matrix of workers x workers */
+#define LIMIT_PORTS      32   /* DPDK ports */
+#define LIMIT_PORT_ADDRS 64   /* addresses of one port */
+#define LIMIT_MTU        2048 /* bytes of IP; one frame, the scan result and headroom fit LIMIT_MBUF_OBJ */
+#define LIMIT_LISTENERS  64   /* fits the 8-bit listener of token and branch */
+#define LIMIT_POOLS      4096
+#define LIMIT_GATEWAYS   16384 /* slots of the words; 64 bytes each */
+#define LIMIT_PEERS      4096
+#define LIMIT_PREFIXES   16384 /* source prefixes of all peers */
+#define LIMIT_ROUTES     4096
+#define LIMIT_TIERS      8
+#define LIMIT_WEIGHT     65535
+#define LIMIT_CALLS      16000000 /* calls of a node; 100 bytes each */
+#define LIMIT_ATTEMPTS   4        /* gateways that one call is tried at */
+#define LIMIT_REROUTES   16       /* reroute rules of one pool */
+#define LIMIT_ADVERTISE  127      /* bytes of a host, with port, in the config */
 
 /* The packet path. */
-#define LIMIT_BURST 32        /* messages that go through the stages side by side */
-#define LIMIT_HEADERS 128     /* header lines of one message, continuation lines too; more is 400 */
-#define LIMIT_ROWS 96         /* rows of headers that Weir knows in one message; more is 400. 8 bytes each */
-#define LIMIT_VIAS 80         /* Via values of one message; more is 400 */
-#define LIMIT_EDITS 16        /* changes to one message */
-#define LIMIT_RECORD_TEXT 176 /* bytes of a call record's numbers and Call-ID; 204 per call if records are written */
-#define LIMIT_RECORDS 8192    /* call records of a worker that wait for control; 232 bytes each */
-#define LIMIT_ACTS 12         /* actions that one event can cause: one for each branch, and its end */
-#define LIMIT_BRANCHES 6      /* INVITEs that one call sends, in all pools; 72 bytes each per call that rings */
-#define LIMIT_CONTACTS 4      /* targets of one redirect that are looked at */
-#define LIMIT_MBUF_OBJ 4096   /* bytes; --no-huge with AF_XDP allows no more in a page */
-#define LIMIT_MAGLEV 65537    /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
-#define LIMIT_PROBES 8        /* draws past gateways that cannot take it before all of a tier are asked */
-#define LIMIT_MEMO 65536      /* refusal fingerprints per worker; 16 bytes each */
-#define LIMIT_PINS 262144     /* transactions that a worker remembers; the oldest make room */
+#define LIMIT_BURST   32  /* messages that go through the stages side by side */
+#define LIMIT_HEADERS 128 /* header lines of one message, continuation lines too; more is 400 */
+#define LIMIT_ROWS    96  /* rows of headers that Weir knows in one message; more is 400. 8 bytes each */
+#define LIMIT_VIAS    80  /* Via values of one message; more is 400 */
+#define LIMIT_EDITS   16  /* changes to one message */
+#define LIMIT_RECORD_TEXT                                                                                    \
+	176 /* bytes of a call record's numbers and Call-ID; 204 per call if records are written */
+#define LIMIT_RECORDS  8192 /* call records of a worker that wait for control; 232 bytes each */
+#define LIMIT_ACTS     12   /* actions that one event can cause: one for each branch, and its end */
+#define LIMIT_BRANCHES 6    /* INVITEs that one call sends, in all pools; 72 bytes each per call that rings */
+#define LIMIT_CONTACTS 4    /* targets of one redirect that are looked at */
+#define LIMIT_MBUF_OBJ 4096 /* bytes; --no-huge with AF_XDP allows no more in a page */
+#define LIMIT_MAGLEV   65537  /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
+#define LIMIT_PROBES   8      /* draws past gateways that cannot take it before all of a tier are asked */
+#define LIMIT_MEMO     65536  /* refusal fingerprints per worker; 16 bytes each */
+#define LIMIT_PINS     262144 /* transactions that a worker remembers; the oldest make room */
 
 /* The control socket and /metrics. */
-#define LIMIT_API_CLIENTS 32      /* connections to the control socket; each holds at most one answer */
-#define LIMIT_API_REQUEST 65536   /* bytes of one request line */
-#define LIMIT_API_PAGE 1000       /* gateways in one answer; more come with the next request */
-#define LIMIT_HTTP_CLIENTS 16     /* scrapes at the same time; each holds at most one chunk */
-#define LIMIT_HTTP_CONNECTIONS 64 /* descriptors that monitoring may hold open, idle ones included */
+#define LIMIT_API_CLIENTS      32    /* connections to the control socket; each holds at most one answer */
+#define LIMIT_API_REQUEST      65536 /* bytes of one request line */
+#define LIMIT_API_PAGE         1000  /* gateways in one answer; more come with the next request */
+#define LIMIT_HTTP_CLIENTS     16    /* scrapes at the same time; each holds at most one chunk */
+#define LIMIT_HTTP_CONNECTIONS 64    /* descriptors that monitoring may hold open, idle ones included */
 
 /* Control. */
-#define LIMIT_EVENTS 1024      /* events that `weirctl events` can look back at; 256 bytes each */
-#define LIMIT_PROBE_RATE 4000  /* health probes per second, all gateways together */
+#define LIMIT_EVENTS      1024 /* events that `weirctl events` can look back at; 256 bytes each */
+#define LIMIT_PROBE_RATE  4000 /* health probes per second, all gateways together */
 #define LIMIT_KERNEL_RATE 1000 /* packets per second sent through the kernel to resolve their next hop */
 
 /* Texts that Weir writes into messages, bytes of base32 (see lb/token.h). */
-#define LIMIT_TOKEN 72
+#define LIMIT_TOKEN  72
 #define LIMIT_BRANCH 72
-#define LIMIT_TAG 24
+#define LIMIT_TAG    24
 
 #endif

@@ -187,7 +187,8 @@ static const struct field control_fields[] = {
 	  .min = 2,
 	  .max = 1023,
 	  .change = CHANGE_RESTART,
-	  .help = "File of call records: one JSON object a line for each call that ended or failed, see weir(8). "
+	  .help = "File of call records: one JSON object a line for each call that ended or failed, see "
+		  "weir(8). "
 		  "SIGHUP opens it again" },
 };
 

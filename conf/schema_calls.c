@@ -142,7 +142,8 @@ static const struct field failover_fields[] = {
 	  .min = 1,
 	  .max = LIMIT_ATTEMPTS,
 	  .change = CHANGE_RELOAD,
-	  .help = "Gateways that one call is tried at, the first included; of a redirect that is followed, Contacts" },
+	  .help = "Gateways that one call is tried at, the first included; of a redirect that is followed, "
+		  "Contacts" },
 	{ .name = "after",
 	  .kind = KIND_DURATION,
 	  AT(conf_failover, after_ns),

@@ -222,7 +222,8 @@ static void fill_gateways(struct ctl_hops *h)
 
 		*a = policy->gateways[i].addr;
 		a->port = 0;
-		h->from[policy->gateways[i].slot] = (uint8_t)conf->listeners[policy->gateways[i].listener].port;
+		h->from[policy->gateways[i].slot] =
+			(uint8_t)conf->listeners[policy->gateways[i].listener].port;
 	}
 	for (uint32_t i = 0; i < conf->n_ports; i++) {
 		h->gateways[h->n_gateways + 2 * i] = conf->ports[i].gateway;

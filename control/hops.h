@@ -20,8 +20,8 @@ void hops_stop(struct ctl_hops *hops); /* NULL is allowed */
 void hops_changed(struct ctl_hops *hops);
 
 /*
- * The next hop of a frame of ours that leaves by port `from`, as net_hop_via() knows it: where an unresolved packet goes. False if the
- * frame is no IP packet or nothing leads to its destination.
+ * The next hop of a frame of ours that leaves by port `from`, as net_hop_via() knows it: where an unresolved
+ * packet goes. False if the frame is no IP packet or nothing leads to its destination.
  */
 bool hops_via(const struct ctl_hops *hops, const uint8_t *frame, uint32_t n, uint8_t from, struct addr *via,
 	      uint8_t *port);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Carries out actions: text (write.c), next hop, headers, port; or up to control. Runs on the worker that owns
- * the message.
- * Must stay true: an action ends its message exactly once, whatever fails on the way.
+ * Carries out actions: text (write.c), next hop, headers, port; or up to control. Runs on the worker that
+ * owns the message. Must stay true: an action ends its message exactly once, whatever fails on the way.
  */
 #include "dataplane/worker.h"
 
@@ -15,8 +14,8 @@ static void send_unresolved(struct dp_worker *w, struct rte_mbuf *m, uint32_t po
 		dp_end(w, m, ST_DROP_UNRESOLVED);
 }
 
-void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const struct addr *dst, uint16_t gateway,
-	     enum st_end end)
+void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const struct addr *dst,
+	     uint16_t gateway, enum st_end end)
 {
 	const struct addr *src = &w->dp->listeners[listener].addr;
 	const struct net_hop *hop;
@@ -54,14 +53,20 @@ uint32_t dp_room(const struct dp_worker *w, const struct rte_mbuf *m, const stru
 static void too_long(struct dp_worker *w, struct dp_ctx *c, struct rte_mbuf *out)
 {
 	struct lb_act act = {
-		.op = LB_REPLY, .end = ST_REPLY_TOO_LONG, .gateway = LB_NONE, .status = 513,
-		.reason = "Message Too Large", .listener = c->q.listener, .dst = c->q.reply_to,
+		.op = LB_REPLY,
+		.end = ST_REPLY_TOO_LONG,
+		.gateway = LB_NONE,
+		.status = 513,
+		.reason = "Message Too Large",
+		.listener = c->q.listener,
+		.dst = c->q.reply_to,
 	};
 	uint32_t n = 0;
 
 	if (c->q.request && c->q.method != METHOD_ACK) {
 		lb_reply_tag(w->policy, &c->q, &act);
-		n = dp_write_reply(c, &act, rte_pktmbuf_mtod(out, char *), dp_room(w, out, &w->dp->listeners[act.listener]));
+		n = dp_write_reply(c, &act, rte_pktmbuf_mtod(out, char *),
+				   dp_room(w, out, &w->dp->listeners[act.listener]));
 	}
 	if (!n) {
 		dp_end(w, out, ST_DROP_TOO_LONG);

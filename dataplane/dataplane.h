@@ -43,10 +43,11 @@ struct dp_plan {
 	struct dp_port_plan ports[LIMIT_PORTS];
 	struct dp_listener_plan listeners[LIMIT_LISTENERS];
 	uint32_t n_workers, n_ports, n_listeners;
-	bool adaptive;         /* nap when idle, so that several workers can share a core */
-	uint32_t mbufs;        /* per worker; 0: sized from ports and rings */
-	uint32_t kept;          /* chunks for kept messages of each worker, 2 kB each */
-	struct lb_worker_spec tables; /* of each worker; its lane is filled in by dp_start(), words outlive it */
+	bool adaptive;  /* nap when idle, so that several workers can share a core */
+	uint32_t mbufs; /* per worker; 0: sized from ports and rings */
+	uint32_t kept;  /* chunks for kept messages of each worker, 2 kB each */
+	struct lb_worker_spec
+		tables;         /* of each worker; its lane is filled in by dp_start(), words outlive it */
 	struct st_table *stats; /* lanes 0..n_workers-1 are the workers' */
 };
 
@@ -72,7 +73,8 @@ void dp_free(void *mem);
 
 /*
  * Makes `snap` the policy of the workers whose memory is on NUMA node `numa`: called once for each distinct
- * dp_worker_plan.numa. The one before is freed when no worker can still read it: see dp_reclaim(). Never blocks.
+ * dp_worker_plan.numa. The one before is freed when no worker can still read it: see dp_reclaim(). Never
+ * blocks.
  */
 void dp_publish_policy(struct dp *dp, int numa, struct lb_snapshot *snap);
 
@@ -101,7 +103,8 @@ int dp_send_message(struct dp *dp, uint8_t listener, const struct addr *dst, con
 
 enum dp_up_kind {
 	DP_UP_TWIN,       /* frame for the kernel: write it to the port's twin */
-	DP_UP_UNRESOLVED, /* frame with IP packet of ours whose next hop is unknown: send it through the kernel */
+	DP_UP_UNRESOLVED, /* frame with IP packet of ours whose next hop is unknown: send it through the
+			     kernel */
 	DP_UP_PROBE,      /* answer to a probe */
 };
 
@@ -109,16 +112,17 @@ enum dp_up_kind {
 struct dp_up {
 	enum dp_up_kind kind;
 	uint16_t port;
-	uint16_t gateway; /* PROBE: its slot */
-	uint16_t status;  /* PROBE: status code of the response */
-	uint64_t at;      /* PROBE: when it arrived, ns of dp_now() */
+	uint16_t gateway;    /* PROBE: its slot */
+	uint16_t status;     /* PROBE: status code of the response */
+	uint64_t at;         /* PROBE: when it arrived, ns of dp_now() */
 	const uint8_t *data; /* TWIN, UNRESOLVED: the frame; PROBE: the SIP message */
 	uint32_t n;
 };
 
 typedef void(dp_up_h)(void *arg, const struct dp_up *up);
 
-/* Takes at most `budget` things off the workers' rings and calls `h` for each. Returns how many there were. */
+/* Takes at most `budget` things off the workers' rings and calls `h` for each. Returns how many there were.
+ */
 unsigned dp_poll_up(struct dp *dp, unsigned budget, dp_up_h *h, void *arg);
 
 /* ---- Sight ------------------------------------------------------------------------------------------- */
@@ -129,11 +133,11 @@ uint64_t dp_now(void);
 /* What a worker's lane of the statistics does not tell. */
 struct dp_worker_info {
 	int core, numa;
-	uint64_t heartbeat;    /* dp_now() of its last turn */
-	uint32_t inbox;        /* messages that wait for it from other workers */
-	uint32_t pool_free;    /* packet buffers left */
+	uint64_t heartbeat; /* dp_now() of its last turn */
+	uint32_t inbox;     /* messages that wait for it from other workers */
+	uint32_t pool_free; /* packet buffers left */
 	uint32_t pool_size;
-	uint32_t kept_free;    /* chunks for kept messages left */
+	uint32_t kept_free; /* chunks for kept messages left */
 	uint32_t kept_size;
 };
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Kept messages: a table of handles and a free list of fixed chunks. Runs on its worker, but for the free count.
- * Must stay true: a chunk is on the free list or on one handle's chain, never on both.
+ * Kept messages: a table of handles and a free list of fixed chunks. Runs on its worker, but for the free
+ * count. Must stay true: a chunk is on the free list or on one handle's chain, never on both.
  */
 #include "dataplane/keep.h"
 
-#define NONE  UINT32_MAX
-#define LONGEST UINT16_MAX /* bytes of a message */
-#define NEXT    ((uint32_t)(KEEP_CHUNK - sizeof(struct chunk)))     /* bytes of text in a chunk */
-#define FIRST   ((uint32_t)(NEXT - sizeof(struct kept)))            /* and in a first one */
+#define NONE    UINT32_MAX
+#define LONGEST UINT16_MAX                                      /* bytes of a message */
+#define NEXT    ((uint32_t)(KEEP_CHUNK - sizeof(struct chunk))) /* bytes of text in a chunk */
+#define FIRST   ((uint32_t)(NEXT - sizeof(struct kept)))        /* and in a first one */
 
 struct chunk {
 	uint32_t next; /* of the chain or of the free list */
@@ -20,7 +20,7 @@ struct keep {
 	uint32_t free_list;
 	uint32_t n_free; /* worker wo, control ro */
 	uint8_t *chunk;
-	char *whole;     /* LONGEST bytes, where a chain is put together */
+	char *whole;      /* LONGEST bytes, where a chain is put together */
 	uint32_t first[]; /* by handle: its first chunk, or NONE */
 };
 

@@ -14,7 +14,7 @@
 
 /* What is known of a kept message beside its bytes. */
 struct kept {
-	struct addr src;  /* INVITE: where it came from */
+	struct addr src; /* INVITE: where it came from */
 	uint64_t call_hash;
 	uint16_t n;       /* bytes, with the tail */
 	uint16_t tail;    /* INVITE: of them at the end, the targets of the redirect that was followed, a line
@@ -33,12 +33,13 @@ struct keep *keep_init(void *mem, uint32_t handles, uint32_t chunks);
 /* True if n bytes can be kept now. */
 bool keep_room(const struct keep *k, uint32_t n);
 
-/* Keeps what->n bytes as `handle`, in place of what was there. False: no room; then nothing is kept as `handle`. */
+/* Keeps what->n bytes as `handle`, in place of what was there. False: no room; then nothing is kept as
+ * `handle`. */
 bool keep_put(struct keep *k, uint32_t handle, const struct kept *what, const char *bytes);
 
 /*
- * The bytes kept as `handle`, in one piece, and what is known of them; NULL: nothing. Valid until the next call
- * of any function here.
+ * The bytes kept as `handle`, in one piece, and what is known of them; NULL: nothing. Valid until the next
+ * call of any function here.
  */
 const char *keep_get(struct keep *k, uint32_t handle, struct kept *what);
 

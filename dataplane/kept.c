@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Carries out actions about kept messages: keeping and letting go, and every message that Weir makes itself out
- * of a kept INVITE or its final: 100, repeats, retries, answers, CANCEL, ACK. Runs on the worker that owns the call.
- * Must stay true: each message made counts once in ST_MADE and in one end; a kept INVITE is sent on byte by byte
- * as it would be if it came now (RFC 3261 16.11).
+ * Carries out actions about kept messages: keeping and letting go, and every message that Weir makes itself
+ * out of a kept INVITE or its final: 100, repeats, retries, answers, CANCEL, ACK. Runs on the worker that
+ * owns the call. Must stay true: each message made counts once in ST_MADE and in one end; a kept INVITE is
+ * sent on byte by byte as it would be if it came now (RFC 3261 16.11).
  */
 #include "dataplane/worker.h"
 
@@ -151,7 +151,8 @@ static uint32_t copy_final(struct dp_worker *w, const struct lb_act *act, char *
 	return what.n;
 }
 
-static uint32_t make_text(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act, char *p, uint32_t cap)
+static uint32_t make_text(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act, char *p,
+			  uint32_t cap)
 {
 	struct str targets;
 	struct dp_ctx kept;

@@ -123,7 +123,8 @@ static bool scan(struct dp_worker *w, const struct lb_key *key, struct rte_mbuf 
 	return true;
 }
 
-/* The message that frame m brings: itself, or one that it quotes; NULL: none. Every other frame has met its end. */
+/* The message that frame m brings: itself, or one that it quotes; NULL: none. Every other frame has met its
+ * end. */
 static struct rte_mbuf *message_of(struct dp_worker *w, const struct net_port *port, const struct lb_key *key,
 				   struct rte_mbuf *m)
 {

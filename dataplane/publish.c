@@ -16,8 +16,8 @@ struct dp_retired {
 	struct dp_retired *next;
 	struct lb_snapshot *policy; /* one of the two */
 	struct net_hops *hops;
-	uint64_t token;             /* of rte_rcu_qsbr_start() */
-	uint64_t at;                /* ns */
+	uint64_t token; /* of rte_rcu_qsbr_start() */
+	uint64_t at;    /* ns */
 };
 
 void *dp_alloc(int numa, size_t bytes)

@@ -34,7 +34,8 @@ int dp_listener_named(const struct dp *dp, struct str host, uint16_t port)
 	return -1;
 }
 
-/* Where responses to a request with this top Via go: RFC 3261 18.2.2 and RFC 3581 4; maddr is not followed. */
+/* Where responses to a request with this top Via go: RFC 3261 18.2.2 and RFC 3581 4; maddr is not followed.
+ */
 static struct addr reply_address(const struct sip_via *via, const struct addr *src)
 {
 	struct addr to = *src;
@@ -109,8 +110,8 @@ static bool is_loop(const struct dp *dp, const struct lb_snapshot *policy, const
 }
 
 /*
- * RFC 3966 3: "-", ".", "(" and ")" are for the eye only. Anything but a telephone number stays as it is. Copied
- * to out only where there is something to take away.
+ * RFC 3966 3: "-", ".", "(" and ")" are for the eye only. Anything but a telephone number stays as it is.
+ * Copied to out only where there is something to take away.
  */
 static struct str bare_number(const struct sip_msg *m, struct sip_span user, char out[64])
 {
@@ -187,8 +188,8 @@ static bool walk_routes(const struct dp *dp, struct dp_ctx *c, struct sip_uri *n
 }
 
 /*
- * RFC 3261 16.4: a strict router moved our topmost Record-Route URI into the Request-URI and the target to the end.
- * Our second one (RFC 5658) may still lead the Route set.
+ * RFC 3261 16.4: a strict router moved our topmost Record-Route URI into the Request-URI and the target to
+ * the end. Our second one (RFC 5658) may still lead the Route set.
  */
 static void undo_strict_route(const struct dp *dp, struct dp_ctx *c, struct sip_uri *next)
 {
@@ -279,8 +280,9 @@ static struct addr target_address(const struct sip_msg *m, struct sip_span span)
 	struct addr to = { 0 };
 	struct sip_uri uri;
 
-	if (!sip_uri_parse(m, span, &uri) || uri.scheme != SIP_SCHEME_SIP || uri.has_headers || uri.maddr.off ||
-	    uri.other_transport || !sip_host_addr(sip_str(m, uri.host), uri.port ? uri.port : DP_SIP_PORT, &to))
+	if (!sip_uri_parse(m, span, &uri) || uri.scheme != SIP_SCHEME_SIP || uri.has_headers ||
+	    uri.maddr.off || uri.other_transport ||
+	    !sip_host_addr(sip_str(m, uri.host), uri.port ? uri.port : DP_SIP_PORT, &to))
 		to.port = 0;
 	return to;
 }

@@ -212,7 +212,8 @@ static int make_workers(struct dp *dp, const struct dp_plan *plan)
 
 			if (q < 0)
 				continue;
-			dp->workers[a]->rx[dp->workers[a]->n_rx++] = (struct dp_rx){ &dp->ports[p], (uint16_t)q };
+			dp->workers[a]->rx[dp->workers[a]->n_rx++] =
+				(struct dp_rx){ &dp->ports[p], (uint16_t)q };
 			dp->workers[a]->tx[p].queue = (uint16_t)q;
 		}
 	}

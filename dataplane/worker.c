@@ -13,10 +13,10 @@
 
 #include "dataplane/worker.h"
 
-#define NAP_AFTER 64      /* idle turns before the first nap */
+#define NAP_AFTER  64 /* idle turns before the first nap */
 #define NAP_MIN_NS 20000
 #define NAP_MAX_NS 200000 /* longest that a message waits for a napping worker */
-#define TX_TRIES 4        /* times that a full queue is offered the rest of a burst */
+#define TX_TRIES   4      /* times that a full queue is offered the rest of a burst */
 
 void dp_transmit(struct dp_worker *w, struct rte_mbuf *m, uint32_t port, enum st_end end)
 {
@@ -156,7 +156,8 @@ static uint32_t poll_relays(struct dp_worker *w)
 		total += n;
 		st_add(w->lane, ST_TX_RING_IN, n);
 		for (uint32_t k = 0; k < n; k++)
-			dp_transmit(w, frames[k], dp_msg(frames[k])->port, (enum st_end)dp_msg(frames[k])->end);
+			dp_transmit(w, frames[k], dp_msg(frames[k])->port,
+				    (enum st_end)dp_msg(frames[k])->end);
 		flush_tx(w);
 	}
 	return total;

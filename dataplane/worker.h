@@ -25,12 +25,12 @@
 /* A listener with the texts that messages get from it. Written at start. */
 struct dp_listener {
 	struct addr addr;
-	struct str host;     /* of `show`, IPv6 without brackets */
-	struct str ip;       /* text of an IPv4 address, which has only one */
-	uint16_t show_port;  /* the port that `show` stands for */
-	uint16_t show_n;     /* bytes of `show` */
-	uint8_t port;        /* index into dp.ports */
-	char show[DP_SHOW];  /* host, or host:port */
+	struct str host;    /* of `show`, IPv6 without brackets */
+	struct str ip;      /* text of an IPv4 address, which has only one */
+	uint16_t show_port; /* the port that `show` stands for */
+	uint16_t show_n;    /* bytes of `show` */
+	uint8_t port;       /* index into dp.ports */
+	char show[DP_SHOW]; /* host, or host:port */
 	char ip_text[SIP_ADDR_TEXT];
 };
 
@@ -62,7 +62,8 @@ struct dp_msg {
 	uint8_t port;       /* frame to send: index into dp.ports */
 	uint8_t listener;   /* index into dp.listeners */
 	uint8_t faulty;     /* sip_scan() said SIP_FAULTY */
-	uint8_t quoted;     /* a request of ours that came back by ICMP, not to its end; pkt.src is where it went */
+	uint8_t quoted; /* a request of ours that came back by ICMP, not to its end; pkt.src is where it went
+			 */
 	struct dp_note note;
 	struct sip_msg sip;
 };
@@ -106,7 +107,7 @@ struct dp_worker {
 	struct rte_ring *inbox[LIMIT_WORKERS]; /* messages that others received for us */
 	struct rte_ring *relay[LIMIT_WORKERS]; /* frames that others send through our queues */
 	struct dp_rx rx[LIMIT_PORTS];
-	uint32_t index, n_rx, n_inbox;         /* n_inbox: rings in inbox and in relay */
+	uint32_t index, n_rx, n_inbox; /* n_inbox: rings in inbox and in relay */
 	int core, numa;
 	enum sip_simd simd;
 
@@ -119,9 +120,9 @@ struct dp_worker {
 	/* worker only */
 	const struct lb_snapshot *policy __rte_cache_aligned; /* for this turn */
 	const struct net_hops *hops;                          /* for this turn */
-	uint64_t now;      /* ns, one clock read a turn */
-	uint64_t twin_tat;  /* ns; rate of what goes to the kernel */
-	uint64_t quote_tat; /* ns; rate of what is read of ICMP */
+	uint64_t now;                                         /* ns, one clock read a turn */
+	uint64_t twin_tat;                                    /* ns; rate of what goes to the kernel */
+	uint64_t quote_tat;                                   /* ns; rate of what is read of ICMP */
 	uint32_t idle_turns;
 	struct dp_msg kept; /* the kept INVITE that an action is about, scanned again */
 	uint32_t n_forwarded;
@@ -140,8 +141,9 @@ struct dp {
 	struct net_port ports[LIMIT_PORTS];
 	struct dp_listener listeners[LIMIT_LISTENERS];
 	uint32_t n_workers, n_ports, n_listeners;
-	uint32_t holder[LIMIT_PORTS]; /* worker with queue 0 of the port; queue q is worker (holder + q) mod n */
-	uint32_t growth; /* bytes that a request grows by at most on its way through */
+	uint32_t holder[LIMIT_PORTS]; /* worker with queue 0 of the port; queue q is worker (holder + q) mod n
+				       */
+	uint32_t growth;              /* bytes that a request grows by at most on its way through */
 	bool adaptive;
 	bool records; /* calls that end are recorded */
 	struct net_eal_args *eal;
@@ -200,12 +202,14 @@ void dp_tick(struct dp_worker *w);
 
 /* ---- quote.c ---- */
 
-/* The request of ours that `frame`, of class NET_OTHER, says has not arrived, as a new message; NULL: none. */
+/* The request of ours that `frame`, of class NET_OTHER, says has not arrived, as a new message; NULL: none.
+ */
 struct rte_mbuf *dp_quote(struct dp_worker *w, const struct lb_key *key, const struct rte_mbuf *frame);
 
 /* ---- query.c ---- */
 
-/* CRC32C over n bytes, 8 at a time: for identities whose secrecy is in what they are mixed with. Any thread. */
+/* CRC32C over n bytes, 8 at a time: for identities whose secrecy is in what they are mixed with. Any thread.
+ */
 static inline uint32_t dp_mix(const char *p, uint32_t n, uint32_t h)
 {
 	const char *end = p + n;
@@ -230,15 +234,15 @@ struct dp_ctx {
 	struct dp_msg *msg;
 	struct sip_fields f;
 	enum sip_fault fault;
-	uint8_t pop;            /* Route values of ours to take away */
-	uint8_t strict;         /* the Request-URI is ours, placed there by a strict router (RFC 3261 16.4) */
-	uint8_t routed;         /* Route values are left after `pop` (and the one that `strict` uses up) */
-	struct sip_span route;  /* the next of them */
-	uint8_t route_lr;       /* its URI has the lr parameter */
-	struct sip_span last;   /* strict: value of the last Route */
-	uint16_t values;        /* Route values altogether */
+	uint8_t pop;           /* Route values of ours to take away */
+	uint8_t strict;        /* the Request-URI is ours, placed there by a strict router (RFC 3261 16.4) */
+	uint8_t routed;        /* Route values are left after `pop` (and the one that `strict` uses up) */
+	struct sip_span route; /* the next of them */
+	uint8_t route_lr;      /* its URI has the lr parameter */
+	struct sip_span last;  /* strict: value of the last Route */
+	uint16_t values;       /* Route values altogether */
 	struct lb_contact contacts[LIMIT_CONTACTS]; /* of q */
-	char number[64];        /* Request-URI user without visual separators */
+	char number[64];                            /* Request-URI user without visual separators */
 	struct lb_query q;
 };
 
@@ -251,7 +255,8 @@ bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_c
 /* The listener that host and port (0: none written) name, as address or as advertised; -1 none. */
 int dp_listener_named(const struct dp *dp, struct str host, uint16_t port);
 
-/* ---- write.c: each writes at most cap bytes to out and returns their number; 0: does not fit or cannot be ---- */
+/* ---- write.c: each writes at most cap bytes to out and returns their number; 0: does not fit or cannot be
+ * ---- */
 
 /* The request of c as act sends it on. */
 uint32_t dp_write_request(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act, char *out,
@@ -264,8 +269,8 @@ uint32_t dp_write_response(const struct dp_ctx *c, char *out, uint32_t cap);
 uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *out, uint32_t cap);
 
 /*
- * The CANCEL or the ACK for the hop that act's branch names. invite: of the kept INVITE; response: the final that
- * is acknowledged, NULL for CANCEL.
+ * The CANCEL or the ACK for the hop that act's branch names. invite: of the kept INVITE; response: the final
+ * that is acknowledged, NULL for CANCEL.
  */
 uint32_t dp_write_hop(const struct dp *dp, const struct dp_ctx *invite, const struct lb_act *act,
 		      const struct sip_msg *response, char *out, uint32_t cap);
@@ -290,7 +295,7 @@ void dp_keep_final(struct dp_worker *w, const struct lb_act *act, const char *by
 uint32_t dp_room(const struct dp_worker *w, const struct rte_mbuf *m, const struct dp_listener *l);
 
 /* Sends the SIP message in m from `listener` to dst. gateway: its slot, or LB_NONE. Takes over m. */
-void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const struct addr *dst, uint16_t gateway,
-	     enum st_end end);
+void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const struct addr *dst,
+	     uint16_t gateway, enum st_end end);
 
 #endif

@@ -2,15 +2,15 @@
 /*
  * The text of what leaves: a request or response as it is forwarded, a reply.
  * Changes Via, Record-Route, Route, Max-Forwards, Max-Breadth, received and rport, for a strict router the
- * Request-URI, and nothing else; the body never (RFC 3261 16.6). Pure. Runs on the worker that owns the message.
- * Must stay true: the same request gives the same bytes every time (RFC 3261 16.11).
+ * Request-URI, and nothing else; the body never (RFC 3261 16.6). Pure. Runs on the worker that owns the
+ * message. Must stay true: the same request gives the same bytes every time (RFC 3261 16.11).
  */
 #include "dataplane/worker.h"
 
-#define MAX_BREADTH  60 /* RFC 5393 5.3.3.1 */
+#define MAX_BREADTH  60  /* RFC 5393 5.3.3.1 */
 #define STRICT_URI   512 /* bytes of a Request-URI that is moved for a strict router; a longer one stays */
 #define CONTACT_USER 256 /* bytes of the user part in a Contact of ours */
-#define MAX_FORWARDS 70 /* RFC 3261 16.6, step 3 */
+#define MAX_FORWARDS 70  /* RFC 3261 16.6, step 3 */
 
 /* All that one request gets on top: Via, two Record-Routes, two numbers. */
 #define TOP_TEXT (3 * (DP_SHOW + LIMIT_BRANCH + 32) + 48)
@@ -44,7 +44,8 @@ static void put_record_route(struct text *t, const struct dp_listener *l, const 
  * RFC 3261 16.6, steps 3, 4 and 8, and RFC 5393 5.3.3.1: what is put above the first header row. Of two
  * Record-Route values (RFC 5658) the one on the side that the request leaves by is on top.
  */
-static void add_top_rows(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act, struct text *t)
+static void add_top_rows(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act,
+			 struct text *t)
 {
 	const struct dp_listener *out = &dp->listeners[act->listener];
 	const struct dp_listener *in = &dp->listeners[c->q.listener];
@@ -113,14 +114,15 @@ static void edit_routes(const struct dp_ctx *c, struct request_texts *texts, str
 		PUT(&row, "Route: <");
 		put(&row, m->base + m->uri.off, m->uri.len);
 		PUT(&row, ">\r\n");
-		sip_edits_add(edits, m->row[m->last[SIP_HDR_ROUTE]].end + 2u, 0, (struct str){ row.p, row.n });
+		sip_edits_add(edits, m->row[m->last[SIP_HDR_ROUTE]].end + 2u, 0,
+			      (struct str){ row.p, row.n });
 	} else if (c->pop) {
 		sip_edits_pop(m, SIP_HDR_ROUTE, c->pop, edits);
 	}
 }
 
 uint32_t dp_write_request(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act, char *out,
-			      uint32_t cap)
+			  uint32_t cap)
 {
 	const struct sip_msg *m = &c->msg->sip;
 	struct sip_edits edits;

@@ -187,7 +187,8 @@ static void count_pinned_invite(struct event *e, uint64_t identity)
 		call_confirm(c, i, q->to_hash, q->session_s, e->now);
 	} else {
 		record_try(&e->w->records, i, c->at[i].out, q->status);
-		call_fail(c, i, q->status == 487 ? LB_END_CANCELLED : LB_END_FAILED, q->status, false, e->now);
+		call_fail(c, i, q->status == 487 ? LB_END_CANCELLED : LB_END_FAILED, q->status, false,
+			  e->now);
 	}
 }
 

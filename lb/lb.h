@@ -238,12 +238,12 @@ struct lb_timers {
 
 struct lb_worker_spec {
 	struct lb_timers timers;
-	uint32_t setups;         /* INVITE transactions at once; kept messages are named 0 .. 2 * setups - 1 */
-	uint32_t calls;          /* calls at once */
-	uint32_t records;        /* records of ended calls that wait for control; 0: none are made */
-	uint32_t pins;           /* pins to have room for; 32 to 64 bytes each, in a power of two of cache lines */
-	uint64_t pin_ns;         /* how long a transaction keeps its gateway after its last news (32 s) */
-	uint64_t ringing_ns;     /* how long an INVITE without a final keeps it (Timer C + 32 s) */
+	uint32_t setups;  /* INVITE transactions at once; kept messages are named 0 .. 2 * setups - 1 */
+	uint32_t calls;   /* calls at once */
+	uint32_t records; /* records of ended calls that wait for control; 0: none are made */
+	uint32_t pins;    /* pins to have room for; 32 to 64 bytes each, in a power of two of cache lines */
+	uint64_t pin_ns;  /* how long a transaction keeps its gateway after its last news (32 s) */
+	uint64_t ringing_ns; /* how long an INVITE without a final keeps it (Timer C + 32 s) */
 	struct lb_words *words;
 	struct st_lane *lane; /* this worker's counters */
 };
@@ -254,8 +254,8 @@ struct lb_worker;
 size_t lb_worker_size(const struct lb_worker_spec *spec);
 
 /*
- * Makes a worker's empty tables in `mem` (lb_worker_size() bytes, 64-byte aligned). now: monotonic ns, not later
- * than that of any event to come. Control, before start.
+ * Makes a worker's empty tables in `mem` (lb_worker_size() bytes, 64-byte aligned). now: monotonic ns, not
+ * later than that of any event to come. Control, before start.
  */
 struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, uint64_t now);
 
@@ -281,33 +281,36 @@ struct lb_query {
 	uint8_t method;   /* enum method; for a response that of its CSeq */
 	uint8_t listener; /* where it arrived */
 	uint8_t has_to_tag;
-	uint8_t to_us;      /* request for Weir itself: Request-URI is a listener without a user part, no Route left */
-	uint8_t lost;       /* an INVITE of ours came back by ICMP: branch and via_to are its, src is where it went */
-	uint8_t room;       /* request: an INVITE can be kept; response: a final can */
-	uint8_t reliable;   /* INVITE: Require names 100rel (RFC 3262) */
-	uint8_t n_contacts; /* 3xx to an INVITE */
-	uint8_t looped;     /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
-	uint16_t status;    /* response: its status code */
-	uint16_t fault;     /* request: the status its syntax earns, or 0 */
+	uint8_t to_us; /* request for Weir itself: Request-URI is a listener without a user part, no Route
+			  left */
+	uint8_t lost;  /* an INVITE of ours came back by ICMP: branch and via_to are its, src is where it went
+			*/
+	uint8_t room;  /* request: an INVITE can be kept; response: a final can */
+	uint8_t reliable;         /* INVITE: Require names 100rel (RFC 3262) */
+	uint8_t n_contacts;       /* 3xx to an INVITE */
+	uint8_t looped;           /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
+	uint16_t status;          /* response: its status code */
+	uint16_t fault;           /* request: the status its syntax earns, or 0 */
 	const char *fault_reason; /* static reason phrase of `fault` */
-	struct addr src;      /* where it came from */
-	struct addr reply_to; /* request: where its responses go (RFC 3261 18.2.2, RFC 3581 4) */
-	struct addr via_to;   /* response: where the Via below ours says it goes; port 0: nowhere */
-	struct addr next;     /* request: literal next hop (next Route, else Request-URI host); port 0: none */
-	uint64_t call_hash;   /* lb_hash of the Call-ID */
-	uint64_t from_hash;   /* lb_hash of the From tag, 0 if none */
-	uint64_t via_hash;    /* request: identity of the received top Via, without the method */
-	uint32_t cseq;        /* CSeq number */
-	uint32_t to_hash;     /* BYE, request without token, final response: low half of lb_hash of the To tag, or 0 */
-	uint32_t session_s;   /* 2xx: Session-Expires (RFC 4028), 0 if none */
-	uint64_t replaces;    /* INVITE: lb_hash of the Call-ID in Replaces (RFC 3891), 0 if none */
-	uint32_t loop_hash;   /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
-	struct str number;    /* Request-URI user part */
-	struct str host;      /* Request-URI host */
-	struct str call_id;   /* initial INVITE, where records are made */
-	struct str caller;    /* the same: From user part */
-	struct str token;     /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
-	struct str branch;    /* response: branch of the top Via, if that names a listener; n == 0: not ours */
+	struct addr src;          /* where it came from */
+	struct addr reply_to;     /* request: where its responses go (RFC 3261 18.2.2, RFC 3581 4) */
+	struct addr via_to;       /* response: where the Via below ours says it goes; port 0: nowhere */
+	struct addr next;   /* request: literal next hop (next Route, else Request-URI host); port 0: none */
+	uint64_t call_hash; /* lb_hash of the Call-ID */
+	uint64_t from_hash; /* lb_hash of the From tag, 0 if none */
+	uint64_t via_hash;  /* request: identity of the received top Via, without the method */
+	uint32_t cseq;      /* CSeq number */
+	uint32_t to_hash; /* BYE, request without token, final response: low half of lb_hash of the To tag, or
+			     0 */
+	uint32_t session_s; /* 2xx: Session-Expires (RFC 4028), 0 if none */
+	uint64_t replaces;  /* INVITE: lb_hash of the Call-ID in Replaces (RFC 3891), 0 if none */
+	uint32_t loop_hash; /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
+	struct str number;  /* Request-URI user part */
+	struct str host;    /* Request-URI host */
+	struct str call_id; /* initial INVITE, where records are made */
+	struct str caller;  /* the same: From user part */
+	struct str token;   /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
+	struct str branch;  /* response: branch of the top Via, if that names a listener; n == 0: not ours */
 	struct str to_tag;
 	const struct lb_contact *contacts; /* 3xx: n_contacts <= LIMIT_CONTACTS targets, the best q first */
 };
@@ -321,15 +324,16 @@ enum lb_op {
 
 	/* More of what one message or a timer can cause; they come before the one that
 	 * ends the message; `end` counts the message that they make. */
-	LB_TRYING,       /* 100 to the current INVITE */
-	LB_KEEP,         /* keep the current INVITE as `kept` */
-	LB_KEEP_FINAL,   /* keep the current response as `kept`, as it would be forwarded; in place of an older one */
-	LB_RESEND,       /* forward the INVITE kept as `kept` as if it came now, with this action's texts */
+	LB_TRYING,     /* 100 to the current INVITE */
+	LB_KEEP,       /* keep the current INVITE as `kept` */
+	LB_KEEP_FINAL, /* keep the current response as `kept`, as it would be forwarded; in place of an older
+			  one */
+	LB_RESEND,     /* forward the INVITE kept as `kept` as if it came now, with this action's texts */
 	LB_RESEND_FINAL, /* send the final kept as `kept` to `dst` through `listener`, again or at last */
-	LB_ANSWER,       /* answer the INVITE kept as `kept` with `status`; keep_final: and keep that answer */
-	LB_CANCEL,       /* CANCEL the branch `branch` of the INVITE kept as `kept` at `dst` (RFC 3261 9.1) */
-	LB_ACK,          /* ACK the current response at `dst`, from the INVITE kept as `kept` (RFC 3261 17.1.1.3) */
-	LB_FORGET,       /* `kept` is not needed any more */
+	LB_ANSWER, /* answer the INVITE kept as `kept` with `status`; keep_final: and keep that answer */
+	LB_CANCEL, /* CANCEL the branch `branch` of the INVITE kept as `kept` at `dst` (RFC 3261 9.1) */
+	LB_ACK,    /* ACK the current response at `dst`, from the INVITE kept as `kept` (RFC 3261 17.1.1.3) */
+	LB_FORGET, /* `kept` is not needed any more */
 };
 
 #define LB_NO_KEPT UINT32_MAX
@@ -344,12 +348,15 @@ struct lb_act {
 	uint8_t listener;       /* FORWARD: where it leaves; REPLY: where it arrived */
 	uint8_t towards;        /* FORWARD request: 1 to a gateway, 0 away from it */
 	uint8_t branch_n, token_n, to_tag_n;
-	struct addr dst;       /* FORWARD, REPLY, and all that sends */
-	struct addr contact;   /* REPLY 302: host and port of its Contact, under the user called; port 0: none */
-	uint32_t kept;         /* handle of a kept message: 2 * setup for the INVITE, 2 * setup + 1 for its final */
-	uint8_t keep_final;    /* FORWARD, ANSWER: what leaves is kept, too, as `kept` | 1 */
-	struct str uri;         /* RESEND: Request-URI in place of the kept one; n == 0: as it is. A contact of the query */
-	uint8_t target;         /* RESEND: the same, 1 + index into the contacts of the last query whose `uri` was taken */
+	struct addr dst; /* FORWARD, REPLY, and all that sends */
+	struct addr
+		contact; /* REPLY 302: host and port of its Contact, under the user called; port 0: none */
+	uint32_t kept;   /* handle of a kept message: 2 * setup for the INVITE, 2 * setup + 1 for its final */
+	uint8_t keep_final; /* FORWARD, ANSWER: what leaves is kept, too, as `kept` | 1 */
+	struct str uri; /* RESEND: Request-URI in place of the kept one; n == 0: as it is. A contact of the
+			   query */
+	uint8_t target; /* RESEND: the same, 1 + index into the contacts of the last query whose `uri` was
+			   taken */
 	char branch[LIMIT_BRANCH]; /* FORWARD request: our Via branch, cookie included */
 	char token[LIMIT_TOKEN];   /* FORWARD request: user part of our Record-Route; token_n == 0: none */
 	char to_tag[LIMIT_TAG];    /* REPLY: tag for a To that has none */
@@ -364,16 +371,18 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 		  struct lb_act *acts);
 
 /*
- * What time alone brings: repeats, time-outs, fail-over, releases, each when it is due to the millisecond. Does a
- * bounded part of it and returns the number of actions, at most `max` (LIMIT_ACTS): the caller comes again while it
- * gets any, as long as messages can wait. Worker.
+ * What time alone brings: repeats, time-outs, fail-over, releases, each when it is due to the millisecond.
+ * Does a bounded part of it and returns the number of actions, at most `max` (LIMIT_ACTS): the caller comes
+ * again while it gets any, as long as messages can wait. Worker.
  */
-unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now, struct lb_act *acts, unsigned max);
+unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now, struct lb_act *acts,
+		 unsigned max);
 
 /*
- * Reads the loop part of a branch that names one of our listeners: 0 if it is no branch of Weir's, else 1 with
- * the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2): a loop if it equals the
- * loop_hash of the query, which is keyed and covers the Call-ID, so that no other message's part fits. Any.
+ * Reads the loop part of a branch that names one of our listeners: 0 if it is no branch of Weir's, else 1
+ * with the loop part in *loop. Lets the caller tell a loop from a spiral (RFC 5393 4.2.2): a loop if it
+ * equals the loop_hash of the query, which is keyed and covers the Call-ID, so that no other message's part
+ * fits. Any.
  */
 int lb_branch_loop(struct str branch, uint32_t *loop);
 
@@ -449,12 +458,13 @@ struct lb_record {
 	uint32_t answered_ms; /* from its first 2xx to its end; 0: there was none */
 	uint16_t in, out;     /* as in struct lb_call; out: the last gateway, or the one that took it */
 	uint16_t peer;
-	uint16_t status;      /* what the caller got; 0: nothing */
-	uint8_t how;          /* enum lb_call_end */
-	uint8_t bye_caller;   /* BYE, BYE_UNANSWERED: 1 if the caller sent it */
+	uint16_t status;    /* what the caller got; 0: nothing */
+	uint8_t how;        /* enum lb_call_end */
+	uint8_t bye_caller; /* BYE, BYE_UNANSWERED: 1 if the caller sent it */
 	uint8_t n_tries;
 	struct lb_try tries[LIMIT_BRANCHES]; /* in the order in which they ended */
-	uint8_t caller_n, number_n, call_id_n; /* bytes of each, one after the other in text, cut to what fits */
+	uint8_t caller_n, number_n,
+		call_id_n; /* bytes of each, one after the other in text, cut to what fits */
 	char text[LIMIT_RECORD_TEXT];
 };
 
@@ -473,8 +483,8 @@ uint32_t lb_setup_count(const struct lb_worker *w);
 uint32_t lb_setup_limit(const struct lb_worker *w);
 
 /*
- * Reads entry i < lb_call_limit() while the worker goes on. now: monotonic ns. False: it is free, or was written
- * too often to be read. Any.
+ * Reads entry i < lb_call_limit() while the worker goes on. now: monotonic ns. False: it is free, or was
+ * written too often to be read. Any.
  */
 bool lb_call_read(const struct lb_worker *w, uint32_t i, uint64_t now, struct lb_call *call);
 

@@ -99,7 +99,8 @@ const char *st_conserved(const uint64_t sums[ST_COUNT], char *text, size_t n)
 		{ "tx-ring", "frames handed to port holders", "frames taken over", sums[ST_TX_RING_OUT],
 		  sums[ST_TX_RING_IN], true },
 		{ "one-end", "received + injected + made", "ends + in rings",
-		  sums[ST_RX_FRAMES] + sums[ST_INJECTED] + sums[ST_MADE], sum_ends(sums, all) + in_rings, false },
+		  sums[ST_RX_FRAMES] + sums[ST_INJECTED] + sums[ST_MADE], sum_ends(sums, all) + in_rings,
+		  false },
 		{ "sent", "frames transmitted", "ends that transmit", sums[ST_TX_FRAMES],
 		  sum_ends(sums, sent), false },
 	};

@@ -28,11 +28,11 @@ struct cli {
 	double watch_s;   /* repeat the command this often; 0: once */
 	bool json;
 	bool color;
-	bool all;           /* also what is zero */
-	bool follow;        /* go on with what comes */
+	bool all;            /* also what is zero */
+	bool follow;         /* go on with what comes */
 	const char *gateway; /* only what has to do with it; NULL: all */
-	bool help, version; /* asked for */
-	bool prompt;        /* the line was typed at weirctl's own prompt */
+	bool help, version;  /* asked for */
+	bool prompt;         /* the line was typed at weirctl's own prompt */
 	FILE *out, *err;
 	json_t *error; /* {code, message, data} of the last failure, or NULL */
 };

@@ -61,8 +61,9 @@ struct net_hops {
 	struct prefix *prefixes;
 	struct neigh *neighs;
 	struct net_hop *gateways;
-	struct via fallback[LIMIT_PORTS][2]; /* by port and v6: its own gateway, of hop NET_HOP_NONE without one */
-	const struct via *any_fallback[2];   /* by v6: that of the first port that has one, or NULL */
+	struct via fallback[LIMIT_PORTS]
+			   [2]; /* by port and v6: its own gateway, of hop NET_HOP_NONE without one */
+	const struct via *any_fallback[2]; /* by v6: that of the first port that has one, or NULL */
 	uint8_t macs[LIMIT_PORTS][NET_MAC];
 };
 
@@ -216,7 +217,8 @@ const struct net_hop *net_hop_gateway(const struct net_hops *hops, uint32_t slot
 	return slot < hops->n_gateways ? &hops->gateways[slot] : &hops->none;
 }
 
-bool net_hop_via(const struct net_hops *hops, const struct addr *dst, uint8_t from, struct addr *via, uint8_t *port)
+bool net_hop_via(const struct net_hops *hops, const struct addr *dst, uint8_t from, struct addr *via,
+		 uint8_t *port)
 {
 	const struct via *v = find_via(hops, dst, from);
 
@@ -263,7 +265,8 @@ static void add_draft(struct draft *d, uint32_t *n, const struct addr *prefix, u
 	x->metric = metric;
 }
 
-/* All routes there are: the kernel's, and the networks of own addresses with a metric that loses to every other. */
+/* All routes there are: the kernel's, and the networks of own addresses with a metric that loses to every
+ * other. */
 static uint32_t collect(const struct net_hops_plan *plan, struct draft *d)
 {
 	uint32_t n = 0;

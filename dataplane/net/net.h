@@ -305,8 +305,8 @@ struct net_hops_plan {
 	const struct net_route *routes;
 	uint32_t n_neighs;
 	const struct net_neigh *neighs;
-	uint32_t n_gateways;         /* gateway slots */
-	const struct addr *gateways; /* [n_gateways] by slot; an all-zero address is an empty slot */
+	uint32_t n_gateways;          /* gateway slots */
+	const struct addr *gateways;  /* [n_gateways] by slot; an all-zero address is an empty slot */
 	const uint8_t *gateway_ports; /* [n_gateways] by slot: port of the listener that speaks to it */
 };
 
@@ -319,8 +319,9 @@ struct net_hops *net_hops_build(const struct net_hops_plan *plan);
 void net_hops_free(struct net_hops *hops);
 
 /*
- * The way to dst: longest prefix, then neighbour. from: port of the listener that sends; its own gateway is taken
- * where no route matches, else that of the first port which has one. Any thread. *out is filled, its state returned.
+ * The way to dst: longest prefix, then neighbour. from: port of the listener that sends; its own gateway is
+ * taken where no route matches, else that of the first port which has one. Any thread. *out is filled, its
+ * state returned.
  */
 enum net_hop_state net_hop_find(const struct net_hops *hops, const struct addr *dst, uint8_t from,
 				struct net_hop *out);
@@ -333,7 +334,8 @@ const struct net_hop *net_hop_gateway(const struct net_hops *hops, uint32_t slot
 
 /*
  * The address whose MAC a packet to dst needs (a router's, or dst itself on link) and its port: what the
- * kernel is asked to keep resolved. from: as in net_hop_find(). Any thread. Returns false when there is no route.
+ * kernel is asked to keep resolved. from: as in net_hop_find(). Any thread. Returns false when there is no
+ * route.
  */
 bool net_hop_via(const struct net_hops *hops, const struct addr *dst, uint8_t from, struct addr *via,
 		 uint8_t *port);

@@ -7,7 +7,8 @@
 #include "dataplane/sip/edit.h"
 
 /* The rows of header id without line folds, as `edits` change them. */
-static void put_rows(struct sip_out *out, const struct sip_msg *m, enum sip_hdr id, const struct sip_edits *edits)
+static void put_rows(struct sip_out *out, const struct sip_msg *m, enum sip_hdr id,
+		     const struct sip_edits *edits)
 {
 	for (uint8_t i = m->first[id]; i != SIP_NO_ROW; i = m->row[i].next)
 		sip_put_row(out, m, &m->row[i], edits);

@@ -141,7 +141,8 @@ static inline struct sip_list sip_list_start(const struct sip_msg *m, enum sip_h
 	return (struct sip_list){ .row = m->first[id] };
 }
 
-/* The same walk behind the first value of header id, which the caller has decoded already: `first` is its span. */
+/* The same walk behind the first value of header id, which the caller has decoded already: `first` is its
+ * span. */
 struct sip_list sip_list_behind(const struct sip_msg *m, enum sip_hdr id, struct sip_span first);
 
 /*
@@ -208,11 +209,11 @@ enum sip_scheme {
 
 /* A URI taken apart (RFC 3261 19.1, RFC 3966), no unescaping. */
 struct sip_uri {
-	uint8_t scheme;         /* enum sip_scheme; of OTHER nothing else is filled in */
-	uint8_t lr;             /* has the lr parameter (RFC 3261 19.1.1) */
+	uint8_t scheme;          /* enum sip_scheme; of OTHER nothing else is filled in */
+	uint8_t lr;              /* has the lr parameter (RFC 3261 19.1.1) */
 	uint8_t other_transport; /* has a transport parameter that is not udp */
-	uint8_t has_headers;    /* has a ?header part: not allowed in a Request-URI */
-	uint16_t port;          /* 0 = not given */
+	uint8_t has_headers;     /* has a ?header part: not allowed in a Request-URI */
+	uint16_t port;           /* 0 = not given */
 	struct sip_span user;   /* user with its own ;parameters, without password; the number of a tel URI */
 	struct sip_span host;   /* IPv6 without brackets; absent in a tel URI */
 	struct sip_span maddr;  /* value of the maddr parameter; off 0 = absent */
@@ -274,7 +275,8 @@ struct sip_fields {
 	struct sip_number max_forwards; /* zero in a response */
 	struct sip_number max_breadth;  /* zero in a response */
 	uint8_t n_routes;               /* entries of route[] */
-	struct sip_span route[SIP_FIRST_ROUTES]; /* URIs of the first Route values, as far as there are so many */
+	struct sip_span
+		route[SIP_FIRST_ROUTES]; /* URIs of the first Route values, as far as there are so many */
 };
 
 /*

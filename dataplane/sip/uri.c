@@ -56,7 +56,9 @@ static bool uri_params(const struct sip_msg *m, uint32_t p, uint32_t end, struct
 		else if (word == SIP_WORD("maddr") && value < past)
 			uri->maddr = sip_unbracket(b, sip_span(value + 1, past));
 		else if (word == 0 && is_transport(m, sip_span(name, value)))
-			uri->other_transport = value == past || !str_eq_nocase(sip_str(m, sip_span(value + 1, past)), STR("udp"));
+			uri->other_transport =
+				value == past ||
+				!str_eq_nocase(sip_str(m, sip_span(value + 1, past)), STR("udp"));
 		p = past;
 	}
 	return true;

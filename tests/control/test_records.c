@@ -107,10 +107,13 @@ static void answered_after_failover(void **state)
 	};
 
 	set_texts(&r, "alice", "+8221234", "c9@x");
-	is_line(&r, "{\"time\":\"2027-01-15T08:00:00.042Z\",\"node\":\"lb1\",\"peer\":\"c\",\"from_gateway\":null,"
-		    "\"from\":\"alice\",\"to\":\"+8221234\",\"call_id\":\"c9@x\",\"pool\":\"p\",\"gateway\":\"h\","
+	is_line(&r, "{\"time\":\"2027-01-15T08:00:00.042Z\",\"node\":\"lb1\",\"peer\":\"c\",\"from_gateway\":"
+		    "null,"
+		    "\"from\":\"alice\",\"to\":\"+8221234\",\"call_id\":\"c9@x\",\"pool\":\"p\",\"gateway\":"
+		    "\"h\","
 		    "\"tried\":[{\"gateway\":\"g\",\"left\":\"icmp\"},{\"gateway\":\"h\",\"status\":200}],"
-		    "\"code\":200,\"end\":\"bye\",\"bye_from\":\"caller\",\"setup_ms\":2098,\"hold_s\":60.007}\n");
+		    "\"code\":200,\"end\":\"bye\",\"bye_from\":\"caller\",\"setup_ms\":2098,\"hold_s\":60."
+		    "007}\n");
 }
 
 /* The gateway is gone from the config, or was never known; numbers are empty. */
@@ -118,9 +121,10 @@ static void nothing_is_known(void **state)
 {
 	const struct lb_record r = { .in = LB_NONE, .out = LB_NONE, .peer = LB_NONE, .how = LB_END_SILENT };
 
-	is_line(&r, "{\"time\":\"2027-01-15T08:00:00.042Z\",\"node\":\"lb1\",\"peer\":null,\"from_gateway\":null,"
-		    "\"from\":\"\",\"to\":\"\",\"call_id\":\"\",\"pool\":null,\"gateway\":null,\"tried\":[],"
-		    "\"code\":0,\"end\":\"no-final\",\"setup_ms\":0,\"hold_s\":0.000}\n");
+	is_line(&r,
+		"{\"time\":\"2027-01-15T08:00:00.042Z\",\"node\":\"lb1\",\"peer\":null,\"from_gateway\":null,"
+		"\"from\":\"\",\"to\":\"\",\"call_id\":\"\",\"pool\":null,\"gateway\":null,\"tried\":[],"
+		"\"code\":0,\"end\":\"no-final\",\"setup_ms\":0,\"hold_s\":0.000}\n");
 }
 
 static void is_text(const char *bytes, const char *want)
@@ -140,8 +144,8 @@ static void texts_are_escaped(void **state)
 	is_text("\r\n\x01\x7f", "\\u000d\\u000a\\u0001\\u007f");
 	is_text("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
 	is_text("\xff", "\\ufffd");
-	is_text("\xc3", "\\ufffd");             /* cut */
-	is_text("\xc0\x80", "\\ufffd\\ufffd");  /* longer than need be */
+	is_text("\xc3", "\\ufffd");            /* cut */
+	is_text("\xc0\x80", "\\ufffd\\ufffd"); /* longer than need be */
 	is_text("\xe0\x80\x80", "\\ufffd\\ufffd\\ufffd");
 	is_text("\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd"); /* a surrogate */
 	is_text("\xf4\x90\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd");

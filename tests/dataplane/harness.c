@@ -24,7 +24,7 @@ static struct addr v4(const char *ip, uint16_t port)
 struct addr h_addr(enum h_who who, uint16_t port)
 {
 	static const char *const ip[] = {
-		[H_CALLER] = "192.0.2.99", [H_CALLER2] = "192.0.2.98", [H_GW1] = "198.51.100.21",
+		[H_CALLER] = "192.0.2.99", [H_CALLER2] = "192.0.2.98",   [H_GW1] = "198.51.100.21",
 		[H_GW2] = "198.51.100.22", [H_STRANGER] = "203.0.113.7",
 	};
 
@@ -50,9 +50,20 @@ static struct lb_snapshot *make_policy(void)
 		{ .from_peer = LB_NONE, .from_pool = 0, .method = METHOD_COUNT, .pool = 0 },
 	};
 	struct lb_spec spec = {
-		.hash_key = { { 1, 2 }, 0 }, .key = { { 3, 4 }, 1 }, .old_key = { { 3, 4 }, 1 }, .node = 7,
-		.gateways = gws, .n_gateways = 2, .pools = pools, .n_pools = 1, .peers = peers, .n_peers = 1,
-		.prefixes = &prefix, .n_prefixes = 1, .routes = routes, .n_routes = 2,
+		.hash_key = { { 1, 2 }, 0 },
+		.key = { { 3, 4 }, 1 },
+		.old_key = { { 3, 4 }, 1 },
+		.node = 7,
+		.gateways = gws,
+		.n_gateways = 2,
+		.pools = pools,
+		.n_pools = 1,
+		.peers = peers,
+		.n_peers = 1,
+		.prefixes = &prefix,
+		.n_prefixes = 1,
+		.routes = routes,
+		.n_routes = 2,
 	};
 	struct addr net = v4("192.0.2.0", 0);
 	void *mem;
@@ -74,7 +85,12 @@ static struct net_hops *make_hops(const struct dp *dp)
 	};
 	struct addr gateways[] = { h_addr(H_GW1, 5060), h_addr(H_GW2, 5060) };
 	struct net_hops_plan plan = {
-		.n_ports = 2, .ports = ports, .n_neighs = 4, .neighs = neighs, .n_gateways = 2, .gateways = gateways,
+		.n_ports = 2,
+		.ports = ports,
+		.n_neighs = 4,
+		.neighs = neighs,
+		.n_gateways = 2,
+		.gateways = gateways,
 		.gateway_ports = (const uint8_t[]){ 1, 1 },
 	};
 
@@ -101,7 +117,8 @@ struct harness *h_start(void)
 {
 	static struct dp_plan plan;
 	static uint16_t cpus[WORKERS];
-	static struct net_device devices[2] = { { .text = "net_null,no-rx=1" }, { .text = "net_null,no-rx=1" } };
+	static struct net_device devices[2] = { { .text = "net_null,no-rx=1" },
+						{ .text = "net_null,no-rx=1" } };
 	struct harness *h = mem64(sizeof(*h));
 	char err[256];
 
@@ -110,20 +127,42 @@ struct harness *h_start(void)
 	for (uint32_t i = 0; i < WORKERS; i++)
 		h->stats.lane[i] = st_lane_init(mem64(st_lane_size(2, 1)), "t", 2, 1);
 	plan = (struct dp_plan){
-		.eal = { .program = "test", .node = "test", .pid = (uint32_t)getpid(), .n_workers = WORKERS,
-			 .worker_cpus = cpus, .huge = NET_HUGE_OFF, .memory_mb = 128, .n_devices = 2,
+		.eal = { .program = "test",
+			 .node = "test",
+			 .pid = (uint32_t)getpid(),
+			 .n_workers = WORKERS,
+			 .worker_cpus = cpus,
+			 .huge = NET_HUGE_OFF,
+			 .memory_mb = 128,
+			 .n_devices = 2,
 			 .devices = devices },
 		.workers = { { .numa = -1 }, { .numa = -1 } },
-		.ports = { { "access", devices[0].text, 1500, 0, false }, { "core", devices[1].text, 1500, 0, false } },
+		.ports = { { "access", devices[0].text, 1500, 0, false },
+			   { "core", devices[1].text, 1500, 0, false } },
 		.listeners = { { "access", v4("192.0.2.10", 5060), 0, NULL },
 			       { "core", v4("198.51.100.10", 5060), 1, "core.example.net" } },
-		.n_workers = WORKERS, .n_ports = 2, .n_listeners = 2, .adaptive = true, .mbufs = 4095,
+		.n_workers = WORKERS,
+		.n_ports = 2,
+		.n_listeners = 2,
+		.adaptive = true,
+		.mbufs = 4095,
 		.kept = 256,
-		.tables = { .pins = 4096, .pin_ns = 32000000000ull, .ringing_ns = 212000000000ull, .setups = 128,
-			    .timers = { .t1 = 500000000, .t2 = 4000000000, .t4 = 5000000000, .b = 32000000000,
-					.c = 180000000000, .d = 32000000000, .release = 32000000000,
-					.max_call = 14400000000000, .session_min = 90000000000 },
-			    .calls = 4096, .records = 256, .words = h->words },
+		.tables = { .pins = 4096,
+			    .pin_ns = 32000000000ull,
+			    .ringing_ns = 212000000000ull,
+			    .setups = 128,
+			    .timers = { .t1 = 500000000,
+					.t2 = 4000000000,
+					.t4 = 5000000000,
+					.b = 32000000000,
+					.c = 180000000000,
+					.d = 32000000000,
+					.release = 32000000000,
+					.max_call = 14400000000000,
+					.session_min = 90000000000 },
+			    .calls = 4096,
+			    .records = 256,
+			    .words = h->words },
 		.stats = &h->stats,
 	};
 	h->dp = dp_start(&plan, err, sizeof(err));
@@ -168,9 +207,12 @@ static void collect(struct harness *h, struct dp_worker *w)
 			/* as the far side sees it */
 			memcpy(any.mac, rte_pktmbuf_mtod(m, uint8_t *), NET_MAC);
 			any.trust = false;
-			assert_int_equal(net_parse(&any, rte_pktmbuf_mtod(m, uint8_t *), m->data_len, NET_UNKNOWN,
-						   NET_UNKNOWN, &pkt), NET_UDP);
-			*o = (struct h_out){ .src = pkt.src, .dst = pkt.dst, .port = p, .n = pkt.payload_len };
+			assert_int_equal(net_parse(&any, rte_pktmbuf_mtod(m, uint8_t *), m->data_len,
+						   NET_UNKNOWN, NET_UNKNOWN, &pkt),
+					 NET_UDP);
+			*o = (struct h_out){
+				.src = pkt.src, .dst = pkt.dst, .port = p, .n = pkt.payload_len
+			};
 			memcpy(o->text, rte_pktmbuf_mtod_offset(m, char *, pkt.payload), o->n);
 			st_inc(w->lane, tx->end[i]);
 			st_inc(w->lane, ST_TX_FRAMES);

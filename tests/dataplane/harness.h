@@ -30,7 +30,13 @@ struct harness {
 	uint64_t now; /* ns that the next burst sees */
 };
 
-enum h_who { H_CALLER, H_CALLER2, H_GW1, H_GW2, H_STRANGER };
+enum h_who {
+	H_CALLER,
+	H_CALLER2,
+	H_GW1,
+	H_GW2,
+	H_STRANGER
+};
 
 /* Starts EAL and everything above; exits the test program on failure. Once per program. */
 struct harness *h_start(void);

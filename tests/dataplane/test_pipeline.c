@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The packet path without wires: what leaves, byte by byte, for what comes in. Laws hold after every frame. */
+/* The packet path without wires: what leaves, byte by byte, for what comes in. Laws hold after every frame.
+ */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +12,7 @@
 
 static struct harness *h;
 
-#define SDP "v=0\r\no=- 1 1 IN IP4 192.0.2.99\r\ns=-\r\n"
+#define SDP  "v=0\r\no=- 1 1 IN IP4 192.0.2.99\r\ns=-\r\n"
 #define BODY "Content-Type: application/sdp\r\nContent-Length: 37\r\n\r\n" SDP
 
 static const char *request(const char *method, const char *uri, const char *call, const char *branch,
@@ -193,7 +194,8 @@ static void test_a_call_is_counted_and_recorded(void **state)
 	one_out();
 	h->now += 90000000000;
 	snprintf(route, sizeof(route), "Route:%s\r\n", strchr(h_row(&req, "Record-Route:", 0), ':') + 1);
-	snprintf(bye, sizeof(bye), "%s", request("BYE", "sip:b@198.51.100.21", "c9@x", "z9hG4bKl", "gwtag", route));
+	snprintf(bye, sizeof(bye), "%s",
+		 request("BYE", "sip:b@198.51.100.21", "c9@x", "z9hG4bKl", "gwtag", route));
 	h_send(h, H_CALLER, 5060, bye);
 	one_out();
 	assert_int_equal(lb_gateway_calls(h->words, slot), 1);
@@ -216,9 +218,10 @@ static void test_response_goes_back(void **state)
 	struct addr caller = h_addr(H_CALLER, 40000);
 	struct h_out req;
 
-	req = call_from(40000,
-	       "INVITE sip:1@192.0.2.10 SIP/2.0\r\nv: SIP/2.0/UDP 10.9.9.9:5060;rport;branch=z9hG4bKnat\r\n"
-	       "f: <sip:a@x>;tag=1\r\nt: <sip:b@y>\r\ni: nat@x\r\nCSeq: 7 INVITE\r\nl: 0\r\n\r\n");
+	req = call_from(
+		40000,
+		"INVITE sip:1@192.0.2.10 SIP/2.0\r\nv: SIP/2.0/UDP 10.9.9.9:5060;rport;branch=z9hG4bKnat\r\n"
+		"f: <sip:a@x>;tag=1\r\nt: <sip:b@y>\r\ni: nat@x\r\nCSeq: 7 INVITE\r\nl: 0\r\n\r\n");
 	assert_string_equal(h_row(&req, "v:", 0),
 			    "v: SIP/2.0/UDP 10.9.9.9:5060;rport=40000;branch=z9hG4bKnat;received=192.0.2.99");
 	assert_string_equal(h_row(&req, "Max-Forwards:", 0), "Max-Forwards: 70");
@@ -226,11 +229,13 @@ static void test_response_goes_back(void **state)
 		/* the gateway writes the lower Via in the long form */
 		char text[H_FRAME];
 
-		snprintf(text, sizeof(text),
-			 "SIP/2.0 180 Ringing\r\n%s\r\n"
-			 "Via: SIP/2.0/UDP 10.9.9.9:5060;rport=40000;branch=z9hG4bKnat;received=192.0.2.99\r\n"
-			 "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>;tag=2\r\nCall-ID: nat@x\r\nCSeq: 7 INVITE\r\n"
-			 "Content-Length: 0\r\n\r\n", h_row(&req, "Via:", 0));
+		snprintf(
+			text, sizeof(text),
+			"SIP/2.0 180 Ringing\r\n%s\r\n"
+			"Via: SIP/2.0/UDP 10.9.9.9:5060;rport=40000;branch=z9hG4bKnat;received=192.0.2.99\r\n"
+			"From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>;tag=2\r\nCall-ID: nat@x\r\nCSeq: 7 INVITE\r\n"
+			"Content-Length: 0\r\n\r\n",
+			h_row(&req, "Via:", 0));
 		h_send(h, gateway_of(&req), 5060, text);
 	}
 	one_out();
@@ -279,9 +284,12 @@ static void test_dialog_requests_find_their_side(void **state)
 		char text[H_FRAME];
 
 		snprintf(text, sizeof(text),
-			 "BYE sip:a@somewhere.invalid SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.21;branch=z9hG4bKd3\r\n%s"
-			 "Max-Forwards: 70\r\nFrom: <sip:b@y>;tag=gwtag\r\nTo: <sip:a@x>;tag=from1\r\nCall-ID: dlg@x\r\n"
-			 "CSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n", routes(&req, false));
+			 "BYE sip:a@somewhere.invalid SIP/2.0\r\nVia: SIP/2.0/UDP "
+			 "198.51.100.21;branch=z9hG4bKd3\r\n%s"
+			 "Max-Forwards: 70\r\nFrom: <sip:b@y>;tag=gwtag\r\nTo: "
+			 "<sip:a@x>;tag=from1\r\nCall-ID: dlg@x\r\n"
+			 "CSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n",
+			 routes(&req, false));
 		h_send(h, gateway_of(&req), 5060, text);
 	}
 	one_out();
@@ -309,7 +317,8 @@ static void test_strict_routers_are_served(void **state)
 	assert_null(h_row(&h->out[0], "Route:", 0));
 	/* the next hop is a strict router: it gets its own URI, and the target goes to the end */
 	h_send(h, H_CALLER, 5060,
-	       request("BYE", "sip:b@z", "strict@x", "z9hG4bKs3", "t", "Route: <sip:p@198.51.100.21>,<sip:q@w;lr>\r\n"));
+	       request("BYE", "sip:b@z", "strict@x", "z9hG4bKs3", "t",
+		       "Route: <sip:p@198.51.100.21>,<sip:q@w;lr>\r\n"));
 	one_out();
 	assert_memory_equal(h->out[0].text, "BYE sip:p@198.51.100.21 SIP/2.0\r\n", 33);
 	assert_string_equal(h_row(&h->out[0], "Route:", 0), "Route:<sip:q@w;lr>");
@@ -324,15 +333,18 @@ static void test_own_answers(void **state)
 		const char *row, *begins; /* a row that must be there */
 	} cases[] = {
 		{ "OPTIONS for us",
-		  "OPTIONS sip:192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKo\r\nMax-Forwards: 70\r\n"
+		  "OPTIONS sip:192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "192.0.2.99;branch=z9hG4bKo\r\nMax-Forwards: 70\r\n"
 		  "From: <sip:a@x>;tag=1\r\nTo: <sip:192.0.2.10>\r\nCall-ID: o1\r\nCSeq: 1 OPTIONS\r\n\r\n",
 		  200, "Allow:", "Allow: INVITE" },
 		{ "no hops left",
-		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKp\r\nMax-Forwards: 0\r\n"
+		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "192.0.2.99;branch=z9hG4bKp\r\nMax-Forwards: 0\r\n"
 		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o2\r\nCSeq: 1 INVITE\r\n\r\n",
 		  483, "To:", "To: <sip:b@y>;tag=" },
 		{ "extension",
-		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKq\r\nProxy-Require: foo\r\n"
+		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "192.0.2.99;branch=z9hG4bKq\r\nProxy-Require: foo\r\n"
 		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o3\r\nCSeq: 1 INVITE\r\n\r\n",
 		  420, "Unsupported:", "Unsupported: foo" },
 		{ "scheme",
@@ -341,7 +353,8 @@ static void test_own_answers(void **state)
 		  416, "Call-ID:", "Call-ID: o4" },
 		{ "two Call-IDs",
 		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKs;rport\r\n"
-		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o5\r\nCall-ID: o6\r\nCSeq: 1 INVITE\r\n\r\n",
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o5\r\nCall-ID: o6\r\nCSeq: 1 "
+		  "INVITE\r\n\r\n",
 		  400, "Via:", "Via: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKs;rport=5060;received=192.0.2.99" },
 		{ "version",
 		  "INVITE sip:1@192.0.2.10 SIP/7.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKt\r\n"
@@ -358,7 +371,8 @@ static void test_own_answers(void **state)
 			fail_msg("%s: %u messages left", cases[i].name, h->n_out);
 		sscanf(h->out[0].text, "SIP/2.0 %d", &status);
 		row = h_row(&h->out[0], cases[i].row, 0);
-		if (status != cases[i].status || !row || strncmp(row, cases[i].begins, strlen(cases[i].begins)))
+		if (status != cases[i].status || !row ||
+		    strncmp(row, cases[i].begins, strlen(cases[i].begins)))
 			fail_msg("%s: %d %s", cases[i].name, status, row ? row : "(no row)");
 		/* the same from an unknown source is not answered */
 		h_send(h, H_STRANGER, 5060, cases[i].text);
@@ -372,7 +386,8 @@ static void test_ack_to_own_answer_is_absorbed(void **state)
 	char tag[128], *p;
 
 	h_send(h, H_CALLER, 5060,
-	       "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99:5060;branch=z9hG4bKack\r\nMax-Forwards: 0\r\n"
+	       "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+	       "192.0.2.99:5060;branch=z9hG4bKack\r\nMax-Forwards: 0\r\n"
 	       "From: <sip:a@x>;tag=from1\r\nTo: <sip:b@y>\r\nCall-ID: ack@x\r\nCSeq: 1 INVITE\r\n\r\n");
 	one_out();
 	p = strstr(h_row(&h->out[0], "To:", 0), "tag=") + 4;
@@ -404,7 +419,8 @@ static void test_loop_is_told_from_spiral(void **state)
 static void test_everything_else_meets_its_end(void **state)
 {
 	uint8_t arp[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6 };
-	uint64_t twin = h_count(h, ST_TWIN), keep = h_count(h, ST_ABSORB_KEEPALIVE), not_sip = h_count(h, ST_DROP_NOT_SIP);
+	uint64_t twin = h_count(h, ST_TWIN), keep = h_count(h, ST_ABSORB_KEEPALIVE),
+		 not_sip = h_count(h, ST_DROP_NOT_SIP);
 
 	h_frame(h, 0, arp, sizeof(arp));
 	assert_int_equal(h_count(h, ST_TWIN), twin + 1);

@@ -345,7 +345,8 @@ static void contacts(void **state)
 		{ "Contact: <sip:a@192.0.2.1>\r\n", { "sip:a@192.0.2.1" } },
 		{ "m: sip:a@192.0.2.1;q=0.2, \"b, c\" <sip:b@192.0.2.2;x=1>;q=0.9\r\n",
 		  { "sip:b@192.0.2.2;x=1", "sip:a@192.0.2.1" } },
-		{ "Contact: <sip:a@x>;q=0.5\r\nContact: <sip:b@x>;Q=1.0,<sip:c@x>;q=.5\r\nContact: <sip:d@x>\r\n",
+		{ "Contact: <sip:a@x>;q=0.5\r\nContact: <sip:b@x>;Q=1.0,<sip:c@x>;q=.5\r\nContact: "
+		  "<sip:d@x>\r\n",
 		  { "sip:b@x", "sip:d@x", "sip:a@x", "sip:c@x" } },
 		{ "Contact: <sip:a@x>;expires=0,<sip:b@x>;expires=60\r\n", { "sip:b@x" } },
 		{ "Contact: *\r\n", { NULL } },
@@ -367,8 +368,10 @@ static void contacts(void **state)
 
 			if ((k < n) != (want != NULL))
 				fail_msg("case %u: %u contacts", i, n);
-			if (want && !str_eq(sip_str(&m, c[k].uri), (struct str){ want, (uint32_t)strlen(want) }))
-				fail_msg("case %u: contact %u is %.*s", i, k, c[k].uri.len, text + c[k].uri.off);
+			if (want &&
+			    !str_eq(sip_str(&m, c[k].uri), (struct str){ want, (uint32_t)strlen(want) }))
+				fail_msg("case %u: contact %u is %.*s", i, k, c[k].uri.len,
+					 text + c[k].uri.off);
 		}
 	}
 }

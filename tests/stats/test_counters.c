@@ -103,7 +103,8 @@ static void test_laws(void **state)
 		const char *law, *text;
 	} broken[] = {
 		{ ST_RX_FRAMES, 1, "one-end", "one-end: received + injected + made 13, ends + in rings 12" },
-		{ ST_DROP_NOT_SIP, 1, "one-end", "one-end: received + injected + made 12, ends + in rings 13" },
+		{ ST_DROP_NOT_SIP, 1, "one-end",
+		  "one-end: received + injected + made 12, ends + in rings 13" },
 		{ ST_HANDOFF_IN, 3, "owner-ring",
 		  "owner-ring: messages handed to owners 7, messages taken over 8" },
 		{ ST_TX_RING_IN, 1, "tx-ring",
