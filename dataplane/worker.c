@@ -18,18 +18,6 @@
 #define NAP_MAX_NS 200000 /* longest that a message waits for a napping worker */
 #define TX_TRIES   4      /* times that a full queue is offered the rest of a burst */
 
-void dp_transmit(struct dp_worker *w, struct rte_mbuf *m, uint32_t port, enum st_end end)
-{
-	struct dp_tx *tx = &w->tx[port];
-
-	if (tx->n == DP_TX_FRAMES) {
-		dp_end(w, m, ST_DROP_TX_FULL);
-		return;
-	}
-	tx->end[tx->n] = (uint16_t)end;
-	tx->frames[tx->n++] = m;
-}
-
 bool dp_up(struct dp_worker *w, struct rte_mbuf *m, enum dp_up_kind kind)
 {
 	dp_msg(m)->note.kind = (uint8_t)kind;
@@ -63,19 +51,34 @@ static void send_by_holder(struct dp_worker *w, uint32_t port, struct dp_tx *tx)
 		dp_end(w, tx->frames[i], ST_DROP_TX_RING_FULL);
 }
 
+static void flush_port(struct dp_worker *w, uint32_t port)
+{
+	struct dp_tx *tx = &w->tx[port];
+
+	if (tx->relay)
+		send_by_holder(w, port, tx);
+	else
+		send_own(w, &w->dp->ports[port], tx);
+	tx->n = 0;
+}
+
 static void flush_tx(struct dp_worker *w)
 {
 	for (uint32_t p = 0; p < w->dp->n_ports; p++) {
-		struct dp_tx *tx = &w->tx[p];
-
-		if (!tx->n)
-			continue;
-		if (tx->relay)
-			send_by_holder(w, p, tx);
-		else
-			send_own(w, &w->dp->ports[p], tx);
-		tx->n = 0;
+		if (w->tx[p].n)
+			flush_port(w, p);
 	}
+}
+
+void dp_transmit(struct dp_worker *w, struct rte_mbuf *m, uint32_t port, enum st_end end)
+{
+	struct dp_tx *tx = &w->tx[port];
+
+	/* time alone can cause more in one turn than waits here, as when a gateway goes down */
+	if (tx->n == DP_TX_FRAMES)
+		flush_port(w, port);
+	tx->end[tx->n] = (uint16_t)end;
+	tx->frames[tx->n++] = m;
 }
 
 static void flush_out(struct dp_worker *w)

@@ -514,6 +514,31 @@ static void test_torture_messages(void **state)
 	assert_int_equal(seen, 49);
 }
 
+/* As when a gateway goes down and all its calls move: what one turn makes is sent, however much it is. */
+static void more_than_waits_for_a_port_is_sent(void **state)
+{
+	struct dp_worker *w = h->dp->workers[0];
+	uint64_t sent = h_count(h, ST_SENT_REPEAT), full = h_count(h, ST_DROP_TX_FULL);
+	uint32_t port = h->dp->holder[0] == 0 ? 0 : 1;
+	const uint32_t n = 3 * DP_TX_FRAMES;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
+
+		assert_non_null(m);
+		assert_non_null(rte_pktmbuf_append(m, 60));
+		st_inc(w->lane, ST_MADE);
+		dp_transmit(w, m, port, ST_SENT_REPEAT);
+	}
+	assert_int_equal(h_count(h, ST_DROP_TX_FULL), full);
+	assert_int_equal(h_count(h, ST_SENT_REPEAT), sent + n - w->tx[port].n);
+	while (w->tx[port].n) {
+		rte_pktmbuf_free(w->tx[port].frames[--w->tx[port].n]);
+		st_inc(w->lane, ST_SENT_REPEAT);
+		st_inc(w->lane, ST_TX_FRAMES);
+	}
+}
+
 static int start(void **state)
 {
 	h = h_start();
@@ -543,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_broken_messages),
 		cmocka_unit_test(test_one_peer_loads_the_workers_alike),
 		cmocka_unit_test(test_torture_messages),
+		cmocka_unit_test(more_than_waits_for_a_port_is_sent),
 	};
 
 	return cmocka_run_group_tests_name("pipeline", tests, start, stop);
