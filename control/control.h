@@ -107,8 +107,8 @@ struct ctl_node {
 	time_t started_at; /* wall clock, s */
 	bool serving;      /* all workers alive, a policy published, not stopping: /readyz */
 	uint32_t workers, ports, listeners, pools, gateways;
-	uint32_t gateways_up;    /* health UP, whatever the operator says */
-	uint32_t gateways_ready; /* UP and not drained */
+	uint32_t gateways_up;    /* not DOWN, whatever the operator says */
+	uint32_t gateways_ready; /* not DOWN, and READY by the operator */
 };
 
 void ctl_node(const struct app *app, struct ctl_node *out);
@@ -159,7 +159,7 @@ struct ctl_gateway {
 struct ctl_pool {
 	const char *name;
 	uint32_t first, n;  /* its gateways are indexes first..first+n-1 of ctl_gateway() */
-	uint32_t up, ready; /* gateways UP; UP and not drained */
+	uint32_t up, ready; /* gateways not DOWN; not DOWN and READY by the operator */
 	bool full;          /* some could be given calls by their state, and each is at its max-calls */
 };
 
@@ -173,9 +173,20 @@ void ctl_gateway(const struct app *app, uint32_t index, struct ctl_gateway *out)
 int ctl_gateway_find(const struct app *app, struct str name);
 int ctl_pool_find(const struct app *app, struct str name);
 
+/* "up", "saturated", "probing", ...; "ready", "drain", "maint". */
+const char *ctl_health_name(enum lb_health health);
+const char *ctl_admin_name(enum lb_admin admin);
+
+/* One word for both: "maint", else "down", which needs somebody, else "drain", else the health. */
+const char *ctl_gateway_state(const struct ctl_gateway *g);
+
+/* True if it may be given new calls by its health, the operator and its weight. */
+bool ctl_takes_work(const struct ctl_gateway *g);
+
 /*
- * What the operator says of a gateway: with DRAIN it gets no new work, what it has goes on. `who` is the
- * caller for the log line ("uid 0 pid 4711"). Returns 0, or -EALREADY if nothing changed.
+ * What the operator says of a gateway: with DRAIN it gets no new work, what it has goes on; with MAINT it is
+ * not probed either, and calls that it has not answered go elsewhere at once. `who` is the caller for the log
+ * line ("uid 0 pid 4711"). Returns 0, or -EALREADY if nothing changed.
  */
 int ctl_gateway_admin(struct app *app, uint32_t index, enum lb_admin admin, const char *who);
 

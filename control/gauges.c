@@ -49,15 +49,15 @@ static bool gateway_at(const struct ctl_gauges *s, uint32_t i, struct st_gauge *
 
 static bool gauge_gateway_state(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g)
 {
-	static const char *const states[] = { "up", "down", "drain" };
+	static const char *const states[] = { "up",   "saturated", "probing", "slowstart",
+					      "down", "drain",     "maint" };
+	const uint32_t n = sizeof(states) / sizeof(states[0]);
 	struct ctl_gateway gw;
-	uint32_t state;
 
-	if (!gateway_at(s, i / 3, g, &gw))
+	if (!gateway_at(s, i / n, g, &gw))
 		return false;
-	st_label(g, "state", states[i % 3]);
-	state = gw.health == LB_DOWN ? 1 : gw.admin == LB_DRAIN ? 2 : 0;
-	g->value = i % 3 == state;
+	st_label(g, "state", states[i % n]);
+	g->value = !strcmp(states[i % n], ctl_gateway_state(&gw));
 	return true;
 }
 

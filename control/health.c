@@ -207,6 +207,21 @@ void health_answer(struct app *app, const struct dp_up *up)
 		arm(t, probe_wake(&t->probe), dp_now());
 }
 
+void health_admin(struct app *app, uint32_t index, enum lb_admin admin)
+{
+	struct target *t = app->health ? &app->health->target[index] : NULL;
+	uint64_t now = dp_now();
+
+	if (!t || !t->timer)
+		return;
+	if (admin == LB_MAINT) {
+		probe_void(&t->probe);
+		evtimer_del(t->timer);
+	} else if (!evtimer_pending(t->timer, NULL)) {
+		arm(t, probe_wake(&t->probe), now);
+	}
+}
+
 static int start_target(struct target *t, const struct conf_health *conf, uint64_t now)
 {
 	struct app *app = t->health->app;

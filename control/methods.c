@@ -198,8 +198,8 @@ static int hash(struct ctl_call *call)
 		}
 		ctl_gateway(call->app, call->app->policy->by_slot[slot], &g);
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "pool", p.name, "gateway",
-						      g.name, "health", g.health == LB_UP ? "up" : "down",
-						      "admin", g.admin == LB_READY ? "ready" : "drain"));
+						      g.name, "health", ctl_health_name(g.health), "admin",
+						      ctl_admin_name(g.admin)));
 	}
 	call->result = json_pack("{s:O, s:o}", "call_id", id, "pools", list);
 	return 0;
@@ -219,8 +219,10 @@ static int gateway_admin(struct ctl_call *call, enum lb_admin admin)
 	rc = ctl_gateway_admin(call->app, (uint32_t)index, admin, call->who);
 	if (rc == -EALREADY)
 		return ctl_fail(call, CTL_ERR_UNCHANGED, json_pack("{s:s}", "gateway", g.name),
-				"gateway %s %s", g.name,
-				admin == LB_DRAIN ? "is drained already" : "is ready already");
+				"gateway %s %s already", g.name,
+				admin == LB_READY   ? "is ready"
+				: admin == LB_DRAIN ? "is drained"
+						    : "is under maintenance");
 	if (rc)
 		return ctl_fail(call, CTL_ERR_INTERNAL, NULL, "gateway %s: %s", g.name, strerror(-rc));
 	call->result = ctl_show_gateway_more(call, (uint32_t)index);

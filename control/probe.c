@@ -92,6 +92,8 @@ bool probe_expired(struct probe *p, const struct probe_rules *rules, uint64_t no
 
 void probe_void(struct probe *p)
 {
+	if (!p->open)
+		return;
 	p->open = false;
 	newest(p)->end = CTL_PROBE_UNSENT;
 }

@@ -57,7 +57,7 @@ bool probe_answered(struct probe *p, const struct probe_rules *rules, uint64_t a
 /* Gives the open probe up if its deadline has passed; *lost tells. Returns true if that changed p->health. */
 bool probe_expired(struct probe *p, const struct probe_rules *rules, uint64_t now, bool *lost);
 
-/* The open probe says nothing about the gateway: Weir's own packet path stood still. */
+/* The open probe, if there is one, says nothing: Weir's own packet path stood still, or it is not wanted. */
 void probe_void(struct probe *p);
 
 /* Copies the results, newest first, to out; returns how many. */

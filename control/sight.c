@@ -86,17 +86,6 @@ static json_t *last_probe(const struct ctl_gateway *g)
 	return json_null();
 }
 
-/* One word for the operator: down counts before drain, because it needs somebody. */
-static const char *gateway_state(const struct ctl_gateway *g)
-{
-	return g->health == LB_DOWN ? "down" : g->admin == LB_DRAIN ? "drain" : "up";
-}
-
-static bool takes_work(const struct ctl_gateway *g)
-{
-	return g->health == LB_UP && g->admin == LB_READY && g->weight;
-}
-
 /* Brings `share` up to date for this pool. */
 static void share_of_pool(const struct app *app, uint32_t pool, struct ctl_share *share)
 {
@@ -109,7 +98,7 @@ static void share_of_pool(const struct app *app, uint32_t pool, struct ctl_share
 	ctl_pool(app, pool, &p);
 	for (uint32_t i = p.first; i < p.first + p.n; i++) {
 		ctl_gateway(app, i, &g);
-		if (!takes_work(&g) || g.tier > share->tier)
+		if (!ctl_takes_work(&g) || g.tier > share->tier)
 			continue;
 		if (g.tier < share->tier)
 			share->weight = 0;
@@ -137,12 +126,13 @@ json_t *ctl_show_gateway(const struct ctl_call *call, uint32_t index, struct ctl
 	st_sum_gateway(call->app->stats, g.slot, &sum);
 	share_of_pool(call->app, g.pool_index, share);
 	o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:f, s:i, s:i}", "name", g.name, "pool", g.pool,
-		      "address", address(&g.addr), "state", gateway_state(&g), "health",
-		      g.health == LB_UP ? "up" : "down", "admin", g.admin == LB_READY ? "ready" : "drain",
-		      "since_s", since(g.since), "tier", g.tier + 1, "weight", g.weight);
-	json_object_set_new(
-		o, "share",
-		json_real(takes_work(&g) && g.tier == share->tier ? (double)g.weight / share->weight : 0.0));
+		      "address", address(&g.addr), "state", ctl_gateway_state(&g), "health",
+		      ctl_health_name(g.health), "admin", ctl_admin_name(g.admin), "since_s", since(g.since),
+		      "tier", g.tier + 1, "weight", g.weight);
+	json_object_set_new(o, "share",
+			    json_real(ctl_takes_work(&g) && g.tier == share->tier
+					      ? (double)g.weight / share->weight
+					      : 0.0));
 	json_object_set_new(o, "cps", json_real(ctl_rates_cps(call->app->rates, index)));
 	json_object_set_new(o, "max_cps", limit(g.max_cps));
 	json_object_set_new(o, "calls", json_integer(g.calls));
@@ -203,7 +193,7 @@ json_t *ctl_show_pool(const struct ctl_call *call, uint32_t index)
 		calls_limited = calls_limited && g.max_calls != LB_UNLIMITED;
 		calls += (uint64_t)g.calls + g.survivors;
 		max_calls += g.max_calls;
-		if (takes_work(&g))
+		if (ctl_takes_work(&g))
 			max += g.max_cps;
 	}
 	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:o, s:f, s:o, s:I, s:o}", "name", p.name, "state",

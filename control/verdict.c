@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Whether Weir can do its work. Critical: calls fail now (not serving, a worker that stands still, a pool
- * with nobody to give work to). Warning: less is left than the operator configured. Drained gateways are his
- * own wish and no fault. Control thread; reads only.
+ * with nobody to give work to). Warning: less is left than the operator configured. Gateways drained or
+ * under maintenance are his own wish and no fault. Control thread; reads only.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ static enum ctl_verdict judge_pools(const struct app *app, json_t *reasons)
 		}
 		for (uint32_t j = p.first; p.up < p.n && j < p.first + p.n; j++) {
 			ctl_gateway(app, j, &g);
-			if (g.health != LB_DOWN || g.admin == LB_DRAIN)
+			if (g.health != LB_DOWN || g.admin != LB_READY)
 				continue;
 			say(reasons, "gateway %s of pool %s is down", g.name, g.pool);
 			v = worse(v, CTL_WARNING);

@@ -14,9 +14,42 @@
 
 #define STUCK_NS 1000000000ull
 
+const char *ctl_health_name(enum lb_health health)
+{
+	static const char *const names[] = { [LB_DOWN] = "down",
+					     [LB_UP] = "up",
+					     [LB_SATURATED] = "saturated",
+					     [LB_PROBING] = "probing",
+					     [LB_SLOWSTART] = "slowstart" };
+
+	return names[health];
+}
+
+const char *ctl_admin_name(enum lb_admin admin)
+{
+	static const char *const names[] = {
+		[LB_READY] = "ready", [LB_DRAIN] = "drain", [LB_MAINT] = "maint"
+	};
+
+	return names[admin];
+}
+
+const char *ctl_gateway_state(const struct ctl_gateway *g)
+{
+	bool by_health = g->admin == LB_READY || (g->admin == LB_DRAIN && g->health == LB_DOWN);
+
+	return by_health ? ctl_health_name(g->health) : ctl_admin_name(g->admin);
+}
+
+bool ctl_takes_work(const struct ctl_gateway *g)
+{
+	return g->health != LB_DOWN && g->admin == LB_READY && g->weight;
+}
+
+/* What is down does not get calls; what is alive but not quite well gets some. */
 static bool is_up(const struct app *app, uint32_t index)
 {
-	return lb_get_health(app->words, app->policy->gateways[index].slot) == LB_UP;
+	return lb_get_health(app->words, app->policy->gateways[index].slot) != LB_DOWN;
 }
 
 static bool is_ready(const struct app *app, uint32_t index)
@@ -144,12 +177,19 @@ int ctl_pool_find(const struct app *app, struct str name)
 int ctl_gateway_admin(struct app *app, uint32_t index, enum lb_admin admin, const char *who)
 {
 	const struct lb_gateway_spec *gw = &app->policy->gateways[index];
+	static const struct {
+		enum ctl_event_kind kind;
+		const char *text;
+	} says[] = { [LB_READY] = { CTL_GATEWAY_READY, "READY" },
+		     [LB_DRAIN] = { CTL_GATEWAY_DRAIN, "DRAIN" },
+		     [LB_MAINT] = { CTL_GATEWAY_MAINT, "MAINT" } };
 
 	if (lb_get_admin(app->words, gw->slot) == admin)
 		return -EALREADY;
 	lb_set_admin(app->words, gw->slot, admin);
-	ctl_event(app, admin == LB_DRAIN ? CTL_GATEWAY_DRAIN : CTL_GATEWAY_READY, gw->name.p,
-		  "gateway %s: %s by %s", gw->name.p, admin == LB_DRAIN ? "DRAIN" : "READY", who);
+	health_admin(app, index, admin);
+	ctl_event(app, says[admin].kind, gw->name.p, "gateway %s: %s by %s", gw->name.p, says[admin].text,
+		  who);
 	return 0;
 }
 

@@ -10,7 +10,7 @@ try:
 except ImportError:  # plain lines do as well
     Console = None
 
-COLOURS = {"up": "green", "down": "bold red", "drain": "yellow"}
+COLOURS = {"up": "green", "down": "bold red"}  # all others: yellow
 
 
 class Screen:
@@ -63,8 +63,8 @@ class Screen:
         for name in self.gateways:
             state = now["state"][name]
             width = round(30 * min(rates[name] / self.limit, 1))
-            table.add_row(name, Text(state, COLOURS.get(state, "")), f"{rates[name]:.0f}",
-                          Text("█" * width + "·" * (30 - width), COLOURS.get(state, "")), str(now["calls"][name]))
+            table.add_row(name, Text(state, COLOURS.get(state, "yellow")), f"{rates[name]:.0f}",
+                          Text("█" * width + "·" * (30 - width), COLOURS.get(state, "yellow")), str(now["calls"][name]))
         callers = Text(f"callers: {self.rate} calls/s offered    answered {now['answered']}    "
                        f"503 {now['refused']}    failed {now['failed']}")
         return Group(table, callers, *(Text(event, "dim") for event in self.events[-6:]))

@@ -48,14 +48,20 @@ uint32_t lb_gateway_id(struct str name);
 
 /* ---- Words: what workers and control share about a gateway or a peer -------------------------------- */
 
-enum lb_health { /* written by control */
-	LB_DOWN,
-	LB_UP
+/* What the governor finds; all but DOWN may get new calls, within the rate and open_cap of their word. */
+enum lb_health {
+	LB_DOWN,      /* silent */
+	LB_UP,        /* well */
+	LB_SATURATED, /* alive and full */
+	LB_PROBING,   /* back from DOWN: a trickle of calls must be answered first */
+	LB_SLOWSTART  /* and then ever more */
 };
 
-enum lb_admin { /* written by control on behalf of the operator */
+/* What the operator says of it. */
+enum lb_admin {
 	LB_READY,
-	LB_DRAIN
+	LB_DRAIN, /* no new calls; those it has go on */
+	LB_MAINT  /* also no probes, and calls that it has not answered go elsewhere at once */
 };
 
 struct lb_words;

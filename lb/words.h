@@ -38,7 +38,7 @@ struct lb_words {
 /* True if the gateway may be given new work, its limits aside. Workers. */
 static inline bool word_ready(const struct word *g)
 {
-	return __atomic_load_n(&g->health, __ATOMIC_RELAXED) == LB_UP &&
+	return __atomic_load_n(&g->health, __ATOMIC_RELAXED) != LB_DOWN &&
 	       __atomic_load_n(&g->admin, __ATOMIC_RELAXED) == LB_READY;
 }
 
@@ -98,9 +98,11 @@ static inline bool word_release(struct word *g)
 	return word_lower(&g->calls);
 }
 
+/* True if what it has not answered goes elsewhere: it is down, or under maintenance. Workers. */
 static inline bool word_down(const struct word *g)
 {
-	return __atomic_load_n(&g->health, __ATOMIC_RELAXED) == LB_DOWN;
+	return __atomic_load_n(&g->health, __ATOMIC_RELAXED) == LB_DOWN ||
+	       __atomic_load_n(&g->admin, __ATOMIC_RELAXED) == LB_MAINT;
 }
 
 #define WORD_HEARD_NS                                                                                        \

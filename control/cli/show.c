@@ -14,9 +14,10 @@ static enum tint state_tint(const char *state)
 	static const struct {
 		const char *state;
 		enum tint tint;
-	} tints[] = { { "up", TINT_GOOD },      { "running", TINT_GOOD }, { "drain", TINT_WARN },
-		      { "partial", TINT_WARN }, { "full", TINT_WARN },    { "down", TINT_BAD },
-		      { "stuck", TINT_BAD } };
+	} tints[] = { { "up", TINT_GOOD },      { "running", TINT_GOOD },  { "drain", TINT_WARN },
+		      { "partial", TINT_WARN }, { "full", TINT_WARN },     { "down", TINT_BAD },
+		      { "stuck", TINT_BAD },    { "maint", TINT_WARN },    { "saturated", TINT_WARN },
+		      { "probing", TINT_WARN }, { "slowstart", TINT_WARN } };
 
 	for (size_t i = 0; i < sizeof(tints) / sizeof(tints[0]); i++)
 		if (!strcmp(state, tints[i].state))
@@ -119,6 +120,22 @@ int cli_show_pools(struct cli *cli, const json_t *result)
 	return CLI_DONE;
 }
 
+/* Out of work by the operator. */
+static bool is_drained(const json_t *g)
+{
+	return !strcmp(text_of(g, "admin"), "drain") || !strcmp(text_of(g, "admin"), "maint");
+}
+
+/* What the operator's word means, for a sentence. */
+static const char *admin_says(const json_t *g)
+{
+	const char *admin = text_of(g, "admin");
+
+	return !strcmp(admin, "drain")   ? "drained: no new calls"
+	       : !strcmp(admin, "maint") ? "under maintenance: no new calls, no probes"
+					 : "ready for new calls";
+}
+
 static void gateway_row(struct table *t, const json_t *g)
 {
 	static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx", "6xx" };
@@ -126,7 +143,7 @@ static void gateway_row(struct table *t, const json_t *g)
 
 	table_cell(t, TINT_NONE, "%s", text_of(g, "name"));
 	table_cell(t, TINT_NONE, "%s", text_of(g, "pool"));
-	if (!strcmp(text_of(g, "state"), "down") && !strcmp(text_of(g, "admin"), "drain"))
+	if (!strcmp(text_of(g, "state"), "down") && is_drained(g))
 		table_cell(t, TINT_BAD, "down, drain");
 	else
 		show_state(t, text_of(g, "state"));
@@ -168,17 +185,17 @@ int cli_show_gateways(struct cli *cli, const json_t *result)
 						 { 0 } };
 	const json_t *list = json_object_get(result, "gateways"), *g;
 	struct table *t = table_new(columns);
-	size_t i, up = 0, drained = 0;
+	size_t i, down = 0, drained = 0;
 
 	json_array_foreach(list, i, g)
 	{
 		gateway_row(t, g);
-		up += !strcmp(text_of(g, "health"), "up");
-		drained += !strcmp(text_of(g, "admin"), "drain");
+		down += !strcmp(text_of(g, "health"), "down");
+		drained += is_drained(g);
 	}
 	table_print(t, cli->out, cli->color);
-	fprintf(cli->out, "%zu gateways, %zu up, %zu down, %zu drained\n", json_array_size(list), up,
-		json_array_size(list) - up, drained);
+	fprintf(cli->out, "%zu gateways, %zu up, %zu down, %zu drained\n", json_array_size(list),
+		json_array_size(list) - down, down, drained);
 	table_free(t);
 	return CLI_DONE;
 }
@@ -235,7 +252,9 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 		text_of(g, "address"), text_of(g, "listener"));
 	tinted(cli->out, cli->color, state_tint(state), state);
 	fprintf(cli->out, " for %s%s\n", figure_age(a, number_of(g, "since_s")),
-		!strcmp(text_of(g, "admin"), "drain") ? ", drained by the operator" : "");
+		!is_drained(g)                          ? ""
+		: !strcmp(text_of(g, "admin"), "drain") ? ", drained by the operator"
+							: ", under maintenance by the operator");
 	fprintf(cli->out, "  share      %s of the pool's new calls (tier %d, weight %d)\n",
 		figure_percent(a, number_of(g, "share")), (int)number_of(g, "tier"),
 		(int)number_of(g, "weight"));
@@ -267,8 +286,7 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 int cli_show_change(struct cli *cli, const json_t *g)
 {
 	fprintf(cli->out, "%s of pool %s: %s, %s\n", text_of(g, "name"), text_of(g, "pool"),
-		text_of(g, "health"),
-		!strcmp(text_of(g, "admin"), "drain") ? "drained: no new calls" : "ready for new calls");
+		text_of(g, "health"), admin_says(g));
 	return CLI_DONE;
 }
 
@@ -281,12 +299,12 @@ int cli_show_hash(struct cli *cli, const json_t *result)
 
 	json_array_foreach(json_object_get(result, "pools"), i, pool)
 	{
-		bool drained = !strcmp(text_of(pool, "admin"), "drain");
 
 		table_cell(t, TINT_NONE, "%s", text_of(pool, "pool"));
 		table_cell(t, TINT_NONE, "%s", *text_of(pool, "gateway") ? text_of(pool, "gateway") : "none");
-		show_state(t, drained && !strcmp(text_of(pool, "health"), "up") ? "drain"
-										: text_of(pool, "health"));
+		show_state(t, is_drained(pool) && strcmp(text_of(pool, "health"), "down")
+				      ? text_of(pool, "admin")
+				      : text_of(pool, "health"));
 	}
 	table_print(t, cli->out, cli->color);
 	table_free(t);

@@ -105,10 +105,14 @@ void health_view(const struct app *app, uint32_t index, struct ctl_gateway *out)
 	out->probes[0] = (struct ctl_probe){ .sent = dp_now(), .end = CTL_PROBE_WAITING };
 	out->probes[1] = (struct ctl_probe){
 		.sent = dp_now() - 3000000000u,
-		.end = out->health == LB_UP ? CTL_PROBE_ANSWERED : CTL_PROBE_TIMEOUT,
+		.end = out->health != LB_DOWN ? CTL_PROBE_ANSWERED : CTL_PROBE_TIMEOUT,
 		.rtt_ns = 1240000,
 		.status = 200,
 	};
+}
+
+void health_admin(struct app *app, uint32_t index, enum lb_admin admin)
+{
 }
 
 const char *loop_twin(const struct app *app, uint32_t port)

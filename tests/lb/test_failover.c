@@ -305,6 +305,24 @@ static void down_moves_at_once(void **state)
 	scene_end(&s);
 }
 
+/* What is taken out for maintenance loses its unanswered calls like one that is down; a drained one keeps
+ * them.
+ */
+static void maintenance_moves_at_once(void **state)
+{
+	struct scene s;
+
+	ring(&s, 2);
+	scene_until(&s, 0.2);
+	lb_set_admin(s.w.words, s.branch[0].gateway, LB_DRAIN);
+	scene_until(&s, 0.21);
+	scene_expect(&s, "");
+	lb_set_admin(s.w.words, s.branch[0].gateway, LB_MAINT);
+	scene_until(&s, 0.22);
+	scene_expect(&s, "0.21:INVITE1");
+	scene_end(&s);
+}
+
 static void down_leaves_answered_calls_alone(void **state)
 {
 	struct scene s;
@@ -609,6 +627,7 @@ int main(void)
 		cmocka_unit_test(abandoned_branch_refuses),
 		cmocka_unit_test(cancel_reaches_every_branch),
 		cmocka_unit_test(down_moves_at_once),
+		cmocka_unit_test(maintenance_moves_at_once),
 		cmocka_unit_test(down_leaves_answered_calls_alone),
 		cmocka_unit_test(down_with_many_calls),
 		cmocka_unit_test(forward_on_busy),

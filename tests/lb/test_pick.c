@@ -113,8 +113,8 @@ static void one_away(const uint16_t *weights, unsigned n, unsigned away, enum lb
 	pick_all(&w, before, full);
 	for (unsigned i = 0; i < n; i++)
 		near_weight(full[i], CALLS * weights[i] / sum, CALLS);
-	if (admin == LB_DRAIN)
-		lb_set_admin(w.words, away, LB_DRAIN);
+	if (admin != LB_READY)
+		lb_set_admin(w.words, away, admin);
 	else
 		lb_set_health(w.words, away, LB_DOWN);
 	pick_all(&w, during, part);
@@ -148,6 +148,7 @@ static void survivors_gain_by_weight(void **state)
 	one_away(equal, 10, 3, LB_READY);
 	one_away(equal, 3, 1, LB_READY);
 	one_away(equal, 2, 0, LB_DRAIN);
+	one_away(equal, 3, 2, LB_MAINT);
 	one_away(skewed, 4, 0, LB_READY); /* more than LIMIT_PROBES draws hit the dead one for some calls */
 	one_away(skewed, 4, 3, LB_READY);
 }
