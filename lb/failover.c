@@ -131,7 +131,7 @@ static unsigned rank(uint16_t status)
 
 /*
  * True if the caller may see this final response of branch i: no 503 (RFC 3261 16.7, step 6), no loop that
- * our own retry made, no answer to a CANCEL that was not his.
+ * our own retry made, no answer to a CANCEL that was neither his nor Timer C's.
  */
 static bool is_fit(const struct setup *u, unsigned i, uint16_t status)
 {
@@ -141,7 +141,8 @@ static bool is_fit(const struct setup *u, unsigned i, uint16_t status)
 		return false;
 	if (flags & CLIENT_GIVEN_UP && (status == 482 || status == 408))
 		return false;
-	return status != 487 || u->flags & SETUP_CANCELLED || !(flags & CLIENT_CANCELLED);
+	return status != 487 || u->flags & SETUP_CANCELLED || flags & CLIENT_OVERDUE ||
+	       !(flags & CLIENT_CANCELLED);
 }
 
 /* Keeps the response in hand if it is the best so far. */
@@ -204,7 +205,7 @@ static bool goes_on(struct event *e, struct setup *u, unsigned i, uint16_t statu
 	const struct gateway *g = gateway_by_slot(e->s, u->client[i].gateway);
 	const struct reroute *rule = g ? redirect_rule(e, u, g->pool, status) : NULL;
 
-	if (!searching(u) || u->client[i].flags & CLIENT_GIVEN_UP)
+	if (!searching(u) || u->client[i].flags & (CLIENT_GIVEN_UP | CLIENT_OVERDUE))
 		return false;
 	if (rule && redirect_move(e, u, i, rule))
 		return true;
@@ -246,7 +247,9 @@ struct verdict failover_over(struct event *e, struct setup *u, unsigned i, enum 
 	if (news == NEWS_FINAL)
 		return over_by_answer(e, u, i);
 	if (news != NEWS_LOST)
-		u->own = 408; /* RFC 3261 16.8 and 8.1.3.1 */
+		u->own = 408;     /* RFC 3261 16.7, step 6, and 8.1.3.1 */
+	if (news == NEWS_OVERDUE) /* 16.8: its CANCEL has left, and brings a final response or NEWS_LOST */
+		return absorbed;
 	if (news == NEWS_SILENT && !(u->client[i].flags & CLIENT_GIVEN_UP) &&
 	    (try_next(e, u, i, WHY_SILENT) || try_another(e, u, i, WHY_SILENT)))
 		return absorbed;

@@ -197,10 +197,10 @@ static void terminate(struct event *e, struct setup *u, unsigned i)
 	stop(&u->client[i]);
 }
 
-/* RFC 3261 16.8: a provisional response has come, so the branch is CANCELled. */
+/* RFC 3261 16.8: a provisional response has come, so the branch is CANCELled; its final response goes on. */
 static void overdue(struct event *e, struct setup *u, unsigned i)
 {
-	u->client[i].flags |= CLIENT_GIVEN_UP;
+	u->client[i].flags |= CLIENT_OVERDUE;
 	start_cancel(e, u, i);
 }
 

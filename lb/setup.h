@@ -31,7 +31,7 @@ enum client_flags {
 	CLIENT_CANCEL_OK = 8, /* and was answered: no more repeats of it */
 	CLIENT_RANG = 16,     /* a provisional response other than 100 */
 	CLIENT_LISTED = 32,   /* in the list of its gateway's unanswered branches */
-	CLIENT_OVERDUE = 64,  /* Timer C fired: what it says now comes too late, but for a 2xx */
+	CLIENT_OVERDUE = 64,  /* CANCELled because Timer C fired; its final response is waited for */
 	CLIENT_BOUNCED = 128, /* the INVITE came back by ICMP */
 	CLIENT_TOLD = 256,    /* the call's record tells of it */
 };

@@ -36,12 +36,12 @@ static void provisional_stops_a_and_starts_c(void **state)
 	scene_expect(&s, "183");
 	scene_until(&s, 279.9);
 	scene_expect(&s, "");
-	scene_until(&s, 280.2); /* 16.8: CANCEL, and as if 408 had come */
-	scene_expect(&s, "280:CANCEL0 280:answer408");
+	scene_until(&s, 280.2); /* 16.8 */
+	scene_expect(&s, "280:CANCEL0");
 	scene_cancel_ok(&s, 0);
-	scene_caller(&s, METHOD_ACK);
 	scene_gateway(&s, 0, 487);
-	scene_expect(&s, "- - ACK0 -");
+	scene_caller(&s, METHOD_ACK);
+	scene_expect(&s, "- ACK0 487 -");
 	scene_end(&s);
 }
 
@@ -218,6 +218,49 @@ static void cancel_after_a_final(void **state)
 	scene_caller(&s, METHOD_ACK);
 	scene_caller(&s, METHOD_CANCEL);
 	scene_expect(&s, "100 INVITE0 ACK0 486 ok - ok");
+	scene_end(&s);
+}
+
+/* Timer C, RFC 3261 16.8: the branch is CANCELled, and its own final response goes on. */
+static void rings_for_too_long(void **state)
+{
+	struct scene s;
+
+	scene_start(&s, 2);
+	scene_caller(&s, METHOD_INVITE);
+	scene_gateway(&s, 0, 180);
+	scene_until(&s, 180.1);
+	scene_expect(&s, "100 INVITE0 180 180:CANCEL0");
+	scene_cancel_ok(&s, 0);
+	scene_gateway(&s, 0, 487);
+	scene_expect(&s, "- ACK0 487");
+	scene_end(&s);
+
+	scene_start(&s, 2);
+	scene_caller(&s, METHOD_INVITE);
+	scene_gateway(&s, 0, 180);
+	scene_until(&s, 180.1);
+	scene_gateway(&s, 0, 200); /* answered at the last moment */
+	scene_expect(&s, "100 INVITE0 180 180:CANCEL0 200");
+	scene_end(&s);
+
+	scene_start(&s, 2); /* no other gateway is asked so late */
+	scene_caller(&s, METHOD_INVITE);
+	scene_gateway(&s, 0, 180);
+	scene_until(&s, 180.1);
+	scene_gateway(&s, 0, 503);
+	scene_expect(&s, "100 INVITE0 180 180:CANCEL0 ACK0 answer408 -");
+	scene_end(&s);
+
+	scene_start(&s, 2); /* nothing in 64 * T1 after the CANCEL: 9.1; 16.7, step 6 */
+	scene_caller(&s, METHOD_INVITE);
+	scene_gateway(&s, 0, 180);
+	scene_until(&s, 180.1);
+	scene_cancel_ok(&s, 0);
+	scene_until(&s, 211.9);
+	scene_expect(&s, "100 INVITE0 180 180:CANCEL0 -");
+	scene_until(&s, 212.1);
+	scene_expect(&s, "212:answer408");
 	scene_end(&s);
 }
 
@@ -400,6 +443,7 @@ int main(void)
 		cmocka_unit_test(cancel_while_it_rings),
 		cmocka_unit_test(cancel_crosses_a_final),
 		cmocka_unit_test(cancel_after_a_final),
+		cmocka_unit_test(rings_for_too_long),
 		cmocka_unit_test(a_2xx_overtakes_the_final),
 		cmocka_unit_test(cancel_of_a_503_is_a_487),
 		cmocka_unit_test(cancel_and_ack_for_nothing),
