@@ -331,7 +331,7 @@ void failover_watch(struct event *e, struct setup *u, unsigned i)
 	if (rule && e->now - c->sent >= rule->no_answer_ns)
 		left = redirect_move(e, u, i, rule);
 	if (!left && is_silent(e, u, i))
-		left = try_another(e, u, i, WHY_SILENT);
+		left = try_next(e, u, i, WHY_SILENT) || try_another(e, u, i, WHY_SILENT);
 	if (left)
 		client_give_up(e, u, i);
 	else

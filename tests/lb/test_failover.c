@@ -563,6 +563,20 @@ static void next_contact(void **state)
 	scene_expect(&s, "200");
 	scene_end(&s);
 
+	redirect_to_three(&s, 4); /* a mute target: the next Contact, not another of the target's pool */
+	s.w.pool[1].attempts = 2;
+	world_build(&s.w);
+	scene_gateway(&s, 1, 503);
+	assert_int_equal(s.branch[2].gateway, 2);
+	s.n_log = 0;
+	scene_until(&s, 1.1);
+	scene_expect(&s, "0.5:repeat2 1:INVITE3");
+	assert_int_equal(s.branch[3].gateway, 1);
+	assert_int_equal(s.target, 4);
+	scene_gateway(&s, 3, 200);
+	scene_expect(&s, "200");
+	scene_end(&s);
+
 	redirect_to_three(&s, 4); /* Timer B */
 	scene_until(&s, 32.1);
 	s.n_log = 0;
