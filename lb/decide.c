@@ -136,6 +136,22 @@ static bool note_source(struct decision *d)
 	return false;
 }
 
+/*
+ * True if the request cannot be in the dialogs of its token: every such request names the caller's tag, in
+ * From or in To (RFC 3261 12.2.1.1). A caller from before RFC 3261 has none, and then nothing is sure.
+ */
+static bool names_neither_side(const struct decision *d)
+{
+	const struct lb_query *q = d->q;
+	uint32_t to = q->to_hash;
+
+	if ((uint32_t)q->from_hash == d->token.caller || d->token.caller == 0)
+		return false;
+	if (to == 0)
+		to = (uint32_t)lb_hash(lb_snapshot_key(d->s), q->to_tag.p, q->to_tag.n);
+	return to != d->token.caller;
+}
+
 /* A call that has a token: no source check, no route, no limit. */
 static bool follow_token(struct decision *d)
 {
@@ -157,6 +173,8 @@ static bool follow_token(struct decision *d)
 	wrong = what_is_wrong(q, &end, &reason);
 	if (wrong)
 		return reply(d, wrong, reason, end, ST_DROP_ACK_FAULTY);
+	if (names_neither_side(d))
+		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
 	if ((uint32_t)q->from_hash != t->caller)
 		return forward_to_caller(d, t);
 	g = gateway_by_id(d->s, t->gateway);

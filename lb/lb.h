@@ -307,7 +307,7 @@ struct lb_query {
 	uint64_t via_hash;  /* request: identity of the received top Via, without the method */
 	uint32_t cseq;      /* CSeq number */
 	uint32_t to_hash; /* BYE, request without token, final response: low half of lb_hash of the To tag, or
-			     0 */
+			     0; else 0 */
 	uint32_t session_s; /* 2xx: Session-Expires (RFC 4028), 0 if none */
 	uint64_t replaces;  /* INVITE: lb_hash of the Call-ID in Replaces (RFC 3891), 0 if none */
 	uint32_t loop_hash; /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */

@@ -92,6 +92,11 @@ void respond(struct event *e)
 	const struct gateway *g;
 	struct branch b;
 
+	/* Without the address that its MAC covers, a branch cannot be verified; a probe's covers none. */
+	if (to.port == 0 && branch_parse(q->branch, &b) && b.kind != BRANCH_PROBE) {
+		act_add(e, LB_DROP, ST_DROP_RESPONSE_NO_VIA);
+		return;
+	}
 	switch (branch_read(&e->s->keys, q->branch, q->call_hash, &to, &b)) {
 	case BRANCH_NONE:
 		act_add(e, LB_DROP, ST_DROP_RESPONSE_NOT_OURS);
@@ -105,10 +110,6 @@ void respond(struct event *e)
 	g = gateway_by_id(e->s, b.gateway);
 	if (b.kind == BRANCH_PROBE) {
 		act_add(e, LB_TO_CONTROL, ST_TO_CONTROL)->gateway = g ? g->slot : LB_NONE;
-		return;
-	}
-	if (to.port == 0) {
-		act_add(e, LB_DROP, ST_DROP_RESPONSE_NO_VIA);
 		return;
 	}
 	if (g)

@@ -12,6 +12,7 @@ static struct lb_query from_callee(const struct world *w, const struct world_cal
 {
 	struct lb_query q = world_in_dialog(c, method);
 
+	q.to_hash = (uint32_t)q.from_hash;
 	q.from_hash ^= 0x55;
 	q.src = w->gateway[c->gateway].addr;
 	q.reply_to = q.src;
@@ -217,6 +218,42 @@ static void bad_tokens_count_for_nothing(void **state)
 	world_free(&w);
 }
 
+/* A token with tags that are of neither side: no dialog of its call. */
+static void tags_of_neither_side(void **state)
+{
+	struct world_call c;
+	struct lb_query q;
+	struct world w;
+
+	world_start(&w, 1);
+	c = world_call(&w, 1);
+	q = from_callee(&w, &c, METHOD_BYE);
+	q.to_hash++;
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_GONE);
+	assert_int_equal(w.act[0].status, 481);
+	q.method = METHOD_ACK;
+	expect_act(world_input(&w, &q), LB_DROP, ST_DROP_ACK_NOWHERE);
+	q = from_callee(&w, &c, METHOD_UPDATE); /* the dataplane has not hashed the To tag */
+	q.to_hash = 0;
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_GONE);
+	c.invite = world_request(&w, METHOD_INVITE, 2, 1);
+	c.invite.from_hash = lb_hash(&w.spec.hash_key, "their-tag", 9);
+	c.token_n = world_input(&w, &c.invite)->token_n;
+	memcpy(c.token, w.act[0].token, c.token_n);
+	q = from_callee(&w, &c, METHOD_UPDATE);
+	q.to_hash = 0;
+	expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
+	assert_int_equal(w.act[0].towards, 0);
+	c.invite = world_request(&w, METHOD_INVITE, 3, 1);
+	c.invite.from_hash = 0; /* a caller from before RFC 3261 */
+	c.token_n = world_input(&w, &c.invite)->token_n;
+	memcpy(c.token, w.act[0].token, c.token_n);
+	q = from_callee(&w, &c, METHOD_BYE);
+	q.to_hash = 1;
+	expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
+	world_free(&w);
+}
+
 static void responses_must_be_ours(void **state)
 {
 	struct lb_query q, r;
@@ -233,6 +270,11 @@ static void responses_must_be_ours(void **state)
 	r.branch = text_of(branch, n);
 	r.via_to = world_ip4("203.0.113.5", 5060);
 	expect_act(world_input(&w, &r), LB_DROP, ST_DROP_RESPONSE_BAD_MAC);
+	r.via_to.port = 0; /* no Via below ours: there is nothing that its MAC could cover */
+	expect_act(world_input(&w, &r), LB_DROP, ST_DROP_RESPONSE_NO_VIA);
+	r.method = METHOD_CANCEL; /* late: the transaction of our CANCEL is gone */
+	expect_act(world_input(&w, &r), LB_DROP, ST_DROP_RESPONSE_NO_VIA);
+	r.method = METHOD_INVITE;
 	r.via_to = q.reply_to;
 	r.call_hash++;
 	expect_act(world_input(&w, &r), LB_DROP, ST_DROP_RESPONSE_BAD_MAC);
@@ -284,6 +326,7 @@ int main(void)
 		cmocka_unit_test(away_goes_only_where_allowed),
 		cmocka_unit_test(tokens_outlive_everything),
 		cmocka_unit_test(bad_tokens_count_for_nothing),
+		cmocka_unit_test(tags_of_neither_side),
 		cmocka_unit_test(responses_must_be_ours),
 		cmocka_unit_test(probes_come_back_to_control),
 		cmocka_unit_test(loop_parts_are_read),
