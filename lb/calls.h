@@ -67,6 +67,7 @@ struct calls_spec {
 	uint64_t release_ns;  /* see struct lb_timers */
 	uint64_t max_call_ns;
 	uint64_t session_min_ns;
+	uint64_t grace_ns; /* after a session has lapsed, at least (64 * T1) */
 };
 
 struct calls {

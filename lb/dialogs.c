@@ -7,7 +7,6 @@
 
 #define BYE_BITS   6         /* struct call's bye counts 64 ms */
 #define LONGEST_MS 900000000 /* of a session, ten days: differences of times must keep their sign */
-#define GRACE_MS   32000u    /* after a session has lapsed, at least (RFC 4028 10) */
 #define ALL_ALIVE  ((1u << CALL_DIALOGS) - 1)
 
 /* ms from t until a dialog ends by its unanswered BYE. */
@@ -51,17 +50,19 @@ static uint16_t bye_end(const struct calls *c, uint64_t now)
 	return at ? at : 1;
 }
 
-/* Value of `end` for a session interval told now; a session is taken for lost after a third more of it. */
+/* Value of `end` for a session interval told now; a session is taken for lost after a third more of it,
+ * and not before its refresh could have been repeated for the last time. */
 static uint32_t session_end(const struct calls *c, uint32_t session_s, uint64_t now)
 {
 	uint64_t interval = (uint64_t)session_s * 1000, least = c->spec.session_min_ns / CALL_MS;
+	uint64_t grace = c->spec.grace_ns / CALL_MS;
 	uint32_t at;
 
 	if (session_s == 0)
 		return 0;
 	if (interval < least)
 		interval = least;
-	interval += interval / 3 > GRACE_MS ? interval / 3 : GRACE_MS;
+	interval += interval / 3 > grace ? interval / 3 : grace;
 	at = call_ms(now) + (uint32_t)(interval < LONGEST_MS ? interval : LONGEST_MS);
 	return at ? at : 1;
 }

@@ -30,6 +30,7 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 		.release_ns = spec->timers.release,
 		.max_call_ns = spec->timers.max_call,
 		.session_min_ns = spec->timers.session_min,
+		.grace_ns = 64 * spec->timers.t1,
 	};
 	char *at = (char *)mem + align64(sizeof(*w));
 

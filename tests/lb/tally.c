@@ -19,6 +19,7 @@ void tally_make(struct tally *b, uint32_t n)
 		.release_ns = 32 * S,
 		.max_call_ns = 4 * HOUR,
 		.session_min_ns = 90 * S,
+		.grace_ns = 32 * S,
 	};
 
 	b->now = START;

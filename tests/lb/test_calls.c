@@ -155,6 +155,13 @@ static void a_session_lapses(void **state)
 		expect_none(&b);
 	}
 	assert_int_equal(b.lane->count[ST_CALL_SESSION], 5);
+	b.c.spec.grace_ns = 6400 * MS; /* T1 is 100 ms */
+	answered_call(&b, 8, 0, 0);
+	refreshed(&b, 8, 7, 1);
+	wait_for(&b, 120 * S - MS); /* a third more of 90 s is longer */
+	expect(&b, 1, 0, 1, 1);
+	wait_for(&b, 400 * MS);
+	expect_none(&b);
 	answered_call(&b, 9, 0, UINT32_MAX); /* nonsense does no harm */
 	wait_for(&b, 4 * HOUR - MS);
 	expect(&b, 1, 0, 1, 1);
