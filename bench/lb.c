@@ -242,7 +242,7 @@ static void count_one(struct bench *b, const struct call_key *key)
 	struct calls *c = &b->w.worker->calls;
 
 	word_take(&b->w.words->gateway[sides.out]);
-	word_take(&b->w.words->peer[0]);
+	peer_reserve(&b->w.words->peer[0], true);
 	call_confirm(c, call_open(c, key, &sides, b->w.now), 7, 0, b->w.now + 1000000);
 }
 

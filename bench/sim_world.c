@@ -182,16 +182,21 @@ bool weir_holds(struct sim *s, const struct sim_call *c, uint64_t via, uint16_t 
 
 uint64_t weir_audit(const struct sim *s)
 {
-	static uint32_t at_gateways[LIMIT_GATEWAYS], at_peers[LIMIT_PEERS];
+	static uint32_t at_gateways[LIMIT_GATEWAYS], at_peers[LIMIT_PEERS], open[LIMIT_GATEWAYS];
 	const struct weir *w = s->weir;
 	uint64_t difference = 0;
 
 	memset(at_gateways, 0, s->n_gw * sizeof(*at_gateways));
 	memset(at_peers, 0, MAX_PEERS * sizeof(*at_peers));
-	for (uint32_t i = 0; i < w->n_workers; i++)
+	memset(open, 0, s->n_gw * sizeof(*open));
+	for (uint32_t i = 0; i < w->n_workers; i++) {
 		lb_audit(w->worker[i], at_gateways, at_peers);
-	for (uint32_t g = 0; g < s->n_gw; g++)
+		lb_audit_open(w->worker[i], open);
+	}
+	for (uint32_t g = 0; g < s->n_gw; g++) {
 		difference += at_gateways[g] != lb_gateway_calls(w->words, g);
+		difference += open[g] != lb_gateway_open(w->words, g);
+	}
 	for (uint32_t p = 0; p < MAX_PEERS; p++)
 		difference += at_peers[p] != lb_peer_calls(w->words, p);
 	return difference;
@@ -217,7 +222,7 @@ uint64_t weir_left_over(struct sim *s)
 			n += wheel_armed(&w->worker[i]->wheel, k);
 	}
 	for (uint32_t g = 0; g < s->n_gw; g++)
-		n += weir_calls(s, g);
+		n += weir_calls(s, g) + lb_gateway_open(w->words, g);
 	for (uint32_t p = 0; p < MAX_PEERS; p++)
 		n += lb_peer_calls(w->words, p);
 	return n;

@@ -115,7 +115,7 @@ void call_close(struct calls *c, uint32_t i)
 	if (e->counts_in)
 		give_back(c, e->in);
 	give_back(c, e->out);
-	if (e->peer != LB_NONE && !word_release(&c->spec.words->peer[e->peer]))
+	if (e->peer != LB_NONE && !peer_release(&c->spec.words->peer[e->peer]))
 		st_inc(c->spec.lane, ST_CALL_DRIFT);
 	e->state = CALL_FREE;
 	call_done(e);

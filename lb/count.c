@@ -37,13 +37,13 @@ bool count_owns(const struct event *e, const struct setup *u)
 bool count_peer(struct event *e, uint16_t slot)
 {
 	return slot == LB_NONE || count_known(e) ||
-	       word_reserve(&e->w->words->peer[slot], calls_room(&e->w->calls));
+	       peer_reserve(&e->w->words->peer[slot], calls_room(&e->w->calls));
 }
 
 void count_no_call(struct event *e, uint16_t peer)
 {
 	if (peer != LB_NONE && !count_known(e) && calls_room(&e->w->calls))
-		word_release(&e->w->words->peer[peer]);
+		peer_release(&e->w->words->peer[peer]);
 }
 
 void count_call(struct event *e, const struct gateway *from, uint16_t peer, const struct gateway *to)

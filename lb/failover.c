@@ -68,10 +68,10 @@ static void count_left(const struct event *e, const struct setup *u, unsigned i,
 static bool try_another(struct event *e, struct setup *u, unsigned i, enum why why)
 {
 	const struct pool *p = pool_of(e, u, i);
-	struct pick how = pick_of(e, u->call_hash, true);
+	struct pick how = pick_for_branch(e, u);
 	uint16_t tried[LIMIT_BRANCHES];
 	const struct gateway *g;
-	struct budget *budget;
+	struct pool_word *budget;
 
 	if (!p || !searching(u) || u->attempts >= p->attempts)
 		return false;
@@ -80,7 +80,6 @@ static bool try_another(struct event *e, struct setup *u, unsigned i, enum why w
 		return false;
 	how.tried = tried;
 	how.n_tried = setup_tried(u, tried);
-	how.room = count_owns(e, u);
 	g = pick(&how, e->s, p - e->s->pools);
 	if (!g) {
 		if (why == WHY_ANSWER)

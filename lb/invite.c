@@ -8,15 +8,39 @@
 #include "lb/invite.h"
 #include "lb/worker.h"
 
-struct pick pick_of(const struct event *e, uint64_t call_hash, bool charge)
+struct pick pick_for_request(const struct event *e, enum ask_what what)
+{
+	bool call = what == ASK_CALL;
+
+	return (struct pick){
+		.words = e->w->words,
+		.lane = e->w->lane,
+		.call_hash = e->q->call_hash,
+		.ask = {
+			.now = e->now,
+			.branch = e->q->via_hash,
+			.what = what,
+			.room = call && (calls_room(&e->w->calls) || count_known(e)),
+			.opens = call && e->q->room && setups_room(&e->w->setups),
+			.governed = true,
+		},
+	};
+}
+
+struct pick pick_for_branch(const struct event *e, const struct setup *u)
 {
 	return (struct pick){
 		.words = e->w->words,
 		.lane = e->w->lane,
-		.call_hash = call_hash,
-		.now = e->now,
-		.charge = charge,
-		.room = charge && (calls_room(&e->w->calls) || (e->q && e->q->request && count_known(e))),
+		.call_hash = u->call_hash,
+		.ask = {
+			.now = e->now,
+			.branch = u->via_hash,
+			.what = ASK_CALL,
+			.room = count_owns(e, u),
+			.opens = true,
+			.governed = true,
+		},
 	};
 }
 

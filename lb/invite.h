@@ -17,8 +17,9 @@
 #include "lb/setup.h"
 #include "lb/token.h"
 
-/* What pick() is to choose for. charge: a new call. */
-struct pick pick_of(const struct event *e, uint64_t call_hash, bool charge);
+/* What pick() is to choose for: the request in hand, or one more branch of u. */
+struct pick pick_for_request(const struct event *e, enum ask_what what);
+struct pick pick_for_branch(const struct event *e, const struct setup *u);
 
 /* ---- invite.c ---- */
 
@@ -60,7 +61,8 @@ enum news {
 	NEWS_LOST      /* no final response to the INVITE after its CANCEL */
 };
 
-/* A new branch of u, to gateway g; LIMIT_BRANCHES must not be reached. Returns its index. */
+/* A new branch of u, to gateway g, which pick() has taken; LIMIT_BRANCHES must not be reached. Returns its
+ * index. */
 unsigned client_add(struct event *e, struct setup *u, const struct gateway *g);
 
 /* Makes act the INVITE of branch i: FORWARD of the one in hand, or RESEND of the kept one. */

@@ -191,9 +191,20 @@ static void complete(struct event *e, struct setup *u, unsigned i)
 	c->end = e->now + e->w->timers.d;
 }
 
+/* The gateway has done the part of its work that word.open stands for, or will not do it any more. */
+static void close_branch(struct event *e, struct client *c)
+{
+	if (!(c->flags & CLIENT_OPEN))
+		return;
+	c->flags &= ~CLIENT_OPEN;
+	word_close(e->w->words, c->gateway, c->pool, c->tier);
+	st_gateway_inc(e->w->lane, c->gateway, ST_GW_OPEN_GIVEN);
+}
+
 static void terminate(struct event *e, struct setup *u, unsigned i)
 {
 	setup_unlist(&e->w->setups, u, i);
+	close_branch(e, &u->client[i]);
 	stop(&u->client[i]);
 }
 
@@ -259,6 +270,8 @@ enum news client_response(struct event *e, struct setup *u, unsigned i)
 	uint16_t status = e->q->status;
 	enum news news = run(e, u, i, status < 200 ? EV_1XX : status < 300 ? EV_2XX : EV_FINAL);
 
+	if (status > 100)
+		close_branch(e, &u->client[i]);
 	if (news == NEWS_PROVISIONAL)
 		u->client[i].watch = failover_next_watch(e, u, i);
 	return news;
@@ -291,12 +304,15 @@ unsigned client_add(struct event *e, struct setup *u, const struct gateway *g)
 	i = u->n++;
 	*c = (struct client){
 		.dst = g->addr,
+		.pool = g->pool,
+		.tier = g->tier,
 		.sent = e->now,
 		.repeat = e->now + e->w->timers.t1,
 		.end = e->now + e->w->timers.b,
 		.gateway = g->slot,
 		.listener = g->listener,
 		.state = CLIENT_CALLING,
+		.flags = CLIENT_OPEN,
 	};
 	c->watch = failover_next_watch(e, u, i);
 	setup_list(&e->w->setups, u, i);

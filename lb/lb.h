@@ -6,8 +6,8 @@
  * (struct lb_act). It parses no SIP, reads no clock, allocates nothing and takes no lock, so the same code
  * runs on a worker, in a unit test and in a simulator. Three kinds of data and no other:
  *   snapshot  immutable, built by control from a struct lb_spec, swapped by pointer;
- *   words     one cache line per gateway and per peer, indexed by a stable slot, atomic, surviving reloads;
- *   worker    tables of one worker (pins, refusal memo): one writer, its own thread.
+ *   words     two cache lines per gateway, one per peer and per pool, indexed by a stable slot, atomic,
+ * surviving reloads; worker    tables of one worker (pins, refusal memo): one writer, its own thread.
  *
  * Thread rule of every function here: "worker" = the worker that owns `w`; "control" = the control thread;
  * "any" = no shared state is touched.
@@ -56,9 +56,26 @@ enum lb_admin {
 	LB_MAINT  /* also no probes, and calls that it has not answered go elsewhere at once */
 };
 
+/* What stops a gateway from getting a new request. */
+enum lb_stop {
+	LB_STOP_NONE,
+	/* In the order of the cells ST_GW_SKIPPED_STATE and following. */
+	LB_STOP_STATE, /* down, drained or in maintenance */
+	LB_STOP_CALLS, /* max-calls */
+	LB_STOP_CPS,   /* max-cps */
+	LB_STOP_RPS,   /* max-rps */
+	LB_STOP_RATE,  /* the governor: calls per second */
+	LB_STOP_OPEN,  /* the governor: unanswered INVITEs at once */
+	LB_STOP_SHED,  /* the governor: the part of calls that it asked to be spared (RFC 7339) */
+	LB_STOP_BOUND, /* more unanswered INVITEs than its share of the tier's */
+	/* Not counted in a cell. */
+	LB_STOP_TRIED, /* it had the call before */
+	LB_STOP_COUNT
+};
+
 struct lb_words;
 
-/* Bytes for the words of LIMIT_GATEWAYS gateways and LIMIT_PEERS peers. Control. */
+/* Bytes for the words of LIMIT_GATEWAYS gateways, LIMIT_PEERS peers and LIMIT_POOLS pools. Control. */
 size_t lb_words_size(void);
 
 /* Makes words in `mem` (lb_words_size() bytes, 64-byte aligned): all UP, READY, without limit. Control. */
@@ -76,6 +93,26 @@ enum lb_admin lb_get_admin(const struct lb_words *words, uint16_t slot);
  */
 void lb_set_gateway_cps(struct lb_words *words, uint16_t slot, uint32_t per_s);
 void lb_set_peer_cps(struct lb_words *words, uint16_t slot, uint32_t per_s);
+
+/*
+ * Sets max-rps in the same way: requests outside dialogs other than INVITE, and of a peer also those inside
+ * dialogs that nobody knows. Control.
+ */
+void lb_set_gateway_rps(struct lb_words *words, uint16_t slot, uint32_t per_s);
+void lb_set_peer_rps(struct lb_words *words, uint16_t slot, uint32_t per_s);
+
+/*
+ * Limits that the governor has found, beside the operator's: new calls per second, bounded as by max-cps;
+ * INVITEs at once that have had no response but 100; the part of new calls, of 65536, that pass the gateway
+ * by, the same ones each time. LB_UNLIMITED, LB_UNLIMITED and 0 lift them. Emergency calls and trusted
+ * priority go by none of them. Control.
+ */
+void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s);
+void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max);
+void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part);
+
+/* INVITEs sent to a gateway that have had no response but 100, at this moment. Any. */
+uint32_t lb_gateway_open(const struct lb_words *words, uint16_t slot);
 
 /*
  * Sets max-calls of a gateway or a peer: calls + survivors never exceed it through a choice of Weir's. Calls
@@ -372,5 +409,11 @@ bool lb_call_read(const struct lb_worker *w, uint32_t i, uint64_t now, struct lb
  * ST_GW_PLACES_GIVEN from before to after. Any.
  */
 void lb_audit(const struct lb_worker *w, uint32_t *gateways, uint32_t *peers);
+
+/*
+ * The same for unanswered INVITEs, to open[] by slot, and lb_gateway_open(): they differ at most by the
+ * growth of ST_GW_OPENED and ST_GW_CLOSED. Any.
+ */
+void lb_audit_open(const struct lb_worker *w, uint32_t *open);
 
 #endif

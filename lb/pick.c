@@ -12,25 +12,39 @@ static inline const struct gateway *at(const struct lb_snapshot *s, const struct
 	return &s->gateways[t->maglev ? t->maglev[hash_scale(h, LIMIT_MAGLEV)] : t->only];
 }
 
+/* The request as this gateway is asked; one that is only observed is asked without the governor's limits. */
+static struct ask ask_of(const struct pick *p, const struct gateway *g)
+{
+	struct ask ask = p->ask;
+
+	ask.governed = ask.governed && !g->observe;
+	return ask;
+}
+
+/* Counts what the governor would have stopped, had it been allowed to. */
+static void observe(const struct pick *p, const struct gateway *g)
+{
+	if (p->ask.governed && word_stop(&p->words->gateway[g->slot], g->id, &p->ask) != LB_STOP_NONE)
+		st_gateway_inc(p->lane, g->slot, ST_GW_OBSERVED);
+}
+
 bool pick_take(const struct pick *p, const struct gateway *g)
 {
 	struct word *word = &p->words->gateway[g->slot];
+	const struct ask ask = ask_of(p, g);
+	enum lb_stop stop = word_stop(word, g->id, &ask);
 
-	if (!word_ready(word)) {
-		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_STATE);
+	if (stop == LB_STOP_NONE && g->observe)
+		observe(p, g);
+	if (stop == LB_STOP_NONE)
+		stop = word_admit(word, g->id, &ask);
+	if (stop != LB_STOP_NONE) {
+		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_STATE + stop - LB_STOP_STATE);
 		return false;
 	}
-	if (!p->charge)
-		return true;
-	if (!word_reserve(word, p->room)) {
-		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_CALLS);
-		return false;
-	}
-	if (!bucket_take(&word->cps, p->now)) {
-		if (p->room)
-			word_release(word);
-		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_CPS);
-		return false;
+	if (ask.what == ASK_CALL && ask.opens) {
+		__atomic_fetch_add(&p->words->pool[g->pool].open[g->tier], 1, __ATOMIC_RELAXED);
+		st_gateway_inc(p->lane, g->slot, ST_GW_OPEN_TAKEN);
 	}
 	return true;
 }
@@ -47,10 +61,10 @@ static bool was_tried(const struct pick *p, const struct gateway *g)
 
 static bool can(const struct pick *p, const struct gateway *g)
 {
-	const struct word *word = &p->words->gateway[g->slot];
+	const struct ask ask = ask_of(p, g);
 
-	return g->weight > 0 && !was_tried(p, g) && word_ready(word) &&
-	       (!p->charge || (word_has_place(word, p->room) && bucket_open(&word->cps, p->now)));
+	return g->weight > 0 && !was_tried(p, g) &&
+	       word_stop(&p->words->gateway[g->slot], g->id, &ask) == LB_STOP_NONE;
 }
 
 /*

@@ -11,17 +11,14 @@ struct pick {
 	struct lb_words *words;
 	struct st_lane *lane;
 	uint64_t call_hash;
-	uint64_t now; /* monotonic ns */
-	bool charge; /* a new call: takes one from max-cps and a place of max-calls; else limits do not matter
-		      */
+	struct ask ask;
 	const uint16_t *tried; /* slots that it has been sent to before: not these */
 	unsigned n_tried;
-	bool room; /* there is an entry that can own that place, see word_reserve() */
 };
 
 /*
- * True if the gateway may have this new request: up, not drained and, if p->charge, below its max-calls and
- * max-cps, of both of which it has then taken one. Else the reason is counted in the gateway's cells. Worker.
+ * True if the gateway may have this new request, see word_admit(): then all that it needs is taken. Else the
+ * reason is counted in the gateway's cells. Worker.
  */
 bool pick_take(const struct pick *p, const struct gateway *g);
 

@@ -63,7 +63,7 @@ static const struct gateway *replaced(const struct decision *d)
 /* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
 static const struct gateway *choose(struct decision *d)
 {
-	const struct pick p = pick_of(d->e, d->q->call_hash, d->q->method == METHOD_INVITE);
+	const struct pick p = pick_for_request(d->e, d->q->method == METHOD_INVITE ? ASK_CALL : ASK_REQUEST);
 	const struct gateway *had = had_before(d);
 
 	if (!had && d->q->replaces)
@@ -121,7 +121,7 @@ bool place_new(struct decision *d)
 	const struct gateway *g;
 
 	if (invite && d->s->pools[d->pool].redirect) {
-		const struct pick p = pick_of(d->e, d->q->call_hash, false);
+		const struct pick p = pick_for_request(d->e, ASK_STATE);
 
 		g = pick(&p, d->s, d->pool);
 		return g ? send_to(d, g) : refuse(d, ST_REPLY_REFUSED);

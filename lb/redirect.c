@@ -82,7 +82,7 @@ static bool may_move(const struct setup *u)
 
 bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct reroute *rule)
 {
-	struct pick how = pick_of(e, u->call_hash, true);
+	struct pick how = pick_for_branch(e, u);
 	uint16_t tried[LIMIT_BRANCHES], pool = rule->pool;
 	bool notify = rule->notify;
 	const struct gateway *g;
@@ -93,7 +93,6 @@ bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct re
 	further = redirect_always(e->s, number_of(u), &pool, &notify);
 	how.tried = tried;
 	how.n_tried = setup_tried(u, tried);
-	how.room = count_owns(e, u);
 	g = pick(&how, e->s, pool);
 	if (!g)
 		return false;
@@ -118,9 +117,8 @@ static const struct gateway *target_at(const struct event *e, const struct addr 
 /* True if g is a gateway that can take the call now: then a place is reserved. */
 static bool take_target(const struct event *e, const struct setup *u, const struct gateway *g)
 {
-	struct pick how = pick_of(e, u->call_hash, true);
+	const struct pick how = pick_for_branch(e, u);
 
-	how.room = count_owns(e, u);
 	return g && pick_take(&how, g);
 }
 

@@ -34,11 +34,14 @@ enum client_flags {
 	CLIENT_OVERDUE = 64,  /* CANCELled because Timer C fired; its final response is waited for */
 	CLIENT_BOUNCED = 128, /* the INVITE came back by ICMP */
 	CLIENT_TOLD = 256,    /* the call's record tells of it */
+	CLIENT_OPEN = 512,    /* it has one of its gateway's `open`, see struct word */
 };
 
 /* One branch. All fields: worker. */
 struct client {
 	struct addr dst;     /* where it went; its CANCEL and ACK go there, too */
+	uint16_t pool;       /* of the gateway, as it was chosen: index into the pools' words */
+	uint8_t tier;        /* the same */
 	uint64_t sent;       /* ns; when the INVITE first left */
 	uint64_t repeat;     /* ns; Timer A, or E of its CANCEL; SETUP_NEVER: no repeats */
 	uint64_t end;        /* ns; Timer B, C, D or M (L), or the end of waiting for its CANCEL */
@@ -145,6 +148,12 @@ struct setup *setup_of_call(const struct setups *t, uint64_t call_hash, uint64_t
 
 /* A setup for the INVITE q, without branches; NULL: all are taken. */
 struct setup *setup_new(struct setups *t, const struct lb_query *q);
+
+/* True if setup_new() will find one. */
+static inline bool setups_room(const struct setups *t)
+{
+	return t->free_list != SETUP_NONE;
+}
 
 /* Gives u back; no timer and no list may know it any more. */
 void setup_free(struct setups *t, struct setup *u);

@@ -76,3 +76,16 @@ void lb_audit(const struct lb_worker *w, uint32_t *gateways, uint32_t *peers)
 			peers[e.peer]++;
 	}
 }
+
+void lb_audit_open(const struct lb_worker *w, uint32_t *open)
+{
+	for (uint32_t i = 0; i < w->setups.n; i++) {
+		const struct setup *u = &w->setups.at[i];
+
+		/* branches past the last, and those of free setups, have given theirs back */
+		for (unsigned k = 0; k < LIMIT_BRANCHES; k++) {
+			if (__atomic_load_n(&u->client[k].flags, __ATOMIC_RELAXED) & CLIENT_OPEN)
+				open[u->client[k].gateway]++;
+		}
+	}
+}

@@ -204,6 +204,7 @@ static void fill_gateways(struct lb_snapshot *s, const struct lb_spec *spec)
 			.tier = g->tier,
 			.listener = g->listener,
 			.count_in = g->count_in,
+			.observe = g->observe,
 		};
 	}
 	if (spec->n_gateways)

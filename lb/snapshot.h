@@ -19,6 +19,7 @@ struct gateway {
 	uint8_t tier;
 	uint8_t listener; /* where messages to it leave */
 	uint8_t count_in; /* calls that it makes count, too */
+	uint8_t observe;  /* the governor's limits are only counted */
 };
 
 /* Gateways of one pool that are tried together; some of their weights are not 0. */

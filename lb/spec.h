@@ -39,6 +39,7 @@ struct lb_gateway_spec {
 	uint8_t tier;     /* 0 is tried first */
 	uint8_t listener; /* where messages to it leave */
 	uint8_t count_in; /* 1: calls that it makes count, too, though they are never refused for its limit */
+	uint8_t observe;  /* 1: what the governor's limits would stop is counted and not stopped */
 };
 
 /* A set of final status codes, 300..699. */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What control tells the workers about a gateway or a peer between two snapshots. Control thread. */
+/*
+ * What control tells the workers about a gateway or a peer between two snapshots, and how a worker asks a
+ * gateway for its part of the work. Must stay true: what word_admit() takes it takes whole or not at all, and
+ * no limit of the operator's is passed at any moment, however many workers ask.
+ */
+#include "lb/hash.h"
 #include "lb/words.h"
 
 size_t lb_words_size(void)
@@ -15,6 +20,7 @@ struct lb_words *lb_words_init(void *mem)
 	for (unsigned i = 0; i < LIMIT_GATEWAYS; i++) {
 		words->gateway[i].health = LB_UP;
 		words->gateway[i].max_calls = LB_UNLIMITED;
+		words->gateway[i].open_cap = LB_UNLIMITED;
 	}
 	for (unsigned i = 0; i < LIMIT_PEERS; i++)
 		words->peer[i].max_calls = LB_UNLIMITED;
@@ -49,6 +55,36 @@ void lb_set_gateway_cps(struct lb_words *words, uint16_t slot, uint32_t per_s)
 void lb_set_peer_cps(struct lb_words *words, uint16_t slot, uint32_t per_s)
 {
 	bucket_set(&words->peer[slot].cps, per_s);
+}
+
+void lb_set_gateway_rps(struct lb_words *words, uint16_t slot, uint32_t per_s)
+{
+	bucket_set(&words->gateway[slot].rps, per_s);
+}
+
+void lb_set_peer_rps(struct lb_words *words, uint16_t slot, uint32_t per_s)
+{
+	bucket_set(&words->peer[slot].rps, per_s);
+}
+
+void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s)
+{
+	bucket_set(&words->gateway[slot].rate, per_s);
+}
+
+void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max)
+{
+	__atomic_store_n(&words->gateway[slot].open_cap, max, __ATOMIC_RELAXED);
+}
+
+void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part)
+{
+	__atomic_store_n(&words->gateway[slot].shed, part, __ATOMIC_RELAXED);
+}
+
+uint32_t lb_gateway_open(const struct lb_words *words, uint16_t slot)
+{
+	return __atomic_load_n(&words->gateway[slot].open, __ATOMIC_RELAXED);
 }
 
 void lb_set_gateway_calls(struct lb_words *words, uint16_t slot, uint32_t max)
@@ -88,4 +124,90 @@ void lb_cap_survivors(struct lb_words *words, uint16_t slot, uint32_t most)
 uint32_t lb_get_survivors(const struct lb_words *words, uint16_t slot)
 {
 	return __atomic_load_n(&words->gateway[slot].survivors, __ATOMIC_RELAXED);
+}
+
+/* ---- Workers ----------------------------------------------------------------------------------------- */
+
+static bool has_place(const struct word *g, bool room)
+{
+	if (!room)
+		return __atomic_load_n(&g->max_calls, __ATOMIC_RELAXED) == LB_UNLIMITED;
+	return word_below(__atomic_load_n(&g->calls, __ATOMIC_RELAXED), &g->max_calls, &g->survivors);
+}
+
+/* True if this call is of the part that the gateway is to be spared; another part at each gateway. */
+static bool is_shed(const struct word *g, uint32_t id, const struct ask *ask)
+{
+	uint16_t shed = __atomic_load_n(&g->shed, __ATOMIC_RELAXED);
+
+	return shed && hash_again(ask->branch + id) >> 48 < shed;
+}
+
+static enum lb_stop governor_stop(const struct word *g, uint32_t id, const struct ask *ask)
+{
+	if (is_shed(g, id, ask))
+		return LB_STOP_SHED;
+	if (ask->opens && !word_below(__atomic_load_n(&g->open, __ATOMIC_RELAXED), &g->open_cap, NULL))
+		return LB_STOP_OPEN;
+	return bucket_open(&g->rate, ask->now) ? LB_STOP_NONE : LB_STOP_RATE;
+}
+
+enum lb_stop word_stop(const struct word *g, uint32_t id, const struct ask *ask)
+{
+	if (!word_ready(g))
+		return LB_STOP_STATE;
+	if (ask->what == ASK_REQUEST)
+		return bucket_open(&g->rps, ask->now) ? LB_STOP_NONE : LB_STOP_RPS;
+	if (ask->what == ASK_STATE)
+		return LB_STOP_NONE;
+	if (!has_place(g, ask->room))
+		return LB_STOP_CALLS;
+	if (!bucket_open(&g->cps, ask->now))
+		return LB_STOP_CPS;
+	return ask->governed ? governor_stop(g, id, ask) : LB_STOP_NONE;
+}
+
+/* One of `open`; who is not governed is counted all the same. */
+static bool take_open(struct word *g, const struct ask *ask)
+{
+	static const uint32_t any = LB_UNLIMITED;
+
+	return word_raise(&g->open, ask->governed ? &g->open_cap : &any, NULL);
+}
+
+/* Place and bucket were free a moment ago: each is taken for itself, and who comes too late gives all back.
+ */
+static enum lb_stop take_call(struct word *g, const struct ask *ask)
+{
+	enum lb_stop stop;
+
+	if (!word_reserve(g, ask->room))
+		return LB_STOP_CALLS;
+	stop = LB_STOP_OPEN;
+	if (ask->opens && !take_open(g, ask))
+		goto give_place_back;
+	stop = LB_STOP_CPS;
+	if (!bucket_take(&g->cps, ask->now))
+		goto give_open_back;
+	stop = LB_STOP_RATE;
+	if (bucket_take(&g->rate, ask->now) || !ask->governed)
+		return LB_STOP_NONE;
+give_open_back:
+	if (ask->opens)
+		word_lower(&g->open);
+give_place_back:
+	if (ask->room)
+		word_release(g);
+	return stop;
+}
+
+enum lb_stop word_admit(struct word *g, uint32_t id, const struct ask *ask)
+{
+	enum lb_stop stop = word_stop(g, id, ask);
+
+	if (stop != LB_STOP_NONE || ask->what == ASK_STATE)
+		return stop;
+	if (ask->what == ASK_REQUEST)
+		return bucket_take(&g->rps, ask->now) ? LB_STOP_NONE : LB_STOP_RPS;
+	return take_call(g, ask);
 }

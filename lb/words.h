@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The words: one cache line per gateway and per peer, shared by all workers and control, in place for the
- * life of the process. Field comments say who writes; every field is atomic.
+ * The words: what all workers and control share about each gateway, peer and pool, in place for the life of
+ * the process. Field comments say who writes; every field is atomic.
  */
 #ifndef WEIR_LB_WORDS_H
 #define WEIR_LB_WORDS_H
@@ -9,30 +9,67 @@
 #include "lb/bucket.h"
 #include "lb/lb.h"
 
+/* A gateway's. */
 struct word {
-	struct bucket cps;  /* control: interval; workers: next */
+	struct bucket cps;  /* max-cps; control: interval, workers: next */
+	struct bucket rate; /* what the governor allows; the same */
 	uint32_t max_calls; /* calls at once, or LB_UNLIMITED; control */
 	uint32_t calls;     /* places taken, each one owned by an entry of lb/calls.h; workers */
 	uint32_t survivors; /* calls of the process before this one that may still run; control, workers lower
 			       it */
-	uint64_t heard;     /* ns; when the last message came from it; workers, to WORD_HEARD_NS */
-	uint8_t health;     /* enum lb_health; control */
-	uint8_t admin;      /* enum lb_admin; control */
+	uint32_t open; /* INVITEs without response but 100, each owned by a branch (CLIENT_OPEN); workers */
+	uint32_t open_cap; /* most of them, or LB_UNLIMITED; control */
+	uint16_t shed;     /* part of new calls, of 65536, that pass it by; control */
+	uint8_t health;    /* enum lb_health; control */
+	uint8_t admin;     /* enum lb_admin; control */
+	uint64_t heard;    /* ns; when the last message came from it; workers, to WORD_HEARD_NS */
+	/* The second line: seldom asked. */
+	struct bucket rps; /* max-rps; control: interval, workers: next */
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct word) == 64, "one cache line each");
+_Static_assert(offsetof(struct word, rps) == 64, "a new call needs one line of a gateway");
+_Static_assert(sizeof(struct word) == 128, "two cache lines each");
+
+/* A peer's. */
+struct peer_word {
+	struct bucket cps, rps; /* max-cps, max-rps; control: interval, workers: next */
+	struct bucket urgent;   /* max-emergency; the same */
+	uint32_t max_calls;     /* calls at once, or LB_UNLIMITED; control */
+	uint32_t calls;         /* places taken, each one owned by an entry; workers */
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct peer_word) == 64, "one cache line each");
 
 /* Retries after an answer, of one pool: each takes BUDGET_RETRY, each new call gives its permille back. */
 #define BUDGET_RETRY 1000
 #define BUDGET_FULL  (10 * BUDGET_RETRY) /* at once */
 
-struct budget {
-	int32_t spent; /* 0: BUDGET_FULL is there; workers, atomic */
+/* A pool's. */
+struct pool_word {
+	int32_t spent;              /* of the retries; 0: BUDGET_FULL is there; workers, atomic */
+	uint32_t open[LIMIT_TIERS]; /* sums of word.open; workers */
+	struct bucket spill;        /* calls of other pools that overflow; control: interval, workers: next */
 } __attribute__((aligned(64)));
+_Static_assert(sizeof(struct pool_word) == 64, "one cache line each");
 
 struct lb_words {
 	struct word gateway[LIMIT_GATEWAYS]; /* by slot */
-	struct word peer[LIMIT_PEERS];       /* by slot */
-	struct budget pool[LIMIT_POOLS];     /* by index */
+	struct peer_word peer[LIMIT_PEERS];  /* by slot */
+	struct pool_word pool[LIMIT_POOLS];  /* by index */
+};
+
+/* What a gateway is asked for. */
+enum ask_what {
+	ASK_STATE,   /* whether it is there: limits do not matter */
+	ASK_REQUEST, /* a request outside dialogs other than INVITE */
+	ASK_CALL,    /* a new call */
+};
+
+struct ask {
+	uint64_t now;       /* monotonic ns */
+	uint64_t branch;    /* keyed hash of the caller's branch: decides whether it is shed */
+	enum ask_what what; /* CALL only: the rest */
+	bool room;          /* there is an entry that can own a place, see word_reserve() */
+	bool opens;         /* there is a transaction that can own one of `open` */
+	bool governed;      /* goes by the governor's limits, too */
 };
 
 /* True if the gateway may be given new work, its limits aside. Workers. */
@@ -42,6 +79,34 @@ static inline bool word_ready(const struct word *g)
 	       __atomic_load_n(&g->admin, __ATOMIC_RELAXED) == LB_READY;
 }
 
+/* True if those who wait for the gateway should wait no longer. Workers. */
+static inline bool word_down(const struct word *g)
+{
+	return __atomic_load_n(&g->health, __ATOMIC_RELAXED) == LB_DOWN ||
+	       __atomic_load_n(&g->admin, __ATOMIC_RELAXED) == LB_MAINT;
+}
+
+/* True if a counter, and what counts `beside` it, is below *max. Workers. */
+static inline bool word_below(uint32_t counter, const uint32_t *max, const uint32_t *beside)
+{
+	uint32_t most = __atomic_load_n(max, __ATOMIC_RELAXED);
+
+	return most == LB_UNLIMITED ||
+	       (uint64_t)counter + (beside ? __atomic_load_n(beside, __ATOMIC_RELAXED) : 0) < most;
+}
+
+/* Adds one to a counter that stays, with what counts beside it (or NULL), at *max at most. Workers. */
+static inline bool word_raise(uint32_t *counter, const uint32_t *max, const uint32_t *beside)
+{
+	uint32_t n = __atomic_load_n(counter, __ATOMIC_RELAXED);
+
+	do {
+		if (!word_below(n, max, beside))
+			return false;
+	} while (!__atomic_compare_exchange_n(counter, &n, n + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
 /*
  * Takes a place for a new call, so that calls + survivors <= max_calls at every moment, however many threads
  * ask. `room`: there is an entry to own it; without one, false if there is a limit, else true with no place
@@ -49,30 +114,28 @@ static inline bool word_ready(const struct word *g)
  */
 static inline bool word_reserve(struct word *g, bool room)
 {
-	uint32_t max = __atomic_load_n(&g->max_calls, __ATOMIC_RELAXED);
-	uint32_t calls = __atomic_load_n(&g->calls, __ATOMIC_RELAXED);
-
 	if (!room)
-		return max == LB_UNLIMITED;
-	do {
-		if (max != LB_UNLIMITED &&
-		    (uint64_t)calls + __atomic_load_n(&g->survivors, __ATOMIC_RELAXED) >= max)
-			return false;
-	} while (!__atomic_compare_exchange_n(&g->calls, &calls, calls + 1, true, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-	return true;
+		return __atomic_load_n(&g->max_calls, __ATOMIC_RELAXED) == LB_UNLIMITED;
+	return word_raise(&g->calls, &g->max_calls, &g->survivors);
 }
 
-/* True if word_reserve() would succeed now, other threads aside. Workers. */
-static inline bool word_has_place(const struct word *g, bool room)
+/* The same for a peer, which has no survivors. Workers. */
+static inline bool peer_reserve(struct peer_word *p, bool room)
 {
-	uint32_t max = __atomic_load_n(&g->max_calls, __ATOMIC_RELAXED);
-
-	return max == LB_UNLIMITED ||
-	       (room && (uint64_t)__atomic_load_n(&g->calls, __ATOMIC_RELAXED) +
-					__atomic_load_n(&g->survivors, __ATOMIC_RELAXED) <
-				max);
+	if (!room)
+		return __atomic_load_n(&p->max_calls, __ATOMIC_RELAXED) == LB_UNLIMITED;
+	return word_raise(&p->calls, &p->max_calls, NULL);
 }
+
+/* What stops the gateway with this lb_gateway_id() from getting what is asked for; takes nothing. Workers. */
+enum lb_stop word_stop(const struct word *g, uint32_t id, const struct ask *ask);
+
+/*
+ * The same, and takes all that is needed if nothing stops it: from the buckets, a place of max_calls if
+ * ask->room, one of `open` if ask->opens. Else nothing is taken, but that who loses a race may have spent a
+ * turn of max-cps for nothing. Workers.
+ */
+enum lb_stop word_admit(struct word *g, uint32_t id, const struct ask *ask);
 
 /* Takes a place whatever the limit: a call that the gateway makes itself. Workers. */
 static inline void word_take(struct word *g)
@@ -98,11 +161,16 @@ static inline bool word_release(struct word *g)
 	return word_lower(&g->calls);
 }
 
-/* True if what it has not answered goes elsewhere: it is down, or under maintenance. Workers. */
-static inline bool word_down(const struct word *g)
+static inline bool peer_release(struct peer_word *p)
 {
-	return __atomic_load_n(&g->health, __ATOMIC_RELAXED) == LB_DOWN ||
-	       __atomic_load_n(&g->admin, __ATOMIC_RELAXED) == LB_MAINT;
+	return word_lower(&p->calls);
+}
+
+/* A branch that was given one of `open` by a gateway of this pool and tier gives it back. Workers. */
+static inline void word_close(struct lb_words *words, uint16_t slot, uint16_t pool, uint8_t tier)
+{
+	word_lower(&words->gateway[slot].open);
+	word_lower(&words->pool[pool].open[tier]);
 }
 
 #define WORD_HEARD_NS                                                                                        \
@@ -122,7 +190,7 @@ static inline bool word_mute_since(const struct word *g, uint64_t then)
 }
 
 /* A new call of the pool gives its part of a retry back. Workers. */
-static inline void budget_earn(struct budget *b, uint16_t permille)
+static inline void budget_earn(struct pool_word *b, uint16_t permille)
 {
 	int32_t spent = __atomic_load_n(&b->spent, __ATOMIC_RELAXED);
 
@@ -133,7 +201,7 @@ static inline void budget_earn(struct budget *b, uint16_t permille)
 }
 
 /* Takes one retry; false: the pool has had its share. Workers. */
-static inline bool budget_spend(struct budget *b)
+static inline bool budget_spend(struct pool_word *b)
 {
 	int32_t spent = __atomic_load_n(&b->spent, __ATOMIC_RELAXED);
 

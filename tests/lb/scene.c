@@ -167,6 +167,8 @@ void scene_end(struct scene *s)
 	}
 	assert_int_equal(s->w.worker->setups.in_use, 0);
 	assert_int_equal(s->w.worker->setups.n_busy, 0);
+	for (uint16_t i = 0; i < s->w.spec.n_gateways; i++)
+		assert_int_equal(lb_gateway_open(s->w.words, i), 0);
 	assert_false(s->kept);
 	assert_false(s->final_kept);
 	world_free(&s->w);

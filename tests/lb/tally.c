@@ -69,7 +69,7 @@ uint32_t open_call(struct tally *b, uint64_t n, uint16_t out)
 	struct call_sides sides = { .in = 3, .out = out, .peer = 0, .counts_in = true };
 
 	assert_true(word_reserve(&b->words->gateway[out], calls_room(&b->c)));
-	assert_true(word_reserve(&b->words->peer[0], calls_room(&b->c)));
+	assert_true(peer_reserve(&b->words->peer[0], calls_room(&b->c)));
 	return call_open(&b->c, &key, &sides, b->now);
 }
 

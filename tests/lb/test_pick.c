@@ -42,9 +42,7 @@ static const struct gateway *choose(struct world *w, uint16_t pool, uint64_t cal
 	struct pick p = { .words = w->words,
 			  .lane = w->lane,
 			  .call_hash = call_hash,
-			  .now = w->now,
-			  .charge = true,
-			  .room = true };
+			  .ask = { .now = w->now, .what = ASK_CALL, .room = true, .governed = true } };
 
 	return pick(&p, w->snap, pool);
 }
@@ -225,9 +223,10 @@ static void no_room_to_count(void **state)
 	start(&w, weights, 2);
 	lb_set_gateway_calls(w.words, 0, 500);
 	for (uint32_t i = 0; i < 100; i++) {
-		struct pick p = {
-			.words = w.words, .lane = w.lane, .call_hash = calls[i], .now = w.now, .charge = true
-		};
+		struct pick p = { .words = w.words,
+				  .lane = w.lane,
+				  .call_hash = calls[i],
+				  .ask = { .now = w.now, .what = ASK_CALL } };
 
 		assert_int_equal(pick(&p, w.snap, 0)->slot, 1);
 	}

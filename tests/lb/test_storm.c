@@ -225,13 +225,21 @@ static void prepare(void)
 /* The words hold what the entries own, no more and no less. */
 static void audit(void)
 {
-	static uint32_t gateways[LIMIT_GATEWAYS], peers[LIMIT_PEERS];
+	static uint32_t gateways[LIMIT_GATEWAYS], peers[LIMIT_PEERS], open[LIMIT_GATEWAYS];
+	uint32_t sum[2] = { 0 };
 
 	memset(gateways, 0, sizeof(gateways));
 	memset(peers, 0, sizeof(peers));
+	memset(open, 0, sizeof(open));
 	lb_audit(w.worker, gateways, peers);
-	for (uint16_t i = 0; i < 6; i++)
+	lb_audit_open(w.worker, open);
+	for (uint16_t i = 0; i < 6; i++) {
 		assert_int_equal(gateways[i], lb_gateway_calls(w.words, i));
+		assert_int_equal(open[i], lb_gateway_open(w.words, i));
+		sum[i / 3] += open[i];
+	}
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(sum[i], w.words->pool[i].open[0]);
 	assert_int_equal(peers[0], lb_peer_calls(w.words, 0));
 }
 
@@ -253,6 +261,8 @@ static void wait_for_the_end(void)
 	audit();
 	assert_int_equal(w.worker->setups.in_use, 0);
 	assert_int_equal(w.worker->setups.n_busy, 0);
+	for (uint16_t i = 0; i < 6; i++)
+		assert_int_equal(lb_gateway_open(w.words, i), 0);
 	for (unsigned i = 0; i < CALLS; i++) {
 		assert_false(calls[i].kept);
 		assert_false(calls[i].final_kept);
