@@ -276,6 +276,14 @@ void conf_report_print(const struct conf_report *report, FILE *out);
 /* Frees what a report holds, not the report itself. */
 void conf_report_free(struct conf_report *report);
 
+/*
+ * Sets one number of a gateway or a peer from text as a file would hold it ("200/s", "5k"); "none" lifts a
+ * limit. Nothing but the value itself is checked. Returns 0; -ENOENT: no such key, or not one of numbers;
+ * -EINVAL: the value is no good; then one line in err[n] says what was found and expected.
+ */
+int conf_change_gateway(struct conf_gateway *gw, const char *key, const char *text, char *err, size_t n);
+int conf_change_peer(struct conf_peer *peer, const char *key, const char *text, char *err, size_t n);
+
 /* Writes a config as complete YAML, defaults included, that loads again to the same. Returns 0 or -EIO. */
 int conf_print(const struct conf *conf, FILE *out);
 

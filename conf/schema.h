@@ -96,6 +96,7 @@ struct section {
 	}
 
 extern const struct section conf_root;
+extern const struct section conf_gateway_section;
 extern const struct section conf_peer_section;
 extern const struct section conf_pool_section;
 extern const struct section conf_route_section;

@@ -130,9 +130,9 @@ static const struct field gateway_fields[] = {
 		  "never refused for it; with `out` only those to it" },
 };
 
-static const struct section gateway = { .size = sizeof(struct conf_gateway),
-					FIELDS(gateway_fields),
-					LATER("max-rps") };
+const struct section conf_gateway_section = { .size = sizeof(struct conf_gateway),
+					      FIELDS(gateway_fields),
+					      LATER("max-rps") };
 
 static const struct field failover_fields[] = {
 	{ .name = "attempts",
@@ -300,7 +300,7 @@ static const struct field pool_fields[] = {
 	  .help = "Listener that requests to the gateways leave by" },
 	{ .name = "gateways",
 	  .kind = KIND_MAP,
-	  ITEMS(conf_pool, gateways, gateway),
+	  ITEMS(conf_pool, gateways, conf_gateway_section),
 	  .required = true,
 	  .min_items = 1,
 	  .max_items = LIMIT_GATEWAYS,

@@ -99,6 +99,16 @@ json_t *ctl_show_port(const struct ctl_call *call, uint32_t index);
 json_t *ctl_show_status(const struct ctl_call *call);
 json_t *ctl_show_drops(const struct ctl_call *call);
 
+/* Index of the gateway that parameter "gateway" names, or -1 after ctl_fail(). (methods.c) */
+int ctl_gateway_param(struct ctl_call *call);
+
+/* change.c: methods */
+int ctl_method_drain(struct ctl_call *call);
+int ctl_method_maint(struct ctl_call *call);
+int ctl_method_ready(struct ctl_call *call);
+int ctl_method_set(struct ctl_call *call);
+int ctl_method_calls_left(struct ctl_call *call);
+
 /* sight_calls.c: methods */
 int ctl_method_events(struct ctl_call *call);
 int ctl_method_calls(struct ctl_call *call);

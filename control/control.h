@@ -30,6 +30,7 @@ struct ctl_events;
 struct ctl_health;
 struct ctl_ledger;
 struct ctl_loop;
+struct ctl_operate;
 struct ctl_rates;
 struct ctl_records;
 struct ctl_watch;
@@ -52,6 +53,7 @@ struct app {
 	struct ctl_health *health;          /* health.c; probes */
 	struct ctl_ledger *ledger;          /* ledger.c; calls in use: survivors, full pools, audit */
 	struct ctl_loop *loop;              /* loop.c; twins, rtnetlink, raw socket, timers */
+	struct ctl_operate *operate;        /* operate.c; what the file said before the operator changed it */
 	struct ctl_records *records;        /* records.c; call records, NULL: none are written */
 	struct ctl_rates *rates;            /* rates.c; samples for `show` and /metrics */
 	struct ctl_watch *watch;            /* watch.c; heartbeats, systemd */

@@ -21,6 +21,7 @@
 #include "control/lanes.h"
 #include "control/log.h"
 #include "control/loop.h"
+#include "control/operate.h"
 #include "control/plan.h"
 #include "control/records.h"
 #include "control/state.h"
@@ -196,6 +197,7 @@ static const struct part {
 	{ "config", config_start, config_stop },          /* everything that can be wrong in the file */
 	{ "events", events_start, events_stop },          /* what happened, for weirctl events */
 	{ "policy", policy_start, policy_stop },          /* keys, slots, specification */
+	{ "operation", operate_start, operate_stop },     /* what the operator changes meanwhile */
 	{ "plan", plan_start, plan_stop },                /* cores, memory nodes, EAL arguments */
 	{ "memory", lanes_make, lanes_free },             /* words and statistics, shared with the workers */
 	{ "loop", base_start, base_stop },                /* event loop and signals */

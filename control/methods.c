@@ -16,8 +16,7 @@
 /* ---- Names -----------------------------------------------------------------------------------------------
  */
 
-/* Index of the gateway that parameter "gateway" names, or -1 after ctl_fail(). */
-static int gateway_param(struct ctl_call *call)
+int ctl_gateway_param(struct ctl_call *call)
 {
 	json_t *v = json_object_get(call->params, "gateway");
 	const struct str name = { json_string_value(v), (uint32_t)json_string_length(v) };
@@ -123,7 +122,7 @@ static int show_gateways(struct ctl_call *call)
 
 static int show_gateway(struct ctl_call *call)
 {
-	int index = gateway_param(call);
+	int index = ctl_gateway_param(call);
 
 	if (index < 0)
 		return -1;
@@ -205,40 +204,6 @@ static int hash(struct ctl_call *call)
 	return 0;
 }
 
-/* ---- Change ----------------------------------------------------------------------------------------------
- */
-
-static int gateway_admin(struct ctl_call *call, enum lb_admin admin)
-{
-	int index = gateway_param(call), rc;
-	struct ctl_gateway g;
-
-	if (index < 0)
-		return -1;
-	ctl_gateway(call->app, (uint32_t)index, &g);
-	rc = ctl_gateway_admin(call->app, (uint32_t)index, admin, call->who);
-	if (rc == -EALREADY)
-		return ctl_fail(call, CTL_ERR_UNCHANGED, json_pack("{s:s}", "gateway", g.name),
-				"gateway %s %s already", g.name,
-				admin == LB_READY   ? "is ready"
-				: admin == LB_DRAIN ? "is drained"
-						    : "is under maintenance");
-	if (rc)
-		return ctl_fail(call, CTL_ERR_INTERNAL, NULL, "gateway %s: %s", g.name, strerror(-rc));
-	call->result = ctl_show_gateway_more(call, (uint32_t)index);
-	return 0;
-}
-
-static int gateway_drain(struct ctl_call *call)
-{
-	return gateway_admin(call, LB_DRAIN);
-}
-
-static int gateway_ready(struct ctl_call *call)
-{
-	return gateway_admin(call, LB_READY);
-}
-
 #define GATEWAY_NAME                                                                                         \
 	{                                                                                                    \
 		"gateway", JSON_STRING, true, "name of the gateway"                                          \
@@ -290,7 +255,24 @@ const struct ctl_method ctl_methods[] = {
 	  "no new calls to a gateway; what it has goes on",
 	  true,
 	  { GATEWAY_NAME },
-	  gateway_drain },
-	{ "gateway.ready", "new calls to a gateway again", true, { GATEWAY_NAME }, gateway_ready },
+	  ctl_method_drain },
+	{ "gateway.maint",
+	  "the same, no probes, and calls that it has not answered go to another",
+	  true,
+	  { GATEWAY_NAME },
+	  ctl_method_maint },
+	{ "gateway.ready", "new calls to a gateway again", true, { GATEWAY_NAME }, ctl_method_ready },
+	{ "calls.left",
+	  "calls of a gateway, or of all, and about when the last of them will have ended",
+	  false,
+	  { { "gateway", JSON_STRING, false, "only those of this gateway" } },
+	  ctl_method_calls_left },
+	{ "set",
+	  "changes weight, max-cps or max-calls of a gateway, max-cps or max-calls of a peer",
+	  true,
+	  { { "name", JSON_STRING, true, "gateway, or peer if no gateway has that name" },
+	    { "key", JSON_STRING, true, "weight, max-cps, max-calls" },
+	    { "value", JSON_STRING, true, "as in the config; none lifts a limit, config takes it back" } },
+	  ctl_method_set },
 	{ 0 },
 };

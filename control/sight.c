@@ -14,6 +14,7 @@
 #include "control/api.h"
 #include "control/apply.h"
 #include "control/control.h"
+#include "control/operate.h"
 
 const char *ctl_dpdk_version(void)
 {
@@ -116,6 +117,22 @@ static json_t *responses(const struct st_gateway *sum)
 			 (json_int_t)c[5]);
 }
 
+/* Keys that the operator has set, with what the file says of them; NULL if there is none. */
+static json_t *set_keys(const struct app *app, uint32_t index,
+			bool (*changed)(const struct app *, uint32_t, enum operate_key, uint32_t *))
+{
+	json_t *o = json_object();
+	uint32_t file;
+
+	for (enum operate_key k = 0; k < OPERATE_KEYS; k++)
+		if (changed(app, index, k, &file))
+			json_object_set_new(o, operate_key_name(k), limit(file));
+	if (json_object_size(o))
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
 json_t *ctl_show_gateway(const struct ctl_call *call, uint32_t index, struct ctl_share *share)
 {
 	struct st_gateway sum;
@@ -148,6 +165,7 @@ json_t *ctl_show_gateway(const struct ctl_call *call, uint32_t index, struct ctl
 				      (json_int_t)sum.count[ST_GW_SKIPPED_STATE]));
 	json_object_set_new(o, "probed", json_boolean(g.probed));
 	json_object_set_new(o, "probe", last_probe(&g));
+	json_object_set_new(o, "config", set_keys(call->app, index, operate_gateway_changed));
 	return o;
 }
 
@@ -224,14 +242,15 @@ json_t *ctl_show_peer(const struct ctl_call *call, uint32_t index)
 	st_sum_peer(call->app->stats, index, &sum);
 	for (uint32_t i = 0; i < p->n_from; i++)
 		json_array_append_new(from, prefix(&p->from[i]));
-	return json_pack("{s:s, s:o, s:o, s:i, s:o, s:s, s:I, s:I, s:I}", "name", p->name, "from", from,
+	return json_pack("{s:s, s:o, s:o, s:i, s:o, s:s, s:I, s:I, s:I, s:o*}", "name", p->name, "from", from,
 			 "max_cps", limit(p->max_cps == CONF_NONE ? LB_UNLIMITED : p->max_cps), "calls",
 			 lb_peer_calls(call->app->words, call->app->policy->peer_specs[index].slot),
 			 "max_calls", limit(p->max_calls == CONF_NONE ? LB_UNLIMITED : p->max_calls),
 			 "answer_when_full", when_full[p->answer_when_full], "requests",
 			 (json_int_t)sum.count[ST_PEER_REQUESTS], "refused",
 			 (json_int_t)sum.count[ST_PEER_REFUSED], "limited",
-			 (json_int_t)sum.count[ST_PEER_LIMITED]);
+			 (json_int_t)sum.count[ST_PEER_LIMITED], "config",
+			 set_keys(call->app, index, operate_peer_changed));
 }
 
 static json_int_t count_of(const struct st_lane *lane, unsigned int id)

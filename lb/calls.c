@@ -143,10 +143,24 @@ static void record(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t s
 	st_inc(c->spec.lane, record_put(c->spec.records, i, &r) ? ST_RECORDS : ST_RECORDS_LOST);
 }
 
+static void count_held(struct calls *c, uint16_t slot, uint32_t ms)
+{
+	if (slot == LB_NONE)
+		return;
+	st_gateway_inc(c->spec.lane, slot, ST_GW_CALLS_HELD);
+	st_gateway_add(c->spec.lane, slot, ST_GW_HELD_SECONDS, (ms + 500) / 1000);
+}
+
 /* Counts and records what ends the call, while its entry still tells about it. */
 static void note_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, uint64_t now)
 {
+	const struct call *e = &c->at[i];
+
 	st_inc(c->spec.lane, ST_CALL_FAILED + how);
+	if (e->state == CALL_ANSWERED) {
+		count_held(c, e->out, call_ms(now) - e->answered);
+		count_held(c, e->counts_in ? e->in : LB_NONE, call_ms(now) - e->answered);
+	}
 	if (c->spec.records->note)
 		record(c, i, how, status, now);
 }

@@ -143,6 +143,12 @@ static inline void st_gateway_inc(struct st_lane *lane, uint32_t slot, enum st_g
 	st_cell_add(&lane->gateways[slot].count[id], 1);
 }
 
+/* Adds n to it. Owner of the lane only. */
+static inline void st_gateway_add(struct st_lane *lane, uint32_t slot, enum st_gateway_counter id, uint64_t n)
+{
+	st_cell_add(&lane->gateways[slot].count[id], n);
+}
+
 /* Adds one to a cell of the peer with that index (< n_peers of the lane). Owner of the lane only. */
 static inline void st_peer_inc(struct st_lane *lane, uint32_t peer, enum st_peer_counter id)
 {

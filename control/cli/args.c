@@ -119,19 +119,21 @@ static void no_command(struct cli *cli, int n, const char *const *words)
 		cli_error(cli, CLI_USAGE, NULL, "no command \"%s\"; weirctl --help lists them", words[0]);
 }
 
-const struct cli_command *cli_find(struct cli *cli, int n, const char *const *words, const char **arg)
+const struct cli_command *cli_find(struct cli *cli, int n, const char *const *words,
+				   const char *args[CLI_OPERANDS])
 {
 	char usage[64];
 
 	for (const struct cli_command *c = cli_commands; c->words[0]; c++) {
-		int left = n - words_of(c);
+		int own = words_of(c), left = n - own, least = 0, most = 0;
 
 		if (!begins_with(c, n, words))
 			continue;
-		*arg = left > 0 ? words[n - left] : NULL;
-		if (left == 0 && (c->arg == CLI_ARG_NONE || c->optional))
-			return c;
-		if (left == 1 && c->arg != CLI_ARG_NONE)
+		for (; most < CLI_OPERANDS && c->operands[most].arg != CLI_ARG_NONE; most++) {
+			least += !c->operands[most].optional;
+			args[most] = most < left ? words[own + most] : NULL;
+		}
+		if (left >= least && left <= most)
 			return c;
 		cli_usage_text(c, usage, sizeof(usage));
 		cli_error(cli, CLI_USAGE, NULL, "usage: weirctl %s", usage);

@@ -11,8 +11,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define CLI_SOCKET "/run/weir/weir.sock" /* default of control.socket */
-#define CLI_WORDS  8                     /* words of a command line, more is usage */
+#define CLI_SOCKET     "/run/weir/weir.sock" /* default of control.socket */
+#define CLI_SO_ALREADY (-32002)              /* error code of the daemon: nothing had to be changed */
+#define CLI_WORDS      8                     /* words of a command line, more is usage */
 
 /* Exit codes; `health` has those of a monitoring check, which fit: 0 ok, 1 warning, 2 critical, 3 unknown. */
 enum cli_exit {
@@ -20,6 +21,7 @@ enum cli_exit {
 	CLI_REFUSED = 1, /* the daemon, or the config, says no */
 	CLI_USAGE = 2,
 	CLI_NO_DAEMON = 3, /* nobody answers, or not in time */
+	CLI_IN_VAIN = 4,   /* --wait, and --within is over */
 };
 
 struct cli {
@@ -30,6 +32,8 @@ struct cli {
 	bool color;
 	bool all;            /* also what is zero */
 	bool follow;         /* go on with what comes */
+	bool wait;           /* until the calls have ended */
+	double within_s;     /* but no longer; 0: as long as it takes */
 	const char *gateway; /* only what has to do with it; NULL: all */
 	bool help, version;  /* asked for */
 	bool prompt;         /* the line was typed at weirctl's own prompt */
@@ -47,27 +51,38 @@ struct cli_option {
 
 extern const struct cli_option cli_options[]; /* ends with a NULL name */
 
-/* What the last word of a command may be. */
+/* What a word behind a command may be. */
 enum cli_arg {
 	CLI_ARG_NONE,
 	CLI_ARG_GATEWAY,
 	CLI_ARG_POOL,
+	CLI_ARG_SETTING, /* a key of `set` */
 	CLI_ARG_FILE,
 	CLI_ARG_TEXT,
 };
 
+#define CLI_OPERANDS 3
+
+/* A word behind the command's own. */
+struct cli_operand {
+	enum cli_arg arg;  /* CLI_ARG_NONE ends the list */
+	const char *name;  /* for people: "GATEWAY" */
+	const char *param; /* parameter of the method that gets it */
+	bool optional;     /* may be left out; the last one only */
+};
+
 struct cli_command {
 	const char *words[2]; /* second may be NULL */
-	enum cli_arg arg;
-	bool optional;        /* the argument may be left out */
-	const char *arg_name; /* "GATEWAY"; NULL for CLI_ARG_NONE */
-	const char *method;   /* question for the daemon; NULL: done here */
-	const char *param;    /* its parameter that gets the argument */
-	const char *help;     /* one line */
-	const char *more;     /* for the manual page; may be NULL */
+	struct cli_operand operands[CLI_OPERANDS];
+	const char *method; /* question for the daemon; NULL: done here */
+	const char *help;   /* one line */
+	const char *more;   /* for the manual page; may be NULL */
+	bool waits;         /* takes --wait: until the calls of what it names have ended */
 	/* Shows the daemon's result to people. Returns an exit code. */
 	int (*show)(struct cli *cli, const json_t *result);
-	/* method == NULL: does the work; arg may be NULL if optional. Returns an exit code. */
+	/* method == NULL: does the work; arg: the first operand, NULL if it is left out. Returns an exit
+	 * code.
+	 */
 	int (*run)(struct cli *cli, const char *arg);
 };
 
@@ -82,10 +97,11 @@ extern const struct cli_command cli_commands[]; /* ends with a NULL first word *
 int cli_parse(struct cli *cli, int argc, char *const *argv, const char *words[CLI_WORDS], bool lenient);
 
 /*
- * The command that these words are, its argument in *arg (NULL if there is none). Returns NULL after
- * cli_error() if there is no such command or an argument is missing or too much.
+ * The command that these words are, its operands in args (NULL: left out). Returns NULL after cli_error() if
+ * there is no such command or a word is missing or too much.
  */
-const struct cli_command *cli_find(struct cli *cli, int n, const char *const *words, const char **arg);
+const struct cli_command *cli_find(struct cli *cli, int n, const char *const *words,
+				   const char *args[CLI_OPERANDS]);
 
 /* Splits a line at blanks, in place; "…" and '…' keep blanks. Returns the words, or -1 if a quote stays open.
  */
@@ -124,6 +140,12 @@ int cli_run_events(struct cli *cli, const char *arg);
 int cli_run_check(struct cli *cli, const char *file);
 int cli_run_help(struct cli *cli, const char *word);
 
+/* ---- wait.c: --wait -------------------------------------------------------------------------------------
+ */
+
+/* Waits until the gateway, or the node if NULL, has no calls. CLI_DONE, CLI_IN_VAIN, or why nobody knows. */
+int cli_wait(struct cli *cli, const char *gateway);
+
 /* ---- show.c, show_node.c: results for people
  * ------------------------------------------------------------------ */
 
@@ -141,6 +163,7 @@ int cli_show_config(struct cli *cli, const json_t *result);
 int cli_show_hash(struct cli *cli, const json_t *result);
 int cli_show_health(struct cli *cli, const json_t *result);
 int cli_show_change(struct cli *cli, const json_t *result);
+int cli_show_set(struct cli *cli, const json_t *result);
 
 /* ---- complete.c, shell.c, man.c
  * ---------------------------------------------------------------------------- */

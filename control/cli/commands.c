@@ -55,6 +55,17 @@ static bool set_follow(struct cli *cli, const char *value)
 	return true;
 }
 
+static bool set_wait(struct cli *cli, const char *value)
+{
+	cli->wait = true;
+	return true;
+}
+
+static bool set_within(struct cli *cli, const char *value)
+{
+	return positive(value, 7 * 86400, &cli->within_s);
+}
+
 static bool set_no_color(struct cli *cli, const char *value)
 {
 	cli->color = false;
@@ -80,6 +91,9 @@ const struct cli_option cli_options[] = {
 	{ 'a', "all", NULL, "show drops: also what never happened", set_all },
 	{ 'g', "gateway", "GATEWAY", "show calls: only those from or to it", set_gateway },
 	{ 'f', "follow", NULL, "events: go on with those that come, until Ctrl-C", set_follow },
+	{ 0, "wait", NULL, "drain, maint: return when the calls have ended", set_wait },
+	{ 0, "within", "SECONDS", "with --wait: no longer than this; exit code 4 if calls are left",
+	  set_within },
 	{ 'w', "watch", "SECONDS", "repeat a show command or health this often", set_watch },
 	{ 0, "timeout", "SECONDS", "how long to wait for the daemon; default 5", set_timeout },
 	{ 0, "no-color", NULL, "no colours; they are off, too, with $NO_COLOR or when stdout is no terminal",
@@ -104,10 +118,7 @@ const struct cli_command cli_commands[] = {
 		  "what all gateways may have together.",
 	  .show = cli_show_pools },
 	{ .words = { "show", "gateways" },
-	  .arg = CLI_ARG_POOL,
-	  .arg_name = "POOL",
-	  .optional = true,
-	  .param = "pool",
+	  .operands = { { CLI_ARG_POOL, "POOL", "pool", true } },
 	  .method = "show.gateways",
 	  .help = "gateways: state, share, load against limit, answers, probes",
 	  .more = "SHARE is the part of the pool's new calls that the gateway gets now by its weight. CPS is "
@@ -120,9 +131,7 @@ const struct cli_command cli_commands[] = {
 		  "probe: its round trip and status, or how it failed.",
 	  .show = cli_show_gateways },
 	{ .words = { "show", "gateway" },
-	  .arg = CLI_ARG_GATEWAY,
-	  .arg_name = "GATEWAY",
-	  .param = "gateway",
+	  .operands = { { CLI_ARG_GATEWAY, "GATEWAY", "gateway" } },
 	  .method = "show.gateway",
 	  .help = "one gateway with its last probes",
 	  .show = cli_show_gateway },
@@ -131,10 +140,7 @@ const struct cli_command cli_commands[] = {
 	  .help = "known sources of calls, and what was refused to them",
 	  .show = cli_show_peers },
 	{ .words = { "show", "calls" },
-	  .arg = CLI_ARG_GATEWAY,
-	  .arg_name = "GATEWAY",
-	  .optional = true,
-	  .param = "gateway",
+	  .operands = { { CLI_ARG_GATEWAY, "GATEWAY", "gateway", true } },
 	  .method = "show.calls",
 	  .help = "calls in use: age, state, between whom; the first 100, and how many there are",
 	  .more = "FROM and TO are gateways, PEER is the peer that a call comes from. STATE setup has no "
@@ -183,23 +189,39 @@ const struct cli_command cli_commands[] = {
 		  "With --json --follow each line is one event.",
 	  .run = cli_run_events },
 	{ .words = { "drain" },
-	  .arg = CLI_ARG_GATEWAY,
-	  .arg_name = "GATEWAY",
-	  .param = "gateway",
+	  .operands = { { CLI_ARG_GATEWAY, "GATEWAY", "gateway" } },
 	  .method = "gateway.drain",
 	  .help = "give a gateway no new calls; the calls it has go on",
+	  .more = "With --wait it returns when the last of them has ended, with --within after that time at "
+		  "most. "
+		  "The estimate shown comes from how long calls of this gateway have lasted so far.",
+	  .waits = true,
+	  .show = cli_show_change },
+	{ .words = { "maint" },
+	  .operands = { { CLI_ARG_GATEWAY, "GATEWAY", "gateway" } },
+	  .method = "gateway.maint",
+	  .help = "the same for a gateway that is about to be switched off: no probes, and calls that it has "
+		  "not answered go to another",
+	  .waits = true,
 	  .show = cli_show_change },
 	{ .words = { "ready" },
-	  .arg = CLI_ARG_GATEWAY,
-	  .arg_name = "GATEWAY",
-	  .param = "gateway",
+	  .operands = { { CLI_ARG_GATEWAY, "GATEWAY", "gateway" } },
 	  .method = "gateway.ready",
 	  .help = "give a gateway new calls again",
 	  .show = cli_show_change },
+	{ .words = { "set" },
+	  .operands = { { CLI_ARG_GATEWAY, "NAME", "name" },
+			{ CLI_ARG_SETTING, "weight|max-cps|max-calls", "key" },
+			{ CLI_ARG_TEXT, "VALUE", "value" } },
+	  .method = "set",
+	  .help = "change a weight or a limit of a gateway, or a limit of a peer, until the next start",
+	  .more = "VALUE is as in the config: 10, 200/s, 5k. none lifts a limit, config takes the change "
+		  "back. "
+		  "What "
+		  "was set bears an asterisk in every show.",
+	  .show = cli_show_set },
 	{ .words = { "hash" },
-	  .arg = CLI_ARG_TEXT,
-	  .arg_name = "CALL-ID",
-	  .param = "call_id",
+	  .operands = { { CLI_ARG_TEXT, "CALL-ID", "call_id" } },
 	  .method = "hash",
 	  .help = "the gateway of each pool that a Call-ID is meant for",
 	  .more = "The choice of the hash alone: a gateway that is down, drained or full is passed by when "
@@ -213,17 +235,14 @@ const struct cli_command cli_commands[] = {
 		  "is down. Drained gateways are no fault.",
 	  .show = cli_show_health },
 	{ .words = { "check" },
-	  .arg = CLI_ARG_FILE,
-	  .arg_name = "FILE",
+	  .operands = { { CLI_ARG_FILE, "FILE", NULL } },
 	  .help = "check a configuration file; needs no daemon and no privileges",
 	  .more = "Prints every error of the file with line and column. Exit code 1 if there is one. weir "
 		  "--check does the same "
 		  "and prints the plan of cores, memory and ports.",
 	  .run = cli_run_check },
 	{ .words = { "help" },
-	  .arg = CLI_ARG_TEXT,
-	  .arg_name = "COMMAND",
-	  .optional = true,
+	  .operands = { { CLI_ARG_TEXT, "COMMAND", NULL, true } },
 	  .help = "list commands and options, or those that begin with COMMAND",
 	  .run = cli_run_help },
 	{ .words = { NULL } },

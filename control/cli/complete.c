@@ -32,6 +32,11 @@ static void offer_names(const struct cli *cli, enum cli_arg arg, struct out *out
 	const json_t *o;
 	size_t i;
 
+	if (arg == CLI_ARG_SETTING) {
+		offer(out, "weight");
+		offer(out, "max-cps");
+		offer(out, "max-calls");
+	}
 	if (arg != CLI_ARG_GATEWAY && arg != CLI_ARG_POOL)
 		return;
 	own.timeout_s = NAMES_WAIT_S;
@@ -63,8 +68,8 @@ static void offer_words(const struct cli *cli, int n, const char *const *words, 
 			same++;
 		if (same == n && n < own)
 			offer(out, c->words[n]);
-		else if (same == own && n == own)
-			offer_names(cli, c->arg, out);
+		else if (same == own && n - own < CLI_OPERANDS)
+			offer_names(cli, c->operands[n - own].arg, out);
 	}
 	if (n == 1 && !strcmp(words[0], "help"))
 		for (const struct cli_command *c = cli_commands; c->words[0]; c++)

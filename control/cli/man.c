@@ -27,15 +27,16 @@ static void man_commands(FILE *out)
 	fputs("# COMMANDS\n\n", out);
 	for (const struct cli_command *c = cli_commands; c->words[0]; c++) {
 		fprintf(out, "*%s%s%s*", c->words[0], c->words[1] ? " " : "", c->words[1] ? c->words[1] : "");
-		if (c->arg_name)
-			fprintf(out, c->optional ? " [_%s_]" : " _%s_", c->arg_name);
+		for (int i = 0; i < CLI_OPERANDS && c->operands[i].name; i++)
+			fprintf(out, c->operands[i].optional ? " [_%s_]" : " _%s_", c->operands[i].name);
+		fputs(c->waits ? " [--wait]" : "", out);
 		fputs("\n\t", out);
 		sentence(out, c->help);
 		if (c->method)
 			fprintf(out, " Method *%s*", c->method);
-		if (c->method && c->param) {
-			fputs(", parameter *", out);
-			plain(out, c->param);
+		for (int i = 0; c->method && i < CLI_OPERANDS && c->operands[i].param; i++) {
+			fputs(i ? ", *" : c->operands[1].param ? ", parameters *" : ", parameter *", out);
+			plain(out, c->operands[i].param);
 			fputs("*", out);
 		}
 		fputs(c->method ? "." : "", out);

@@ -22,9 +22,14 @@ void cli_print_json(struct cli *cli, const json_t *value)
 
 void cli_usage_text(const struct cli_command *c, char *text, size_t n)
 {
-	snprintf(text, n, "%s%s%s%s%s%s%s", c->words[0], c->words[1] ? " " : "",
-		 c->words[1] ? c->words[1] : "", c->arg_name ? " " : "", c->optional ? "[" : "",
-		 c->arg_name ? c->arg_name : "", c->optional ? "]" : "");
+	size_t at = (size_t)snprintf(text, n, "%s%s%s", c->words[0], c->words[1] ? " " : "",
+				     c->words[1] ? c->words[1] : "");
+
+	for (int i = 0; i < CLI_OPERANDS && c->operands[i].name && at < n; i++)
+		at += (size_t)snprintf(text + at, n - at, c->operands[i].optional ? " [%s]" : " %s",
+				       c->operands[i].name);
+	if (c->waits && at < n)
+		snprintf(text + at, n - at, " [--wait]");
 }
 
 int cli_run_help(struct cli *cli, const char *word)
@@ -98,14 +103,17 @@ int cli_run_check(struct cli *cli, const char *file)
 	return rc ? CLI_REFUSED : CLI_DONE;
 }
 
-static int ask_and_show(struct cli *cli, const struct cli_command *c, const char *arg)
+static int ask_and_show(struct cli *cli, const struct cli_command *c, const char *const *args)
 {
-	json_t *params = arg ? json_pack("{s:s}", c->param, arg) : json_object(), *result = NULL;
+	json_t *params = json_object(), *result = NULL;
 	int rc;
 
-	if (!params) {
-		cli_error(cli, CLI_USAGE, NULL, "\"%s\" is no UTF-8 text", arg);
-		return CLI_USAGE;
+	for (int i = 0; i < CLI_OPERANDS; i++) {
+		if (args[i] && json_object_set_new(params, c->operands[i].param, json_string(args[i]))) {
+			cli_error(cli, CLI_USAGE, NULL, "\"%s\" is no UTF-8 text", args[i]);
+			json_decref(params);
+			return CLI_USAGE;
+		}
 	}
 	rc = cli_ask(cli, c->method, params, &result);
 	if (rc != CLI_DONE)
@@ -119,9 +127,22 @@ static int ask_and_show(struct cli *cli, const struct cli_command *c, const char
 	return rc;
 }
 
-static int run_once(struct cli *cli, const struct cli_command *c, const char *arg)
+/* The daemon said that nothing had to be changed: no reason not to wait. Then the error is forgotten. */
+static bool is_so_already(struct cli *cli)
 {
-	int rc = c->method ? ask_and_show(cli, c, arg) : c->run(cli, arg);
+	if (!cli->error || json_integer_value(json_object_get(cli->error, "code")) != CLI_SO_ALREADY)
+		return false;
+	json_decref(cli->error);
+	cli->error = NULL;
+	return true;
+}
+
+static int run_once(struct cli *cli, const struct cli_command *c, const char *const *args)
+{
+	int rc = c->method ? ask_and_show(cli, c, args) : c->run(cli, args[0]);
+
+	if (cli->wait && (rc == CLI_DONE || is_so_already(cli)))
+		rc = cli_wait(cli, args[0]);
 
 	if (c->show == cli_show_health && cli->error) {
 		/* A monitoring check that learned nothing is UNKNOWN, on stdout like its other answers. */
@@ -171,7 +192,7 @@ int cli_repeat(struct cli *cli, double s, bool stop, int (*turn)(struct cli *cli
 
 struct watched {
 	const struct cli_command *command;
-	const char *arg;
+	const char *const *args;
 };
 
 static int watch_turn(struct cli *cli, void *arg)
@@ -186,13 +207,29 @@ static int watch_turn(struct cli *cli, void *arg)
 		fprintf(cli->out, "%severy %gs  %s\n\n", cli->color ? "\033[H\033[2J" : "", cli->watch_s,
 			stamp);
 	}
-	return run_once(cli, watched->command, watched->arg);
+	return run_once(cli, watched->command, watched->args);
+}
+
+/* False after cli_error(): an option that this command does not know. */
+static bool options_fit(struct cli *cli, const struct cli_command *c)
+{
+	const char *wrong = NULL;
+
+	if (cli->gateway && c->show != cli_show_calls)
+		wrong = "--gateway is for show calls";
+	else if (cli->watch_s > 0 && (!c->method || c->show == cli_show_change))
+		wrong = "--watch is for show and health";
+	else if ((cli->wait || cli->within_s > 0) && !c->waits)
+		wrong = "--wait and --within are for drain and maint";
+	if (wrong)
+		cli_error(cli, CLI_USAGE, NULL, "%s", wrong);
+	return !wrong;
 }
 
 int cli_run(const struct cli *defaults, int argc, char *const *argv)
 {
 	struct cli cli = *defaults;
-	const char *words[CLI_WORDS], *arg = NULL;
+	const char *words[CLI_WORDS], *args[CLI_OPERANDS] = { NULL };
 	const struct cli_command *c = NULL;
 	int n = cli_parse(&cli, argc, argv, words, false);
 
@@ -205,21 +242,16 @@ int cli_run(const struct cli *defaults, int argc, char *const *argv)
 	if (n == 0)
 		return cli.prompt ? CLI_DONE : cli_shell(&cli);
 	if (n > 0)
-		c = cli_find(&cli, n, words, &arg);
-	if (c && cli.gateway && c->show != cli_show_calls) {
-		cli_error(&cli, CLI_USAGE, NULL, "--gateway is for show calls");
+		c = cli_find(&cli, n, words, args);
+	if (c && !args[0])
+		args[0] = cli.gateway;
+	if (c && !options_fit(&cli, c))
 		c = NULL;
-	}
-	if (c && !arg)
-		arg = cli.gateway;
-	if (c && cli.watch_s > 0 && (!c->method || c->show == cli_show_change)) {
-		cli_error(&cli, CLI_USAGE, NULL, "--watch is for show and health");
-		c = NULL;
-	}
 	if (!c) {
 		cli_report(&cli);
 		return CLI_USAGE;
 	}
-	return cli.watch_s > 0 ? cli_repeat(&cli, cli.watch_s, false, watch_turn, &(struct watched){ c, arg })
-			       : run_once(&cli, c, arg);
+	return cli.watch_s > 0
+		       ? cli_repeat(&cli, cli.watch_s, false, watch_turn, &(struct watched){ c, args })
+		       : run_once(&cli, c, args);
 }

@@ -30,13 +30,35 @@ void show_state(struct table *t, const char *state)
 	table_cell(t, state_tint(state), "%s", state);
 }
 
-/* A limit, or that there is none. */
-static void show_limit(struct table *t, const json_t *limit)
+/* "*" if the operator has set it since the start. */
+static const char *mark(const json_t *o, const char *key)
 {
+	return json_object_get(json_object_get(o, "config"), key) ? "*" : "";
+}
+
+/* A limit, or that there is none; name: of the key in the config. */
+static void show_limit(struct table *t, const json_t *o, const char *key, const char *name)
+{
+	const json_t *limit = json_object_get(o, key);
+
 	if (json_is_integer(limit))
-		table_cell(t, TINT_NONE, "%" JSON_INTEGER_FORMAT, json_integer_value(limit));
+		table_cell(t, TINT_NONE, "%" JSON_INTEGER_FORMAT "%s", json_integer_value(limit),
+			   mark(o, name));
 	else
-		table_cell(t, TINT_NONE, "none");
+		table_cell(t, TINT_NONE, "none%s", mark(o, name));
+}
+
+/* What the marks of a list mean, if there are any. */
+static void explain_marks(struct cli *cli, const json_t *list)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(list, i, o) if (json_object_get(o, "config"))
+	{
+		fputs("* set since the start; show config and the file differ\n", cli->out);
+		return;
+	}
 }
 
 /* "1.24 ms 200", "timeout", or why there is nothing to say. */
@@ -64,7 +86,7 @@ static void show_cps(struct table *t, const json_t *o)
 
 	table_cell(t, json_is_integer(max) && cps > 0.95 * json_number_value(max) ? TINT_WARN : TINT_NONE,
 		   "%s", figure_rate(rate, cps));
-	show_limit(t, max);
+	show_limit(t, o, "max_cps", "max-cps");
 }
 
 /* Calls in use, those from before the start apart, and the limit: in yellow when that is reached. */
@@ -80,7 +102,7 @@ static void show_calls(struct table *t, const json_t *o)
 			   calls, before);
 	else
 		table_cell(t, full ? TINT_WARN : TINT_NONE, "%" JSON_INTEGER_FORMAT, calls);
-	show_limit(t, max);
+	show_limit(t, o, "max_calls", "max-calls");
 }
 
 int cli_show_pools(struct cli *cli, const json_t *result)
@@ -149,7 +171,7 @@ static void gateway_row(struct table *t, const json_t *g)
 		show_state(t, text_of(g, "state"));
 	table_cell(t, TINT_NONE, "%s", figure_age(age, number_of(g, "since_s")));
 	show_integer(t, g, "tier");
-	show_integer(t, g, "weight");
+	table_cell(t, TINT_NONE, "%d%s", (int)number_of(g, "weight"), mark(g, "weight"));
 	table_cell(t, TINT_NONE, "%s", figure_percent(share, number_of(g, "share")));
 	show_cps(t, g);
 	show_calls(t, g);
@@ -196,6 +218,7 @@ int cli_show_gateways(struct cli *cli, const json_t *result)
 	table_print(t, cli->out, cli->color);
 	fprintf(cli->out, "%zu gateways, %zu up, %zu down, %zu drained\n", json_array_size(list),
 		json_array_size(list) - down, down, drained);
+	explain_marks(cli, list);
 	table_free(t);
 	return CLI_DONE;
 }
@@ -283,10 +306,44 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 	return CLI_DONE;
 }
 
+static void print_limit(struct cli *cli, const json_t *limit)
+{
+	if (json_is_integer(limit))
+		fprintf(cli->out, "%" JSON_INTEGER_FORMAT, json_integer_value(limit));
+	else
+		fputs("none", cli->out);
+}
+
 int cli_show_change(struct cli *cli, const json_t *g)
 {
 	fprintf(cli->out, "%s of pool %s: %s, %s\n", text_of(g, "name"), text_of(g, "pool"),
 		text_of(g, "health"), admin_says(g));
+	return CLI_DONE;
+}
+
+/* What is in force now, and what the file says where that is something else. */
+int cli_show_set(struct cli *cli, const json_t *o)
+{
+	static const char *const keys[][2] = { { "weight", "weight" },
+					       { "max_cps", "max-cps" },
+					       { "max_calls", "max-calls" } };
+	const json_t *file = json_object_get(o, "config"), *v, *was;
+
+	fprintf(cli->out, "%s:", text_of(o, "name"));
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		v = json_object_get(o, keys[i][0]);
+		was = json_object_get(file, keys[i][1]);
+		if (!v)
+			continue;
+		fprintf(cli->out, " %s ", keys[i][1]);
+		print_limit(cli, v);
+		if (was) {
+			fputs(" (file: ", cli->out);
+			print_limit(cli, was);
+			fputc(')', cli->out);
+		}
+	}
+	fputc('\n', cli->out);
 	return CLI_DONE;
 }
 
@@ -326,7 +383,7 @@ int cli_show_peers(struct cli *cli, const json_t *result)
 	json_array_foreach(json_object_get(result, "peers"), i, peer)
 	{
 		table_cell(t, TINT_NONE, "%s", text_of(peer, "name"));
-		show_limit(t, json_object_get(peer, "max_cps"));
+		show_limit(t, peer, "max_cps", "max-cps");
 		show_calls(t, peer);
 		show_integer(t, peer, "requests");
 		show_integer(t, peer, "refused");
@@ -335,6 +392,7 @@ int cli_show_peers(struct cli *cli, const json_t *result)
 		table_cell(t, TINT_NONE, "%s", joined(json_object_get(peer, "from"), from, sizeof(from)));
 	}
 	table_print(t, cli->out, cli->color);
+	explain_marks(cli, json_object_get(result, "peers"));
 	table_free(t);
 	return CLI_DONE;
 }

@@ -23,6 +23,7 @@
 #include "control/events.h"
 #include "control/health.h"
 #include "control/loop.h"
+#include "control/operate.h"
 #include "control/plan.h"
 #include "tests/control/fake.h"
 
@@ -54,6 +55,10 @@ void dp_free(void *mem)
 
 void dp_publish_policy(struct dp *dp, int numa, struct lb_snapshot *snap)
 {
+	static struct lb_snapshot *last;
+
+	free(last);
+	last = snap;
 }
 
 void dp_worker_info(const struct dp *dp, uint32_t worker, struct dp_worker_info *info)
@@ -254,6 +259,7 @@ void fake_app(struct app *app, const struct fake *fake, unsigned int many)
 							  .advertise = app->conf->listeners[0].advertise };
 	FAIL_IF(events_start(app));
 	FAIL_IF(policy_make(app->conf, &keys, 1, &app->policy, err, sizeof(err)));
+	FAIL_IF(operate_start(app));
 	app->words = lb_words_init(aligned_alloc(64, (lb_words_size() + 63) / 64 * 64));
 	lb_set_health(app->words, app->policy->gateways[1].slot, LB_DOWN);
 	lb_set_admin(app->words, app->policy->gateways[2].slot, LB_DRAIN);
@@ -279,6 +285,7 @@ static void serve(const struct fake *fake, unsigned int many)
 	ctl_http_stop(&app);
 	ctl_api_stop(&app);
 	ctl_rates_stop(&app);
+	operate_stop(&app);
 	events_stop(&app);
 	event_free(term);
 	event_base_free(app.base);

@@ -97,6 +97,15 @@ static void every_command_in_text_and_json(void **state)
 		{ "show gateway nobody", "no gateway \"nobody\"", 1 },
 		{ "drain nobody", "no gateway \"nobody\"", 1 },
 		{ "drain gw3", "gateway gw3 is drained already", 1 },
+		{ "set nobody weight 1", "no gateway and no peer \"nobody\"", 1 },
+		{ "set gw1 height 1", "no key \"height\"", 1 },
+		{ "set gw1 weight 99999", "found \"99999\", expected a number from 0 to 65535", 1 },
+		{ "set gw1 max-cps 100/s", "max-cps of gateway gw1 is so already", 1 },
+		{ "set gw1 max-cps fast", "found \"fast\", expected", 1 },
+		{ "set gw1 max-calls 9M", "the table of calls holds", 1 },
+		{ "set carrier weight 5", "no key \"weight\" of a peer", 1 },
+		{ "set gw1 weight", "usage: weirctl set NAME weight|max-cps|max-calls VALUE", 2 },
+		{ "show pools --wait", "--wait and --within are for", 2 },
 		{ "show", "show what?", 2 },
 		{ "show nothing", "there are status", 2 },
 		{ "--nothing", "no option", 2 },
@@ -166,6 +175,54 @@ static void drain_and_ready(void **state)
 	assert_int_equal(weirctl("ready gw1"), 0);
 	assert_int_equal(weirctl("ready gw1"), 1);
 	assert_int_equal(weirctl("health"), 1);
+}
+
+/* What was set is in force, marked, and can be taken back. */
+static void set_and_take_back(void **state)
+{
+	json_t *o;
+
+	assert_int_equal(weirctl("set gw1 weight 0"), 0);
+	assert_string_equal(out_text, "gw1: weight 0 (file: 10) max-cps 100 max-calls none\n");
+	assert_int_equal(weirctl("show gateways east"), 0);
+	assert_non_null(strstr(out_text, " 0* "));
+	assert_non_null(strstr(out_text, "* set since the start"));
+	assert_int_equal(weirctl("hash abc"), 0); /* of the pool's tier 1 only gw2 has weight now */
+	assert_non_null(strstr(out_text, "gw2"));
+	assert_int_equal(weirctl("set gw1 max-cps none"), 0);
+	assert_int_equal(weirctl("set gw1 max-calls 7"), 0);
+	assert_string_equal(out_text, "gw1: weight 0 (file: 10) max-cps none (file: 100) max-calls 7 (file: "
+				      "none)\n");
+	assert_int_equal(weirctl("--json show gateway gw1"), 0);
+	o = json_out();
+	assert_true(number_at(json_object_get(o, "config"), "max-cps") == 100);
+	json_decref(o);
+	assert_int_equal(weirctl("set gw2 weight 0"), 0);
+	assert_int_equal(weirctl("set gw3 weight 0"), 1);
+	assert_non_null(strstr(err_text, "pool east would have none left"));
+	assert_int_equal(weirctl("set gw2 weight config"), 0);
+	assert_int_equal(weirctl("set gw1 weight config"), 0);
+	assert_int_equal(weirctl("set gw1 max-cps config"), 0);
+	assert_int_equal(weirctl("set gw1 max-calls config"), 0);
+	assert_string_equal(out_text, "gw1: weight 10 max-cps 100 max-calls none\n");
+	assert_int_equal(weirctl("set carrier max-cps 9/s"), 0);
+	assert_string_equal(out_text, "carrier: max-cps 9 (file: 50) max-calls none\n");
+	assert_int_equal(weirctl("set carrier max-cps config"), 0);
+	assert_int_equal(weirctl("events"), 0);
+	assert_non_null(strstr(out_text, "gateway gw1: max-calls 7 by uid "));
+}
+
+static void waiting_ends(void **state)
+{
+	assert_int_equal(weirctl("maint gw3 --wait"), 0);
+	assert_string_equal(out_text, "gw3 of pool east: up, under maintenance: no new calls, no probes\n"
+				      "gw3: 0 calls left, about 0s\n");
+	assert_int_equal(weirctl("drain gw3 --wait"), 0);
+	assert_int_equal(weirctl("drain gw3 --wait"), 0); /* is drained already: no reason not to wait */
+	assert_int_equal(weirctl("drain gw1 --wait --within 0.1"), 4);
+	assert_non_null(strstr(out_text, "gw1: 1 calls left\n"));
+	assert_non_null(strstr(err_text, "gw1: 1 calls left"));
+	assert_int_equal(weirctl("ready gw1"), 0);
 }
 
 static void calls_are_seen(void **state)
@@ -536,6 +593,8 @@ int main(void)
 		cmocka_unit_test(every_command_in_text_and_json),
 		cmocka_unit_test(json_of_a_gateway),
 		cmocka_unit_test(drain_and_ready),
+		cmocka_unit_test(set_and_take_back),
+		cmocka_unit_test(waiting_ends),
 		cmocka_unit_test(calls_are_seen),
 		cmocka_unit_test(events_are_kept),
 		cmocka_unit_test(config_loads_again),

@@ -79,34 +79,38 @@ static void options_refused(void **state)
 static void commands_found(void **state)
 {
 	static const struct {
-		const char *line, *method, *arg;
-	} good[] = { { "show gateways", "show.gateways", NULL },
-		     { "show gateways east", "show.gateways", "east" },
-		     { "drain gw1", "gateway.drain", "gw1" },
-		     { "health", "health", NULL } };
-	static const char *const bad[] = { "show",    "show nothing",    "drain",   "drain a b",
-					   "nothing", "show status now", "gateways" };
+		const char *line, *method, *args[CLI_OPERANDS];
+	} good[] = { { "show gateways", "show.gateways", {} },
+		     { "show gateways east", "show.gateways", { "east" } },
+		     { "drain gw1", "gateway.drain", { "gw1" } },
+		     { "set gw1 max-cps 5/s", "set", { "gw1", "max-cps", "5/s" } },
+		     { "health", "health", {} } };
+	static const char *const bad[] = { "show",      "show nothing",    "drain",
+					   "drain a b", "set gw1 weight",  "set gw1 weight 1 2",
+					   "nothing",   "show status now", "gateways" };
 	char copy[64], *argv[8];
-	const char *arg;
-
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		const char *args[CLI_OPERANDS] = { NULL };
 		struct cli cli = { 0 };
 		const struct cli_command *c;
 
 		strcpy(copy, good[i].line);
-		c = cli_find(&cli, cli_split(copy, argv, 8), (const char *const *)argv, &arg);
+		c = cli_find(&cli, cli_split(copy, argv, 8), (const char *const *)argv, args);
 		assert_non_null(c);
 		assert_string_equal(c->method, good[i].method);
-		if (good[i].arg)
-			assert_string_equal(arg, good[i].arg);
-		else
-			assert_null(arg);
+		for (int k = 0; k < CLI_OPERANDS; k++) {
+			if (good[i].args[k])
+				assert_string_equal(args[k], good[i].args[k]);
+			else
+				assert_null(args[k]);
+		}
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const char *args[CLI_OPERANDS];
 		struct cli cli = { 0 };
 
 		strcpy(copy, bad[i]);
-		assert_null(cli_find(&cli, cli_split(copy, argv, 8), (const char *const *)argv, &arg));
+		assert_null(cli_find(&cli, cli_split(copy, argv, 8), (const char *const *)argv, args));
 		assert_non_null(cli.error);
 		json_decref(cli.error);
 	}
@@ -118,8 +122,13 @@ static void table_is_whole(void **state)
 	for (const struct cli_command *c = cli_commands; c->words[0]; c++) {
 		assert_true((c->method != NULL) != (c->run != NULL));
 		assert_true(!c->method || c->show);
-		assert_true((c->arg == CLI_ARG_NONE) == (c->arg_name == NULL));
-		assert_true(!c->method || c->arg == CLI_ARG_NONE || c->param);
+		for (int i = 0; i < CLI_OPERANDS; i++) {
+			const struct cli_operand *o = &c->operands[i];
+
+			assert_true((o->arg == CLI_ARG_NONE) == (o->name == NULL));
+			assert_true(!c->method || o->arg == CLI_ARG_NONE || o->param);
+			assert_true(!i || o->arg == CLI_ARG_NONE || !c->operands[i - 1].optional);
+		}
 		assert_true(strlen(c->help) > 0);
 	}
 }
@@ -185,7 +194,7 @@ static void completion(void **state)
 	static const struct {
 		const char *line, *expect;
 	} cases[] = {
-		{ "", "show audit events drain ready hash health check help " },
+		{ "", "show audit events drain maint ready set hash health check help " },
 		{ "sh", "show " },
 		{ "show gat", "gateways gateway " },
 		{ "--json show p", "pools peers ports " },
