@@ -40,7 +40,8 @@
 #define LIMIT_MBUF_OBJ 4096 /* bytes; --no-huge with AF_XDP allows no more in a page */
 #define LIMIT_MAGLEV   65537  /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
 #define LIMIT_PROBES   8      /* draws past gateways that cannot take it before all of a tier are asked */
-#define LIMIT_MEMO     65536  /* refusal fingerprints per worker; 16 bytes each */
+#define LIMIT_MEMO     131072 /* refusal fingerprints per worker; 16 bytes each */
+#define LIMIT_SOURCES  16384  /* addresses per worker whose answers are counted; 16 bytes each */
 #define LIMIT_PINS     262144 /* transactions that a worker remembers; the oldest make room */
 
 /* The control socket and /metrics. */

@@ -24,7 +24,16 @@ static bool finish(struct decision *d, enum lb_op op, enum st_end end)
 	return true;
 }
 
-/* Answers the request; an ACK ends as `ack_end` instead (RFC 3261 17.1.1.3 knows no response to it). */
+/* True if the source is a peer or a gateway. */
+static bool is_known(const struct decision *d)
+{
+	return d->from || d->peer != LB_NONE;
+}
+
+/*
+ * Answers the request, unless its source has had too many answers; an ACK ends as `ack_end` instead
+ * (RFC 3261 17.1.1.3 knows no response to it).
+ */
 static bool reply(struct decision *d, uint16_t status, const char *reason, enum st_end end,
 		  enum st_end ack_end)
 {
@@ -32,6 +41,8 @@ static bool reply(struct decision *d, uint16_t status, const char *reason, enum 
 
 	if (q->method == METHOD_ACK)
 		return finish(d, ack_end == ST_ABSORB_ACK ? LB_ABSORB : LB_DROP, ack_end);
+	if (!source_may(d->w->sources, &d->s->hash_key, &q->src, is_known(d), d->now))
+		return finish(d, LB_DROP, ST_DROP_SOURCE_CAPPED);
 	act_set(d->act, LB_REPLY, end);
 	d->act->status = status;
 	d->act->reason = reason;
@@ -47,6 +58,17 @@ bool decision_answer(struct decision *d, uint16_t status, enum st_end end)
 	if (d->q->method == METHOD_CANCEL)
 		return finish(d, LB_ABSORB, ST_ABSORB_CANCEL);
 	return reply(d, status, route_reason(status), end, ST_DROP_ACK_NOWHERE);
+}
+
+bool decision_refuse(struct decision *d, uint16_t status, uint32_t retry_after_s, enum st_end end)
+{
+	decision_answer(d, status, end);
+	if (d->act->op != LB_REPLY)
+		return true;
+	d->act->retry_after_s = retry_after_s;
+	if (memo_add(d->w->memo, memo_key(d->q), status, retry_after_s, !is_known(d), d->now))
+		st_inc(d->w->lane, ST_REFUSAL_LOST);
+	return true;
 }
 
 /* Sends the request on. to: the gateway it goes to, or NULL; dst and listener: how it gets there. */
@@ -199,17 +221,22 @@ static bool join_setup(struct decision *d)
 	return u && invite_request(d->e, u);
 }
 
-/* ACK to a reply of our own, at any age: it goes no further (RFC 3261 8.2.7). */
+/*
+ * ACK to a reply of our own, at any age: it goes no further (RFC 3261 8.2.7). The first one to a refusal
+ * shows that its source is real.
+ */
 static bool absorb_own_ack(struct decision *d)
 {
 	if (d->q->method != METHOD_ACK || !d->q->has_to_tag || !tag_is_ours(&d->s->keys, d->q))
 		return false;
+	if (memo_acked(d->w->memo, memo_key(d->q), d->now))
+		source_proved(d->w->sources, &d->s->hash_key, &d->q->src, is_known(d), d->now);
 	return finish(d, LB_ABSORB, ST_ABSORB_ACK);
 }
 
 static bool require_known_source(struct decision *d)
 {
-	if (d->from || d->peer != LB_NONE || d->s->unknown == LB_UNKNOWN_ALLOW)
+	if (is_known(d) || d->s->unknown == LB_UNKNOWN_ALLOW)
 		return false;
 	if (d->s->unknown == LB_UNKNOWN_DROP || d->q->method == METHOD_ACK)
 		return finish(d, LB_DROP, ST_DROP_UNKNOWN_SOURCE);
@@ -226,6 +253,8 @@ static bool answer_for_ourselves(struct decision *d)
 
 	if (!q->to_us || q->method != METHOD_OPTIONS || (q->fault && q->fault != 483 && q->fault != 420))
 		return false;
+	if (lb_is_draining(d->w->words))
+		return place_drain(d);
 	return reply(d, 200, "OK", ST_REPLY_OPTIONS, ST_DROP_ACK_NOWHERE);
 }
 
@@ -242,16 +271,17 @@ static bool refuse_faulty(struct decision *d)
 static bool refuse_again(struct decision *d)
 {
 	const struct lb_query *q = d->q;
-	const struct refusal *r;
+	struct memory before;
 
 	if (q->has_to_tag || q->method == METHOD_ACK)
 		return false;
-	r = memo_find(d->w->memo, memo_key(q), d->now);
-	if (!r)
+	before = memo_find(d->w->memo, memo_key(q), d->now);
+	d->refused_before = before.r && !before.same;
+	if (!before.same)
 		return false;
-	decision_answer(d, r->status, ST_REPLY_REFUSED_AGAIN);
+	decision_answer(d, before.r->status, ST_REPLY_REFUSED_AGAIN);
 	if (d->act->op == LB_REPLY)
-		d->act->retry_after_s = r->retry_after_s;
+		d->act->retry_after_s = before.r->retry_after_s;
 	return true;
 }
 
@@ -371,6 +401,7 @@ static bool (*const steps[])(struct decision *) = {
 	refuse_lost_dialog,   /* in a dialog that nobody can place */
 	take_route,           /* which pool, or which answer */
 	follow_hash,          /* in a dialog, or a CANCEL, that the hash may still place */
+	place_drain,          /* new: not while the node drains */
 	place_limit_peer,     /* new: may this peer call now? */
 	place_new,            /* which gateway can take it, else no */
 };

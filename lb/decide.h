@@ -19,6 +19,7 @@ struct decision {
 	struct pin_key key;
 	struct pin pin;            /* of an earlier request with this Call-ID and From tag */
 	const struct setup *setup; /* of an earlier INVITE with them */
+	bool refused_before;       /* this call, on another branch */
 	struct token token;        /* of the call, if has_token */
 	bool has_token;
 };
@@ -26,8 +27,14 @@ struct decision {
 /* Answers by policy. No state is kept of it, so its CANCEL is ignored (RFC 3261 8.2.7). Always true. */
 bool decision_answer(struct decision *d, uint16_t status, enum st_end end);
 
+/* The same, and remembers it: retry_after_s (0: none) and all. Always true. */
+bool decision_refuse(struct decision *d, uint16_t status, uint32_t retry_after_s, enum st_end end);
+
 /* Sends an out-of-dialog request to a gateway, with a token if a dialog may come of it. Always true. */
 bool decision_forward(struct decision *d, enum branch_kind kind, const struct gateway *to);
+
+/* Step: nothing new while the node drains. */
+bool place_drain(struct decision *d);
 
 /* Step: max-cps of a peer: new calls; a call repeated with credentials was counted the first time. */
 bool place_limit_peer(struct decision *d);

@@ -88,6 +88,13 @@ enum lb_health lb_get_health(const struct lb_words *words, uint16_t slot);
 enum lb_admin lb_get_admin(const struct lb_words *words, uint16_t slot);
 
 /*
+ * The node drains: new calls and OPTIONS to Weir get 503 with Retry-After, retry_after_s (>= 1) to twice
+ * that; everything else goes on. Emergency calls are taken all the same. Control.
+ */
+void lb_set_draining(struct lb_words *words, bool on, uint32_t retry_after_s);
+bool lb_is_draining(const struct lb_words *words);
+
+/*
  * Sets max-cps of a gateway or a peer: in any window of t seconds at most `per_s` * t + b requests are
  * admitted, b = max(1, 50 ms * per_s). per_s == LB_UNLIMITED lifts the limit; 0 admits nothing. Control.
  */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a request was refused with, for 32 s, so that its repetition never flips and its CANCEL is known.
- * Lossy: a full bucket forgets its oldest. Worker; one writer, the owner of the Call-ID.
+ * What a request was refused with, for 32 s: its repetition gets the same, its CANCEL is known, its ACK shows
+ * that its source is real, and the same call on another branch is no new demand. Lossy, but not at will: a
+ * refusal that is not acknowledged yet is forgotten last, and unknown sources have half of the places.
+ * Worker; one writer, the owner of the Call-ID.
  */
 #ifndef WEIR_LB_MEMO_H
 #define WEIR_LB_MEMO_H
@@ -9,12 +11,17 @@
 #include "lb/lb.h"
 
 #define MEMO_NS 32000000000u /* 64 * T1: as long as a transaction can repeat itself (RFC 3261 17.1.1.2) */
+#define MEMO_YOUNG_NS                                                                                        \
+	1000000000u /* so long a refusal is likely to be asked for: T1 and 2 T1 fall into it                 \
+		     */
 
 struct refusal {
-	uint64_t who;           /* memo_key() */
+	uint32_t call;          /* of memo_key.call */
+	uint32_t branch;        /* of memo_key.branch */
 	uint32_t until;         /* in 2^26 ns; over when it has passed, so zeros are free */
 	uint16_t retry_after_s; /* 0: none */
-	uint16_t status;
+	uint16_t status : 10;
+	uint16_t acked : 1; /* its source has got it */
 };
 _Static_assert(sizeof(struct refusal) == 16, "four to a cache line");
 
@@ -23,16 +30,39 @@ struct memo {
 	struct refusal at[LIMIT_MEMO] __attribute__((aligned(64)));
 };
 
-/* What a refusal is found by: the same for a request, its repetitions and its CANCEL. */
-static inline uint64_t memo_key(const struct lb_query *q)
+/* What a refusal is found by: a call of one source, and a branch of it. */
+struct memo_key {
+	uint64_t call;
+	uint32_t branch; /* the same for a request, its repetitions, its CANCEL and its ACK */
+};
+
+static inline struct memo_key memo_key(const struct lb_query *q)
 {
-	return (q->via_hash ^ q->call_hash) * 0x9e3779b97f4a7c15 + q->from_hash;
+	uint64_t ip[2], call;
+
+	memcpy(ip, q->src.ip, 16);
+	call = (q->call_hash ^ ip[1]) * 0x9e3779b97f4a7c15 + ip[0];
+	return (struct memo_key){ (call ^ call >> 32) * 0xbf58476d1ce4e5b9 + q->from_hash,
+				  (uint32_t)q->via_hash };
 }
 
-/* The refusal of this request, or NULL. */
-const struct refusal *memo_find(const struct memo *m, uint64_t who, uint64_t now);
+/* What is remembered of a request. */
+struct memory {
+	struct refusal *r; /* NULL: nothing */
+	bool same;         /* of this very branch, else of another one of the call */
+};
 
-/* Remembers a refusal. */
-void memo_add(struct memo *m, uint64_t who, uint16_t status, uint16_t retry_after_s, uint64_t now);
+/* Finds the refusal of this branch, else one of this call. */
+struct memory memo_find(struct memo *m, struct memo_key key, uint64_t now);
+
+/*
+ * Remembers a refusal. stranger: of a source that is neither peer nor gateway. True if one younger than
+ * MEMO_YOUNG_NS that was not acknowledged had to give way.
+ */
+bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t retry_after_s, bool stranger,
+	      uint64_t now);
+
+/* The refusal of this branch is acknowledged. True if it is remembered, and for the first time. */
+bool memo_acked(struct memo *m, struct memo_key key, uint64_t now);
 
 #endif

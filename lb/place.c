@@ -21,10 +21,16 @@ static bool refuse(struct decision *d, enum st_end end)
 {
 	const struct no no = no_room(&d->s->pools[d->pool], when_full(d), d->q->via_hash);
 
-	decision_answer(d, no.status, end);
-	d->act->retry_after_s = no.retry_after_s;
-	memo_add(d->w->memo, memo_key(d->q), no.status, no.retry_after_s, d->now);
-	return true;
+	return decision_refuse(d, no.status, no.retry_after_s, end);
+}
+
+bool place_drain(struct decision *d)
+{
+	uint32_t seconds = __atomic_load_n(&d->w->words->node.drain_retry_s, __ATOMIC_RELAXED);
+
+	if (!seconds || (d->q->method != METHOD_INVITE && (d->q->method != METHOD_OPTIONS || !d->q->to_us)))
+		return false;
+	return decision_refuse(d, 503, retry_after(seconds, 2 * seconds, d->q->via_hash), ST_REPLY_DRAINING);
 }
 
 bool place_limit_peer(struct decision *d)

@@ -37,6 +37,20 @@ void lb_set_admin(struct lb_words *words, uint16_t slot, enum lb_admin admin)
 	__atomic_store_n(&words->gateway[slot].admin, admin, __ATOMIC_RELAXED);
 }
 
+void lb_set_draining(struct lb_words *words, bool on, uint32_t retry_after_s)
+{
+	__atomic_store_n(&words->node.drain_retry_s,
+			 !on             ? 0
+			 : retry_after_s ? retry_after_s
+					 : 1,
+			 __ATOMIC_RELAXED);
+}
+
+bool lb_is_draining(const struct lb_words *words)
+{
+	return __atomic_load_n(&words->node.drain_retry_s, __ATOMIC_RELAXED) > 0;
+}
+
 enum lb_health lb_get_health(const struct lb_words *words, uint16_t slot)
 {
 	return __atomic_load_n(&words->gateway[slot].health, __ATOMIC_RELAXED);

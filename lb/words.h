@@ -50,7 +50,13 @@ struct pool_word {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct pool_word) == 64, "one cache line each");
 
+/* The node's. */
+struct node_word {
+	uint32_t drain_retry_s; /* Retry-After of a draining node, s; 0: it does not drain; control */
+} __attribute__((aligned(64)));
+
 struct lb_words {
+	struct node_word node;
 	struct word gateway[LIMIT_GATEWAYS]; /* by slot */
 	struct peer_word peer[LIMIT_PEERS];  /* by slot */
 	struct pool_word pool[LIMIT_POOLS];  /* by index */

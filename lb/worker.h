@@ -7,6 +7,7 @@
 #include "lb/memo.h"
 #include "lb/pin.h"
 #include "lb/setup.h"
+#include "lb/sources.h"
 #include "lb/wheel.h"
 #include "lb/words.h"
 
@@ -18,6 +19,7 @@ struct lb_worker {
 	struct lb_timers timers;
 	struct pins pins;
 	struct memo *memo;
+	struct sources *sources;
 	struct setups setups;
 	struct calls calls;
 	struct records records;

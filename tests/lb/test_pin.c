@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pin table and refusal memo. */
+/* Pin table. */
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "lb/memo.h"
 #include "lb/pin.h"
 
 #define LIFE (32 * SECOND)
@@ -140,35 +139,12 @@ static void a_full_table_loses_the_oldest(void **state)
 	free(p.bucket);
 }
 
-static void memo_remembers_32_s(void **state)
-{
-	struct memo *m = calloc(1, sizeof(*m));
-	uint64_t now = 77 * SECOND;
-	const struct refusal *r;
-
-	assert_null(memo_find(m, 5, now));
-	memo_add(m, 5, 503, 17, now);
-	r = memo_find(m, 5, now + MEMO_NS);
-	assert_non_null(r);
-	assert_int_equal(r->status, 503);
-	assert_int_equal(r->retry_after_s, 17);
-	assert_null(memo_find(m, 6, now));
-	assert_null(memo_find(m, 5, now + MEMO_NS + 2 * TICK));
-	for (uint64_t i = 1; i < 5; i++) /* same bucket: the oldest gives way */
-		memo_add(m, 5 + i, 500, 0, now + i * TICK);
-	assert_null(memo_find(m, 5, now + TICK));
-	for (uint64_t i = 1; i < 5; i++)
-		assert_non_null(memo_find(m, 5 + i, now + TICK));
-	free(m);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found_until_it_ends),      cmocka_unit_test(branches_live_side_by_side),
 		cmocka_unit_test(a_finished_pin_is_reused), cmocka_unit_test(room_for_what_was_asked),
 		cmocka_unit_test(one_owners_calls_spread),  cmocka_unit_test(a_full_table_loses_the_oldest),
-		cmocka_unit_test(memo_remembers_32_s),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
