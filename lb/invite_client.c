@@ -100,12 +100,62 @@ uint64_t repeat_interval(const struct lb_timers *t, unsigned repeats)
 	return interval < t->t2 ? interval : t->t2;
 }
 
+/* ---- What the governor is told ------------------------------------------------------------------------ */
+
+static struct signals *signals_of(const struct event *e, const struct client *c)
+{
+	return signal_of(e->w->signals, c->gateway, e->now);
+}
+
+/* Branch i is not waited for any longer. */
+static void unlist(struct event *e, struct setup *u, unsigned i)
+{
+	struct signals *s;
+
+	if (!(u->client[i].flags & CLIENT_LISTED))
+		return;
+	setup_unlist(&e->w->setups, u, i);
+	s = signals_of(e, &u->client[i]);
+	signal_add(s->unanswered, -1);
+	if (s->unanswered == 0)
+		__atomic_store_n(&s->oldest, 0, __ATOMIC_RELAXED);
+}
+
+/* A new INVITE leaves. */
+static void note_sent(const struct event *e, const struct client *c)
+{
+	struct signals *s = signals_of(e, c);
+
+	signal_add(s->sent, 1);
+	signal_add(s->unanswered, 1);
+	if (s->oldest == 0)
+		__atomic_store_n(&s->oldest, e->now, __ATOMIC_RELAXED);
+}
+
+/* Tells of the response in hand if it is the first other than 100. What comes after a CANCEL says little. */
+static void note_progress(const struct event *e, const struct setup *u, const struct client *c)
+{
+	uint16_t status = e->q->status;
+	struct signals *s;
+
+	if (status == 100 || !client_is_open(c) || c->flags & CLIENT_RANG)
+		return;
+	s = signals_of(e, c);
+	signal_add(s->finished, 1);
+	if (c->flags & (CLIENT_GIVEN_UP | CLIENT_CANCEL | CLIENT_CANCELLED))
+		return;
+	signal_outcome(s, u->origin, signal_is_refusal(status, 0));
+	if (status < 300)
+		signal_delay(&s->progress, e->now - c->sent);
+}
+
 static void repeat_invite(struct event *e, struct setup *u, unsigned i)
 {
 	struct client *c = &u->client[i];
 	uint64_t interval = e->w->timers.t1 << ++c->repeats;
 
 	client_request(e, u, i, act_add(e, LB_RESEND, ST_SENT_REPEAT));
+	signal_add(signals_of(e, c)->repeated, 1);
 	c->repeat = next_repeat(c->repeat, interval, e->now);
 	if (c->repeat >= c->end)
 		c->repeat = SETUP_NEVER;
@@ -143,8 +193,9 @@ static void first_response(struct event *e, struct setup *u, unsigned i)
 
 	if (c->state != CLIENT_CALLING)
 		return;
-	setup_unlist(&e->w->setups, u, i);
+	unlist(e, u, i);
 	st_hist_add(&e->w->lane->gateways[c->gateway].response, e->now - c->sent);
+	signal_delay(&signals_of(e, c)->response, e->now - c->sent);
 	c->repeat = SETUP_NEVER;
 }
 
@@ -203,7 +254,7 @@ static void close_branch(struct event *e, struct client *c)
 
 static void terminate(struct event *e, struct setup *u, unsigned i)
 {
-	setup_unlist(&e->w->setups, u, i);
+	unlist(e, u, i);
 	close_branch(e, &u->client[i]);
 	stop(&u->client[i]);
 }
@@ -268,8 +319,10 @@ static enum news run(struct event *e, struct setup *u, unsigned i, enum client_e
 enum news client_response(struct event *e, struct setup *u, unsigned i)
 {
 	uint16_t status = e->q->status;
-	enum news news = run(e, u, i, status < 200 ? EV_1XX : status < 300 ? EV_2XX : EV_FINAL);
+	enum news news;
 
+	note_progress(e, u, &u->client[i]);
+	news = run(e, u, i, status < 200 ? EV_1XX : status < 300 ? EV_2XX : EV_FINAL);
 	if (status > 100)
 		close_branch(e, &u->client[i]);
 	if (news == NEWS_PROVISIONAL)
@@ -316,6 +369,7 @@ unsigned client_add(struct event *e, struct setup *u, const struct gateway *g)
 	};
 	c->watch = failover_next_watch(e, u, i);
 	setup_list(&e->w->setups, u, i);
+	note_sent(e, c);
 	st_gateway_inc(e->w->lane, g->slot, ST_GW_CALLS);
 	return i;
 }
@@ -328,7 +382,7 @@ void client_cancel(struct event *e, struct setup *u, unsigned i)
 		return;
 	c->flags |= CLIENT_CANCEL;
 	c->watch = SETUP_NEVER;
-	setup_unlist(&e->w->setups, u, i);
+	unlist(e, u, i);
 	if (c->state == CLIENT_PROCEEDING)
 		start_cancel(e, u, i);
 }

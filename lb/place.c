@@ -96,6 +96,7 @@ static bool set_up(struct decision *d, const struct gateway *g, unsigned moves, 
 	if (!u)
 		return false;
 	u->moves = moves;
+	u->origin = signal_origin(d->q->number, d->peer);
 	if (notify && !(u->flags & SETUP_RELIABLE))
 		server_answer(e, u, 181, 0);
 	client_add(e, u, g);

@@ -156,6 +156,11 @@ static struct client *client_at(const struct setups *t, uint32_t branch)
 	return &t->at[branch / LIMIT_BRANCHES].client[branch % LIMIT_BRANCHES];
 }
 
+uint64_t setup_oldest(const struct setups *t, uint16_t slot)
+{
+	return client_at(t, client_at(t, t->unanswered[slot])->prev)->sent;
+}
+
 void setup_list(struct setups *t, struct setup *u, unsigned i)
 {
 	struct client *c = &u->client[i];
@@ -164,10 +169,11 @@ void setup_list(struct setups *t, struct setup *u, unsigned i)
 	if (*first == SETUP_NONE) {
 		t->place[c->gateway] = t->n_busy;
 		t->busy[t->n_busy++] = c->gateway;
+		c->prev = me;
 	} else {
+		c->prev = client_at(t, *first)->prev;
 		client_at(t, *first)->prev = me;
 	}
-	c->prev = SETUP_NONE;
 	c->next = *first;
 	c->flags |= CLIENT_LISTED;
 	*first = me;
@@ -176,6 +182,7 @@ void setup_list(struct setups *t, struct setup *u, unsigned i)
 void setup_unlist(struct setups *t, struct setup *u, unsigned i)
 {
 	struct client *c = &u->client[i];
+	uint32_t me = setup_index(t, u) * LIMIT_BRANCHES + i, *first = &t->unanswered[c->gateway];
 	uint16_t last;
 
 	if (!(c->flags & CLIENT_LISTED))
@@ -183,11 +190,13 @@ void setup_unlist(struct setups *t, struct setup *u, unsigned i)
 	c->flags &= ~CLIENT_LISTED;
 	if (c->next != SETUP_NONE)
 		client_at(t, c->next)->prev = c->prev;
-	if (c->prev != SETUP_NONE) {
+	else
+		client_at(t, *first)->prev = c->prev;
+	if (*first != me) {
 		client_at(t, c->prev)->next = c->next;
 		return;
 	}
-	t->unanswered[c->gateway] = c->next;
+	*first = c->next;
 	if (c->next != SETUP_NONE)
 		return;
 	last = t->busy[--t->n_busy];

@@ -46,7 +46,8 @@ struct client {
 	uint64_t repeat;     /* ns; Timer A, or E of its CANCEL; SETUP_NEVER: no repeats */
 	uint64_t end;        /* ns; Timer B, C, D or M (L), or the end of waiting for its CANCEL */
 	uint64_t watch;      /* ns; when to look whether another one should be asked */
-	uint32_t prev, next; /* branches (4 * setup + index) in the list of the gateway, or SETUP_NONE */
+	uint32_t prev, next; /* branches (LIMIT_BRANCHES * setup + index) in the list of the gateway; the
+				first's prev is the last, the last's next SETUP_NONE */
 	uint16_t gateway;    /* slot */
 	uint16_t flags;      /* enum client_flags */
 	uint8_t listener;    /* where it left */
@@ -94,6 +95,7 @@ struct setup {
 	uint8_t moves;                   /* redirects followed and rules applied */
 	uint8_t when_full;               /* enum lb_when_full of the source */
 	uint8_t repeats;                 /* of the final response */
+	uint8_t origin;                  /* signal_origin() of the call */
 	uint8_t key_id;                  /* of the key that its branches and tokens are minted with */
 	uint8_t number_n;                /* bytes of number */
 	uint8_t target_i, targets;       /* the next of `target`, and where they end */
@@ -111,7 +113,7 @@ struct setups {
 	uint32_t n;           /* there are */
 	uint32_t free_list;   /* or SETUP_NONE */
 	uint32_t in_use;      /* worker wo, control ro */
-	uint32_t *unanswered; /* by gateway slot: first of its CALLING branches, or SETUP_NONE */
+	uint32_t *unanswered; /* by gateway slot: youngest of its CALLING branches, or SETUP_NONE */
 	uint16_t *busy;       /* slots with a list that is not empty */
 	uint16_t *place;      /* by slot: where it stands in busy */
 	uint16_t n_busy;
@@ -162,6 +164,9 @@ static inline uint32_t setup_index(const struct setups *t, const struct setup *u
 {
 	return (uint32_t)(u - t->at);
 }
+
+/* When the oldest branch in the list of gateway `slot`, which is not empty, was sent, ns. */
+uint64_t setup_oldest(const struct setups *t, uint16_t slot);
 
 /* Enters branch i of u in the list of its gateway; takes it out, if it is in. */
 void setup_list(struct setups *t, struct setup *u, unsigned i);

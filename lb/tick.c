@@ -37,6 +37,8 @@ static void look_for_dead(struct event *e, unsigned max)
 		if (t->look >= t->n_busy)
 			t->look = 0;
 		slot = t->busy[t->look];
+		__atomic_store_n(&signal_of(e->w->signals, slot, e->now)->oldest, setup_oldest(t, slot),
+				 __ATOMIC_RELAXED);
 		if (word_down(&e->w->words->gateway[slot]) && !leave(e, t, slot, max))
 			return;
 		if (i + 1u >= t->n_busy)

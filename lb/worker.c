@@ -10,7 +10,7 @@ static size_t align64(size_t n)
 size_t lb_worker_size(const struct lb_worker_spec *spec)
 {
 	return align64(sizeof(struct lb_worker)) + sizeof(struct memo) + sizeof(struct sources) +
-	       (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket) +
+	       sizeof(struct signal_board) + (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket) +
 	       align64(setups_size(spec->setups)) + align64(calls_size(spec->calls)) +
 	       records_size(spec->calls, spec->records) + align64(wheel_size(spec->setups + spec->calls));
 }
@@ -44,6 +44,8 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	at += sizeof(struct memo);
 	w->sources = (struct sources *)at;
 	at += sizeof(struct sources);
+	w->signals = (struct signal_board *)at;
+	at += sizeof(struct signal_board);
 	w->pins.bucket = (struct pin_bucket *)at;
 	w->pins.mask = pin_buckets(spec->pins) - 1;
 	at += (w->pins.mask + 1) * sizeof(struct pin_bucket);

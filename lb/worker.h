@@ -7,6 +7,7 @@
 #include "lb/memo.h"
 #include "lb/pin.h"
 #include "lb/setup.h"
+#include "lb/signals.h"
 #include "lb/sources.h"
 #include "lb/wheel.h"
 #include "lb/words.h"
@@ -21,6 +22,7 @@ struct lb_worker {
 	struct memo *memo;
 	struct sources *sources;
 	struct setups setups;
+	struct signal_board *signals; /* for the governor */
 	struct calls calls;
 	struct records records;
 	struct wheel wheel; /* timers by number: one for each setup, then one for each counted call */
