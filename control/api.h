@@ -106,6 +106,8 @@ int ctl_gateway_param(struct ctl_call *call);
 int ctl_method_drain(struct ctl_call *call);
 int ctl_method_maint(struct ctl_call *call);
 int ctl_method_ready(struct ctl_call *call);
+int ctl_method_node_drain(struct ctl_call *call);
+int ctl_method_node_ready(struct ctl_call *call);
 int ctl_method_set(struct ctl_call *call);
 int ctl_method_calls_left(struct ctl_call *call);
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf.h"
@@ -49,6 +50,32 @@ int ctl_method_maint(struct ctl_call *call)
 int ctl_method_ready(struct ctl_call *call)
 {
 	return admin(call, LB_READY);
+}
+
+#define DRAIN_RETRY_S     60 /* unless the operator says how long the node will be away */
+#define DRAIN_RETRY_MAX_S 86400
+
+int ctl_method_node_drain(struct ctl_call *call)
+{
+	const char *text = json_string_value(json_object_get(call->params, "away_s"));
+	char *end = NULL;
+	unsigned long s = text ? strtoul(text, &end, 10) : DRAIN_RETRY_S;
+
+	if (s < 1 || s > DRAIN_RETRY_MAX_S || (text && (*end || *text < '0' || *text > '9')))
+		return ctl_fail(call, CTL_ERR_PARAMS, NULL,
+				"seconds: found \"%s\", expected a number from 1 to %d", text,
+				DRAIN_RETRY_MAX_S);
+	ctl_node_drain(call->app, (uint32_t)s, call->who);
+	call->result = ctl_show_status(call);
+	return 0;
+}
+
+int ctl_method_node_ready(struct ctl_call *call)
+{
+	if (ctl_node_ready(call->app, call->who))
+		return ctl_fail(call, CTL_ERR_UNCHANGED, NULL, "the node is ready already");
+	call->result = ctl_show_status(call);
+	return 0;
 }
 
 /* ---- Limits and weights -------------------------------------------------------------------------------- */

@@ -108,6 +108,7 @@ struct ctl_node {
 	uint64_t uptime_ns;
 	time_t started_at; /* wall clock, s */
 	bool serving;      /* all workers alive, a policy published, not stopping: /readyz */
+	bool draining; /* by the operator: no new calls; /readyz says no, so that traffic goes elsewhere */
 	uint32_t workers, ports, listeners, pools, gateways;
 	uint32_t gateways_up;    /* not DOWN, whatever the operator says */
 	uint32_t gateways_ready; /* not DOWN, and READY by the operator */
@@ -191,6 +192,15 @@ bool ctl_takes_work(const struct ctl_gateway *g);
  * line ("uid 0 pid 4711"). Returns 0, or -EALREADY if nothing changed.
  */
 int ctl_gateway_admin(struct app *app, uint32_t index, enum lb_admin admin, const char *who);
+
+/*
+ * Drains the node: new calls and OPTIONS get 503 with Retry-After from retry_after_s (>= 1, s) on, calls in
+ * progress go on. Again with another time: that is told from now on. Returns 0.
+ */
+int ctl_node_drain(struct app *app, uint32_t retry_after_s, const char *who);
+
+/* Takes it back. Returns 0, or -EALREADY. */
+int ctl_node_ready(struct app *app, const char *who);
 
 /* ---- Workers, ports, listeners ------------------------------------------------------------------------- */
 

@@ -19,6 +19,8 @@ enum ctl_event_kind {
 	CTL_GATEWAY_READY, /* by the operator */
 	CTL_GATEWAY_DRAIN, /* by the operator */
 	CTL_GATEWAY_MAINT, /* by the operator */
+	CTL_NODE_READY,    /* by the operator */
+	CTL_NODE_DRAIN,    /* by the operator */
 	CTL_SET,           /* a limit or weight, by the operator */
 	CTL_POOL_FULL,     /* every gateway that could take a call is at its max-calls */
 	CTL_POOL_FREE,     /* and no longer */

@@ -151,7 +151,10 @@ static void on_readyz(struct evhttp_request *req, void *arg)
 	struct ctl_node n;
 
 	ctl_node(http->app, &n);
-	answer(req, n.serving ? HTTP_OK : HTTP_SERVUNAVAIL, n.serving ? "ready" : "not serving");
+	answer(req, n.serving && !n.draining ? HTTP_OK : HTTP_SERVUNAVAIL,
+	       !n.serving   ? "not serving"
+	       : n.draining ? "draining"
+			    : "ready");
 }
 
 static void on_other(struct evhttp_request *req, void *arg)

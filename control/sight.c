@@ -380,11 +380,12 @@ json_t *ctl_show_status(const struct ctl_call *call)
 	ctl_node(call->app, &n);
 	st_sum(call->app->stats, sums);
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&n.started_at, &tm));
-	o = json_pack("{s:s, s:s, s:s, s:i, s:s, s:f, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i}", "node",
+	o = json_pack("{s:s, s:s, s:s, s:i, s:s, s:f, s:s, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:i}", "node",
 		      n.name, "version", n.version, "dpdk", ctl_dpdk_version(), "pid", n.pid, "started",
 		      started, "uptime_s", seconds(n.uptime_ns), "config", n.file, "serving", n.serving,
-		      "workers", n.workers, "ports", n.ports, "pools", n.pools, "gateways", n.gateways,
-		      "gateways_up", n.gateways_up, "gateways_ready", n.gateways_ready);
+		      "draining", n.draining, "workers", n.workers, "ports", n.ports, "pools", n.pools,
+		      "gateways", n.gateways, "gateways_up", n.gateways_up, "gateways_ready",
+		      n.gateways_ready);
 	json_object_set_new(o, "sip_datagrams", json_integer((json_int_t)sums[ST_RX_SIP]));
 	json_object_set_new(o, "ends", outcomes(sums));
 	json_object_set_new(o, "listeners", listeners(call->app));

@@ -68,6 +68,7 @@ void ctl_node(const struct app *app, struct ctl_node *out)
 		.uptime_ns = dp_now() - app->started,
 		.started_at = app->started_at,
 		.serving = !app->stopping && app->policy->current,
+		.draining = lb_is_draining(app->words),
 		.workers = app->plan->dp.n_workers,
 		.ports = app->plan->dp.n_ports,
 		.listeners = app->plan->dp.n_listeners,
@@ -190,6 +191,23 @@ int ctl_gateway_admin(struct app *app, uint32_t index, enum lb_admin admin, cons
 	health_admin(app, index, admin);
 	ctl_event(app, says[admin].kind, gw->name.p, "gateway %s: %s by %s", gw->name.p, says[admin].text,
 		  who);
+	return 0;
+}
+
+int ctl_node_drain(struct app *app, uint32_t retry_after_s, const char *who)
+{
+	lb_set_draining(app->words, true, retry_after_s);
+	ctl_event(app, CTL_NODE_DRAIN, app->conf->node, "node %s: DRAIN by %s, Retry-After %u s",
+		  app->conf->node, who, retry_after_s);
+	return 0;
+}
+
+int ctl_node_ready(struct app *app, const char *who)
+{
+	if (!lb_is_draining(app->words))
+		return -EALREADY;
+	lb_set_draining(app->words, false, 0);
+	ctl_event(app, CTL_NODE_READY, app->conf->node, "node %s: READY by %s", app->conf->node, who);
 	return 0;
 }
 

@@ -77,6 +77,7 @@ struct cli_command {
 	const char *method; /* question for the daemon; NULL: done here */
 	const char *help;   /* one line */
 	const char *more;   /* for the manual page; may be NULL */
+	bool changes;       /* something: not for --watch */
 	bool waits;         /* takes --wait: until the calls of what it names have ended */
 	/* Shows the daemon's result to people. Returns an exit code. */
 	int (*show)(struct cli *cli, const json_t *result);
@@ -163,6 +164,7 @@ int cli_show_config(struct cli *cli, const json_t *result);
 int cli_show_hash(struct cli *cli, const json_t *result);
 int cli_show_health(struct cli *cli, const json_t *result);
 int cli_show_change(struct cli *cli, const json_t *result);
+int cli_show_node_change(struct cli *cli, const json_t *result);
 int cli_show_set(struct cli *cli, const json_t *result);
 
 /* ---- complete.c, shell.c, man.c

@@ -188,6 +188,17 @@ const struct cli_command cli_commands[] = {
 		  "*events*. "
 		  "With --json --follow each line is one event.",
 	  .run = cli_run_events },
+	{ .words = { "drain", "node" },
+	  .operands = { { CLI_ARG_TEXT, "SECONDS", "away_s", true } },
+	  .method = "node.drain",
+	  .help = "no new calls to this node: 503 with Retry-After; calls in progress go on",
+	  .more = "OPTIONS of peers are answered 503, too, and /readyz says no, so that traffic goes "
+		  "elsewhere. "
+		  "SECONDS is how long the node will be away, told as Retry-After, 60 if left out. A gateway "
+		  "that is called node cannot be drained by name.",
+	  .waits = true,
+	  .changes = true,
+	  .show = cli_show_node_change },
 	{ .words = { "drain" },
 	  .operands = { { CLI_ARG_GATEWAY, "GATEWAY", "gateway" } },
 	  .method = "gateway.drain",
@@ -196,6 +207,7 @@ const struct cli_command cli_commands[] = {
 		  "most. "
 		  "The estimate shown comes from how long calls of this gateway have lasted so far.",
 	  .waits = true,
+	  .changes = true,
 	  .show = cli_show_change },
 	{ .words = { "maint" },
 	  .operands = { { CLI_ARG_GATEWAY, "GATEWAY", "gateway" } },
@@ -203,11 +215,18 @@ const struct cli_command cli_commands[] = {
 	  .help = "the same for a gateway that is about to be switched off: no probes, and calls that it has "
 		  "not answered go to another",
 	  .waits = true,
+	  .changes = true,
 	  .show = cli_show_change },
+	{ .words = { "ready", "node" },
+	  .method = "node.ready",
+	  .help = "new calls to this node again",
+	  .changes = true,
+	  .show = cli_show_node_change },
 	{ .words = { "ready" },
 	  .operands = { { CLI_ARG_GATEWAY, "GATEWAY", "gateway" } },
 	  .method = "gateway.ready",
 	  .help = "give a gateway new calls again",
+	  .changes = true,
 	  .show = cli_show_change },
 	{ .words = { "set" },
 	  .operands = { { CLI_ARG_GATEWAY, "NAME", "name" },
@@ -219,6 +238,7 @@ const struct cli_command cli_commands[] = {
 		  "back. "
 		  "What "
 		  "was set bears an asterisk in every show.",
+	  .changes = true,
 	  .show = cli_show_set },
 	{ .words = { "hash" },
 	  .operands = { { CLI_ARG_TEXT, "CALL-ID", "call_id" } },

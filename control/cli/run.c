@@ -142,7 +142,7 @@ static int run_once(struct cli *cli, const struct cli_command *c, const char *co
 	int rc = c->method ? ask_and_show(cli, c, args) : c->run(cli, args[0]);
 
 	if (cli->wait && (rc == CLI_DONE || is_so_already(cli)))
-		rc = cli_wait(cli, args[0]);
+		rc = cli_wait(cli, c->operands[0].arg == CLI_ARG_GATEWAY ? args[0] : NULL);
 
 	if (c->show == cli_show_health && cli->error) {
 		/* A monitoring check that learned nothing is UNKNOWN, on stdout like its other answers. */
@@ -217,7 +217,7 @@ static bool options_fit(struct cli *cli, const struct cli_command *c)
 
 	if (cli->gateway && c->show != cli_show_calls)
 		wrong = "--gateway is for show calls";
-	else if (cli->watch_s > 0 && (!c->method || c->show == cli_show_change))
+	else if (cli->watch_s > 0 && (!c->method || c->changes))
 		wrong = "--watch is for show and health";
 	else if ((cli->wait || cli->within_s > 0) && !c->waits)
 		wrong = "--wait and --within are for drain and maint";

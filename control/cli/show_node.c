@@ -17,6 +17,8 @@ int cli_show_status(struct cli *cli, const json_t *s)
 
 	fprintf(cli->out, "node       %s, ", text_of(s, "node"));
 	tinted(cli->out, cli->color, serving ? TINT_GOOD : TINT_BAD, serving ? "serving" : "not serving");
+	if (json_is_true(json_object_get(s, "draining")))
+		tinted(cli->out, cli->color, TINT_WARN, ", drained by the operator");
 	fprintf(cli->out, ", up %s since %s\n", figure_age(age, number_of(s, "uptime_s")),
 		text_of(s, "started"));
 	fprintf(cli->out, "version    %s with DPDK %s, pid %.0f\n", text_of(s, "version"), text_of(s, "dpdk"),
@@ -38,6 +40,15 @@ int cli_show_status(struct cli *cli, const json_t *s)
 		"messages   %.0f received; %.0f forwarded, %.0f answered, %.0f absorbed, %.0f dropped\n",
 		number_of(s, "sip_datagrams"), number_of(ends, "forward"), number_of(ends, "reply"),
 		number_of(ends, "absorb"), number_of(ends, "drop"));
+	return CLI_DONE;
+}
+
+int cli_show_node_change(struct cli *cli, const json_t *s)
+{
+	bool drained = json_is_true(json_object_get(s, "draining"));
+
+	fprintf(cli->out, "node %s: %s\n", text_of(s, "node"),
+		drained ? "drained: 503 to new calls" : "ready for new calls");
 	return CLI_DONE;
 }
 

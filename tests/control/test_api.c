@@ -97,6 +97,8 @@ static void every_command_in_text_and_json(void **state)
 		{ "show gateway nobody", "no gateway \"nobody\"", 1 },
 		{ "drain nobody", "no gateway \"nobody\"", 1 },
 		{ "drain gw3", "gateway gw3 is drained already", 1 },
+		{ "drain node 0", "expected a number from 1 to 86400", 1 },
+		{ "ready node", "the node is ready already", 1 },
 		{ "set nobody weight 1", "no gateway and no peer \"nobody\"", 1 },
 		{ "set gw1 height 1", "no key \"height\"", 1 },
 		{ "set gw1 weight 99999", "found \"99999\", expected a number from 0 to 65535", 1 },
@@ -210,6 +212,20 @@ static void set_and_take_back(void **state)
 	assert_int_equal(weirctl("set carrier max-cps config"), 0);
 	assert_int_equal(weirctl("events"), 0);
 	assert_non_null(strstr(out_text, "gateway gw1: max-calls 7 by uid "));
+}
+
+static void node_drains(void **state)
+{
+	assert_int_equal(weirctl("drain node 30"), 0);
+	assert_string_equal(out_text, "node lb1: drained: 503 to new calls\n");
+	assert_int_equal(weirctl("show status"), 0);
+	assert_non_null(strstr(out_text, "serving, drained by the operator"));
+	assert_int_equal(weirctl("drain node --wait --within 0.1"), 4);
+	assert_non_null(strstr(err_text, "node: 1 calls left"));
+	assert_int_equal(weirctl("events"), 0);
+	assert_non_null(strstr(out_text, "Retry-After 30 s"));
+	assert_int_equal(weirctl("ready node"), 0);
+	assert_string_equal(out_text, "node lb1: ready for new calls\n");
 }
 
 static void waiting_ends(void **state)
@@ -595,6 +611,7 @@ int main(void)
 		cmocka_unit_test(drain_and_ready),
 		cmocka_unit_test(set_and_take_back),
 		cmocka_unit_test(waiting_ends),
+		cmocka_unit_test(node_drains),
 		cmocka_unit_test(calls_are_seen),
 		cmocka_unit_test(events_are_kept),
 		cmocka_unit_test(config_loads_again),

@@ -199,7 +199,8 @@ static void completion(void **state)
 		{ "show gat", "gateways gateway " },
 		{ "--json show p", "pools peers ports " },
 		{ "show --so", "--socket " },
-		{ "-s /nowhere drain ", "" }, /* no daemon, no names */
+		{ "-s /nowhere drain ", "node " }, /* no daemon, no names */
+		{ "-s /nowhere set gw1 ", "weight max-cps max-calls " },
 		{ "help d", "drain " },
 		{ "show status ", "" },
 		{ "show \"ga", "" },

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What an operator changes while calls run: drain, maint and ready with --wait (G10), set."""
+"""What an operator changes while calls run: drain, maint and ready with --wait (G10), the node's own drain (G9), set."""
 import subprocess
 
 import pytest
@@ -11,6 +11,7 @@ from lab.phone import Phone
 
 PROBED = "{ interval: 200ms, timeout: 150ms, down-after: 3, up-after: 1 }"
 CONFIG = """
+timers: { d: 1s, release: 1s }
 peers:
   phones: { from: [192.0.2.11], answer-when-full: 503 }
 pools:
@@ -104,6 +105,29 @@ def test_g10_maint_stops_probes(family):
     assert family.weir.ask("show", "gateway", "probed-23")["state"] == "maint"
     assert family.weir.weirctl("ready", "probed-23")[0] == 0
     gateway.request("OPTIONS", 5)
+
+
+def test_g9_the_node_drains(family, caller):
+    """503 with Retry-After to OPTIONS and new calls; a call that runs goes on; /readyz tells orchestrators."""
+    gateways = gateways_of(family, 6903)
+    running = Phone(caller, gateways, "sip:+3555@pstn.test").answer()
+    assert family.weir.weirctl("drain", "node", "30")[0] == 0
+    try:
+        caller.send(caller.make("OPTIONS", "sip:192.0.2.10"))
+        asked = caller.response(503)
+        assert 30 <= int(asked.get("retry-after")) <= 60
+        refused = Phone(caller, gateways, "sip:+3555@pstn.test").refusal
+        assert refused.status == 503 and 30 <= int(refused.get("retry-after")) <= 60
+        assert family.weir.metrics_text("/readyz")[0] == 503 and family.weir.metrics_text("/healthz")[0] == 200
+        waiting = weirctl_waits(family, "drain", "node", "--wait")
+        running.end()
+        out, _ = waiting.communicate(timeout=10)
+        assert waiting.returncode == 0 and "node: 0 calls left" in out
+    finally:
+        assert family.weir.weirctl("ready", "node")[0] == 0
+    caller.send(caller.make("OPTIONS", "sip:192.0.2.10"))
+    caller.response(200)
+    assert family.weir.metrics_text("/readyz")[0] == 200
 
 
 def test_set_is_in_force_at_once(family, caller):
