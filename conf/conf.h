@@ -48,6 +48,16 @@ enum conf_count {
 	CONF_COUNT_BOTH,
 	CONF_COUNT_OUT
 };
+enum conf_learn {
+	CONF_LEARN_ON,
+	CONF_LEARN_OBSERVE,
+	CONF_LEARN_OFF
+};
+enum conf_law {
+	CONF_LAW_GRADIENT,
+	CONF_LAW_AIMD,
+	CONF_LAW_STATIC
+};
 enum conf_redirects {
 	CONF_REDIRECTS_RELAY,
 	CONF_REDIRECTS_FOLLOW
@@ -145,6 +155,11 @@ struct conf_failover {
 	uint32_t retry_budget; /* percent of the pool's new calls */
 };
 
+struct conf_overload {
+	enum conf_learn learn;
+	enum conf_law law;
+};
+
 /* One of always, n_on > 0, no_answer_ns > 0, or both of the latter. */
 struct conf_reroute {
 	uint32_t n_on;
@@ -173,6 +188,7 @@ struct conf_pool {
 	struct conf_health health;
 	uint64_t retry_after_ns; /* whole seconds, >= 1 s */
 	struct conf_failover failover;
+	struct conf_overload overload;
 	enum conf_redirects redirects;
 	enum conf_mode mode;
 	uint32_t n_reroute;

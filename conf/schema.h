@@ -100,5 +100,6 @@ extern const struct section conf_gateway_section;
 extern const struct section conf_peer_section;
 extern const struct section conf_pool_section;
 extern const struct section conf_route_section;
+extern const struct section conf_overload_section;
 
 #endif

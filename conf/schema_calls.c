@@ -327,6 +327,12 @@ static const struct field pool_fields[] = {
 	  .section = &failover,
 	  .change = CHANGE_RELOAD,
 	  .help = "When a call goes to another gateway of the pool" },
+	{ .name = "overload",
+	  .kind = KIND_SECTION,
+	  AT(conf_pool, overload),
+	  .section = &conf_overload_section,
+	  .change = CHANGE_RELOAD,
+	  .help = "How the pool is kept from being given more than it can take" },
 	{ .name = "redirects",
 	  .kind = KIND_ENUM,
 	  AT(conf_pool, redirects),
@@ -353,7 +359,7 @@ static const struct field pool_fields[] = {
 
 const struct section conf_pool_section = { .size = sizeof(struct conf_pool),
 					   FIELDS(pool_fields),
-					   LATER("hash", "overload", "gateway-retry-after") };
+					   LATER("hash", "gateway-retry-after") };
 
 static const struct field match_fields[] = {
 	{ .name = "from",

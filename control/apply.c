@@ -96,6 +96,12 @@ static uint32_t make_reroutes(const struct conf_pool *pool, struct lb_reroute_sp
 
 static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_reroute_spec *reroutes)
 {
+	static const uint8_t learns[] = { [CONF_LEARN_ON] = LB_LEARN_ON,
+					  [CONF_LEARN_OBSERVE] = LB_LEARN_OBSERVE,
+					  [CONF_LEARN_OFF] = LB_LEARN_OFF };
+	static const uint8_t laws[] = { [CONF_LAW_GRADIENT] = LB_LAW_GRADIENT,
+					[CONF_LAW_AIMD] = LB_LAW_AIMD,
+					[CONF_LAW_STATIC] = LB_LAW_STATIC };
 	const struct conf_failover *f = &pool->failover;
 
 	return (struct lb_pool_spec){
@@ -104,6 +110,8 @@ static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_rer
 		.attempts = (uint8_t)f->attempts,
 		.follow = pool->redirects == CONF_REDIRECTS_FOLLOW,
 		.redirect = pool->mode == CONF_MODE_REDIRECT,
+		.learn = learns[pool->overload.learn],
+		.law = laws[pool->overload.law],
 		.budget_permille = (uint16_t)(f->retry_budget * 10),
 		.after_ns = f->after_ns,
 		.after_max_ns = f->after_max_ns,
@@ -139,6 +147,7 @@ static int make_pools(struct ctl_policy *p, const struct conf *conf)
 				.tier = (uint8_t)(gw->tier - 1),
 				.listener = choose_listener(conf, pool, &gw->address),
 				.count_in = gw->count == CONF_COUNT_BOTH,
+				.observe = pool->overload.learn == CONF_LEARN_OBSERVE,
 			};
 		}
 	}

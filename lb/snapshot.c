@@ -275,6 +275,8 @@ static struct pool pool_of(struct arena *a, const struct lb_pool_spec *p)
 		.attempts = p->attempts ? p->attempts : 1,
 		.follow = p->follow,
 		.redirect = p->redirect,
+		.learn = p->learn,
+		.law = p->law,
 		.n_reroutes = (uint8_t)p->n_reroutes,
 		.reroutes = fill_reroutes(a, p),
 		.after_ns = p->after_ns,

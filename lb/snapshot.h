@@ -45,6 +45,7 @@ struct pool {
 	uint16_t budget_permille;
 	uint8_t attempts; /* >= 1 */
 	uint8_t follow, redirect;
+	uint8_t learn, law; /* enum lb_learn, enum lb_law */
 	uint8_t n_reroutes;
 	const struct reroute *reroutes;
 	uint64_t after_ns, after_max_ns, progress_ns;

@@ -68,12 +68,29 @@ struct lb_reroute_spec {
 	uint16_t pool;         /* index into pools: where the call goes */
 };
 
+/* What the governor does for a pool. */
+enum lb_learn {
+	LB_LEARN_ON,
+	LB_LEARN_OBSERVE, /* limits are found and counted, and stop nothing */
+	LB_LEARN_OFF
+};
+
+/* How its limits follow the signals: lb/govern/laws.c. */
+enum lb_law {
+	LB_LAW_GRADIENT,
+	LB_LAW_AIMD,
+	LB_LAW_STATIC,
+	LB_LAWS
+};
+
 struct lb_pool_spec {
 	struct str name;
 	uint32_t retry_after_s;   /* lower bound of the Retry-After told when the pool is full, s, >= 1 */
 	uint8_t attempts;         /* gateways that a call is tried at, <= LIMIT_ATTEMPTS; 0 counts as 1 */
 	uint8_t follow;           /* 1: a 3xx to a gateway of ours is followed; 0: relayed */
 	uint8_t redirect;         /* 1: an INVITE is answered 302 with the gateway as Contact */
+	uint8_t learn;            /* enum lb_learn */
+	uint8_t law;              /* enum lb_law */
 	uint16_t budget_permille; /* tries after an answer, per 1000 new calls of the pool */
 	uint64_t after_ns;        /* silence that ends a try if the gateway has sent nothing since it began */
 	uint64_t after_max_ns;    /* silence that ends it in any case */

@@ -20,7 +20,7 @@ declare -A allowed=(
 	[dataplane/sip]="conf/limits.h conf/types.h conf/methods.def"
 	[dataplane/net]="conf/limits.h conf/types.h stats/stats.h"
 	[dataplane]="conf/limits.h conf/types.h conf/methods.def stats/stats.h lb/lb.h dataplane/sip/sip.h dataplane/net/net.h"
-	[control]="conf/limits.h conf/types.h conf/conf.h conf/methods.def stats/stats.h lb/lb.h dataplane/dataplane.h dataplane/net/net.h"
+	[control]="conf/limits.h conf/types.h conf/conf.h conf/methods.def stats/stats.h lb/lb.h lb/govern/govern.h dataplane/dataplane.h dataplane/net/net.h"
 	[control/cli]="conf/limits.h conf/types.h conf/conf.h"
 )
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The schema of `overload` of a pool: how it is kept from being given more than it can take. Constant data.
+ */
+#include "conf/conf.h"
+#include "conf/schema.h"
+
+static const struct word learns[] = {
+	{ "on", CONF_LEARN_ON },           { "true", CONF_LEARN_ON },
+	{ "yes", CONF_LEARN_ON },          { "off", CONF_LEARN_OFF },
+	{ "false", CONF_LEARN_OFF },       { "no", CONF_LEARN_OFF },
+	{ "observe", CONF_LEARN_OBSERVE }, { NULL, 0 },
+};
+static const struct word laws[] = { { "gradient", CONF_LAW_GRADIENT },
+				    { "aimd", CONF_LAW_AIMD },
+				    { "static", CONF_LAW_STATIC },
+				    { NULL, 0 } };
+
+static const struct field fields[] = {
+	{ .name = "learn",
+	  .kind = KIND_ENUM,
+	  AT(conf_overload, learn),
+	  .def = "on",
+	  .words = learns,
+	  .change = CHANGE_RELOAD,
+	  .help = "Whether Weir finds out how much each gateway can take and gives it no more; `observe` "
+		  "computes and counts the same and refuses nothing" },
+	{ .name = "law",
+	  .kind = KIND_ENUM,
+	  AT(conf_overload, law),
+	  .def = "gradient",
+	  .words = laws,
+	  .change = CHANGE_RELOAD,
+	  .help = "How the limits follow the signals: by the length of the queue that the delay tells of, by "
+		  "additive growth and multiplicative cuts, or not at all" },
+};
+
+const struct section conf_overload_section = { .size = sizeof(struct conf_overload), FIELDS(fields) };

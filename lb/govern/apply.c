@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Last step: what all steps together allow goes into the words; and sight of it. The strictest of those that
+ * limit the same thing counts. Control.
+ */
+#include "lb/govern/governor.h"
+
+/* A limit as the words have it; what is allowed at all is at least one. */
+static uint32_t whole(double limit)
+{
+	if (!(limit < LB_UNLIMITED))
+		return LB_UNLIMITED;
+	return limit < 1 ? 1 : (uint32_t)limit;
+}
+
+static void apply(struct lb_governor *g, uint16_t slot)
+{
+	struct governed *at = &g->at[slot];
+	uint32_t cap = whole(at->l.cap), rate = whole(at->l.rate);
+
+	if (at->set && cap == at->cap && rate == at->rate)
+		return;
+	at->set = true;
+	at->cap = cap;
+	at->rate = rate;
+	lb_set_open_cap(g->words, slot, cap);
+	lb_set_gateway_rate(g->words, slot, rate);
+}
+
+void govern_apply(struct lb_governor *g)
+{
+	for (uint32_t i = 0; i < g->n_awake; i++)
+		apply(g, g->awake[i]);
+}
+
+void lb_congestion(const struct lb_governor *g, uint16_t slot, struct lb_congestion *out)
+{
+	const struct governed *at = &g->at[slot];
+
+	*out = (struct lb_congestion){ .open_cap = LB_UNLIMITED, .rate = LB_UNLIMITED };
+	if (slot >= g->n_slots || at->id == 0)
+		return;
+	out->open = lb_gateway_open(g->words, slot);
+	out->open_cap = at->cap;
+	out->rate = at->rate;
+	out->oldest_ns = at->r.oldest_ns;
+	limit_sight(&at->l, out);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The governor's frame: its memory, and the order of what one step does. Control. Must stay true: nothing
+ * here is needed to forward a message; a step that comes late or never leaves the words as they are.
+ */
+#include "lb/govern/governor.h"
+
+#define LATE_NS (20 * (uint64_t)LB_STEP_NS) /* after such a gap nothing is measured */
+
+/* The order of a step. */
+static void (*const steps[])(struct lb_governor *) = {
+	govern_read,   /* what the workers have noticed; who has to be looked at */
+	govern_limits, /* what each gateway may be given, as learned */
+	govern_apply,  /* all of it into the words */
+};
+
+/* ---- Memory -------------------------------------------------------------------------------------------- */
+
+static size_t align64(size_t n)
+{
+	return (n + 63) / 64 * 64;
+}
+
+static size_t stamps_size(uint32_t n_slots, uint32_t n_workers)
+{
+	return align64((size_t)n_workers * ((n_slots + SIGNAL_GROUP - 1) / SIGNAL_GROUP) * 2 *
+		       sizeof(uint32_t));
+}
+
+size_t lb_governor_size(uint32_t n_slots, uint32_t n_workers)
+{
+	return align64(sizeof(struct lb_governor)) + align64(n_slots * sizeof(struct governed)) +
+	       stamps_size(n_slots, n_workers) + align64(n_slots * sizeof(uint16_t));
+}
+
+struct lb_governor *lb_governor_init(void *mem, uint32_t n_slots, struct lb_words *words,
+				     struct lb_worker *const *workers, uint32_t n_workers, uint64_t now)
+{
+	struct lb_governor *g = mem;
+	char *at = (char *)mem + align64(sizeof(*g));
+
+	memset(mem, 0, lb_governor_size(n_slots, n_workers));
+	g->words = words;
+	g->n_slots = n_slots;
+	g->n_workers = n_workers;
+	for (uint32_t i = 0; i < n_workers; i++)
+		g->workers[i] = workers[i];
+	g->now = now;
+	g->at = (struct governed *)at;
+	at += align64(n_slots * sizeof(struct governed));
+	g->stamps = (uint32_t *)at;
+	at += stamps_size(n_slots, n_workers);
+	g->awake = (uint16_t *)at;
+	return g;
+}
+
+/* ---- A step -------------------------------------------------------------------------------------------- */
+
+void governed_start(struct lb_governor *g, struct governed *at, const struct gateway *gw)
+{
+	limit_start(&at->l, &g->s->pools[gw->pool], g->now);
+}
+
+unsigned lb_govern(struct lb_governor *g, const struct lb_snapshot *s, uint64_t now,
+		   struct lb_notice *notices, unsigned max)
+{
+	bool jumped = now <= g->now || now - g->now > LATE_NS;
+
+	g->dt = jumped ? 0 : (double)(now - g->now) * 1e-9;
+	g->now = now;
+	g->s = s;
+	g->notices = notices;
+	g->n_notices = 0;
+	g->max_notices = max;
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		steps[i](g);
+	return g->n_notices;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Inside of the governor: what it keeps of each gateway, and the steps of its table. Each part of struct
+ * governed is defined in the header of the file that writes it. Control.
+ */
+#ifndef WEIR_LB_GOVERNOR_H
+#define WEIR_LB_GOVERNOR_H
+
+#include "lb/govern/govern.h"
+#include "lb/govern/limit.h"
+#include "lb/govern/reading.h"
+#include "lb/snapshot.h"
+#include "lb/worker.h"
+
+/* One gateway. */
+struct governed {
+	uint32_t id; /* lb_gateway_id() of whose slot it is; 0: nobody's yet */
+	bool asleep; /* set by the first step, cleared by any that wants to look at it again next time */
+	bool set;    /* cap and rate are those of the words */
+	uint32_t cap, rate;
+	struct reading r; /* reading.h: what the workers noticed */
+	struct limit l;   /* limit.h: what it may be given, as learned */
+};
+
+struct lb_governor {
+	struct lb_words *words;
+	struct lb_worker *workers[LIMIT_WORKERS];
+	uint32_t n_workers, n_slots;
+
+	/* Of the step in hand. */
+	const struct lb_snapshot *s;
+	uint64_t now; /* ns */
+	double dt;    /* s since the step before; 0: the clock has jumped, measure nothing */
+	struct lb_notice *notices;
+	unsigned n_notices, max_notices;
+
+	uint32_t n_awake;
+	uint16_t *awake;     /* slots that the steps look at, ascending; n_slots */
+	uint32_t *stamps;    /* [worker][group of SIGNAL_GROUP slots]: as last seen */
+	struct governed *at; /* by slot */
+};
+
+/* Tells the operator; what does not fit is lost. */
+static inline void governor_notice(struct lb_governor *g, struct lb_notice n)
+{
+	if (g->n_notices < g->max_notices)
+		g->notices[g->n_notices++] = n;
+}
+
+/* A gateway that is new, or in the slot of another one. */
+void governed_start(struct lb_governor *g, struct governed *at, const struct gateway *gw);
+
+/* The steps, in the order of the table in govern.c; each looks at the gateways that are awake. */
+void govern_read(struct lb_governor *g);   /* read.c */
+void govern_limits(struct lb_governor *g); /* limit.c */
+void govern_apply(struct lb_governor *g);  /* apply.c: what all steps together allow goes into the words */
+
+#endif

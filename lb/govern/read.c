@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * First step: who is awake, and what the workers have noticed about it since the step before. A gateway whose
+ * stamps have not moved and that no step keeps awake costs nothing. Control.
+ */
+#include "lb/govern/governor.h"
+
+#define read(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+
+/* ---- Who is awake -------------------------------------------------------------------------------------- */
+
+/* True if a gateway of the group has been written since the last step. A stamp is 17 ms wide: what came after
+ * the last look within the same 17 ms is seen because a group stays awake for one step more. */
+static bool group_moved(struct lb_governor *g, uint32_t group)
+{
+	uint32_t groups = (g->n_slots + SIGNAL_GROUP - 1) / SIGNAL_GROUP;
+	bool moved = false;
+
+	for (uint32_t i = 0; i < g->n_workers; i++) {
+		uint32_t *seen = &g->stamps[2 * (i * groups + group)];
+		uint32_t stamp = read(g->workers[i]->signals->stamp[group]);
+
+		moved |= stamp != seen[0] || stamp != seen[1];
+		seen[1] = seen[0];
+		seen[0] = stamp;
+	}
+	return moved;
+}
+
+/* Whose slot it is now; a new name starts anew. False: nobody's. */
+static bool is_taken(struct lb_governor *g, uint32_t slot)
+{
+	const struct gateway *gw = gateway_by_slot(g->s, (uint16_t)slot);
+	struct governed *at = &g->at[slot];
+
+	if (!gw)
+		return false;
+	if (at->id != gw->id) {
+		*at = (struct governed){ .id = gw->id };
+		governed_start(g, at, gw);
+	}
+	return true;
+}
+
+static void wake(struct lb_governor *g)
+{
+	g->n_awake = 0;
+	for (uint32_t first = 0; first < g->n_slots; first += SIGNAL_GROUP) {
+		uint32_t end = first + SIGNAL_GROUP < g->n_slots ? first + SIGNAL_GROUP : g->n_slots;
+		bool moved = group_moved(g, first / SIGNAL_GROUP);
+
+		for (uint32_t slot = first; slot < end; slot++) {
+			if (is_taken(g, slot) && (moved || !g->at[slot].asleep))
+				g->awake[g->n_awake++] = (uint16_t)slot;
+		}
+	}
+}
+
+/* ---- What there is to know ----------------------------------------------------------------------------- */
+
+static void add_delay(struct delay_signal *sum, const struct delay_signal *d)
+{
+	sum->sum_us += read(d->sum_us);
+	sum->low_sum_us += read(d->low_sum_us);
+	sum->low_sq_us2 += read(d->low_sq_us2);
+	sum->n += read(d->n);
+	sum->lows += read(d->lows);
+}
+
+static void add_counts(uint16_t (*sum)[ORIGINS], const uint16_t (*from)[ORIGINS])
+{
+	for (unsigned i = 0; i < 2 * ORIGINS; i++)
+		sum[0][i] = (uint16_t)(sum[0][i] + read(from[0][i]));
+}
+
+/* Adds what one worker knows. */
+static void add(struct totals *t, struct reading *r, const struct signals *s, uint64_t *oldest)
+{
+	uint64_t sent = read(s->oldest);
+
+	add_delay(&t->response, &s->response);
+	add_delay(&t->progress, &s->progress);
+	t->sent += read(s->sent);
+	t->repeated += read(s->repeated);
+	t->finished += read(s->finished);
+	if (read(s->retry_after) != 0)
+		r->retry_after_s = read(s->retry_after_s);
+	t->retry_after += read(s->retry_after);
+	add_counts(t->taken, s->taken);
+	add_counts(t->refused, s->refused);
+	r->unanswered += read(s->unanswered);
+	if (sent && (*oldest == 0 || sent < *oldest))
+		*oldest = sent;
+}
+
+static struct delay delay_between(const struct delay_signal *from, const struct delay_signal *to)
+{
+	return (struct delay){
+		.n = (uint32_t)(to->n - from->n),
+		.sum = (double)(to->sum_us - from->sum_us) * 1e-6,
+		.lows = (uint32_t)(to->lows - from->lows),
+		.low_sum = (double)(to->low_sum_us - from->low_sum_us) * 1e-6,
+		.low_sq = (double)(to->low_sq_us2 - from->low_sq_us2) * 1e-12,
+	};
+}
+
+static void counts_between(uint16_t (*out)[ORIGINS], const uint16_t (*from)[ORIGINS],
+			   const uint16_t (*to)[ORIGINS])
+{
+	for (unsigned i = 0; i < 2 * ORIGINS; i++)
+		out[0][i] = (uint16_t)(to[0][i] - from[0][i]);
+}
+
+static void read_one(struct lb_governor *g, uint16_t slot)
+{
+	struct reading *r = &g->at[slot].r;
+	struct totals t = { 0 };
+	uint64_t oldest = 0;
+
+	r->unanswered = 0;
+	for (uint32_t i = 0; i < g->n_workers; i++)
+		add(&t, r, &g->workers[i]->signals->at[slot], &oldest);
+	r->response = delay_between(&r->totals.response, &t.response);
+	r->progress = delay_between(&r->totals.progress, &t.progress);
+	r->sent = t.sent - r->totals.sent;
+	r->repeated = t.repeated - r->totals.repeated;
+	r->finished = t.finished - r->totals.finished;
+	r->retry_after = t.retry_after - r->totals.retry_after;
+	counts_between(r->taken, r->totals.taken, t.taken);
+	counts_between(r->refused, r->totals.refused, t.refused);
+	r->open = read(g->words->gateway[slot].open);
+	r->oldest_ns = oldest && oldest < g->now ? g->now - oldest : 0;
+	r->totals = t;
+}
+
+void govern_read(struct lb_governor *g)
+{
+	wake(g);
+	for (uint32_t i = 0; i < g->n_awake; i++) {
+		read_one(g, g->awake[i]);
+		g->at[g->awake[i]].asleep = true;
+	}
+}
