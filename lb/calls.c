@@ -156,6 +156,8 @@ static void note_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t
 {
 	const struct call *e = &c->at[i];
 
+	if (e->again)
+		return;
 	st_inc(c->spec.lane, ST_CALL_FAILED + how);
 	if (e->state == CALL_ANSWERED) {
 		count_held(c, e->out, call_ms(now) - e->answered);
@@ -209,6 +211,13 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 	}
 	wheel_arm(c->spec.wheel, call_timer(c, i), now + c->spec.setup_ns);
 	return i;
+}
+
+void call_is_again(struct calls *c, uint32_t i)
+{
+	call_begin(&c->at[i]);
+	c->at[i].again = 1;
+	call_done(&c->at[i]);
 }
 
 static bool same_call(const struct call *e, const struct call_key *key)

@@ -25,24 +25,27 @@ enum call_state {
 
 /* Hashes are of lb_query; all fields: worker wo, control ro inside seq. */
 struct call {
-	uint32_t seq;               /* odd: being written */
-	uint32_t next;              /* in the chain of its hash, or of the free list; CALL_NONE: last */
-	uint32_t tag;               /* Call-ID, hashed again; its low bits name the chain */
-	uint32_t caller;            /* From tag of the INVITE */
-	uint32_t branch;            /* top Via of the INVITE */
-	uint16_t in;                /* slot of the gateway that it comes from, or LB_NONE */
-	uint16_t out;               /* slot of the gateway that it goes to, or LB_NONE */
-	uint16_t peer;              /* slot of the peer that it comes from, or LB_NONE */
-	uint8_t state : 4;          /* enum call_state */
-	uint8_t counts_in : 1;      /* it has a place at `in` */
-	uint8_t bye_caller : 1;     /* the last BYE came from the caller */
-	uint8_t alive : 4;          /* bit per dialog: confirmed, not ended */
-	uint8_t more : 4;           /* confirmed dialogs past the first CALL_DIALOGS, at most 15 */
-	uint32_t to[CALL_DIALOGS];  /* To tags of 2xx; 0: none yet */
+	uint32_t seq;              /* odd: being written */
+	uint32_t next;             /* in the chain of its hash, or of the free list; CALL_NONE: last */
+	uint32_t tag;              /* Call-ID, hashed again; its low bits name the chain */
+	uint32_t caller;           /* From tag of the INVITE */
+	uint32_t branch;           /* top Via of the INVITE */
+	uint16_t in;               /* slot of the gateway that it comes from, or LB_NONE */
+	uint16_t out;              /* slot of the gateway that it goes to, or LB_NONE */
+	uint16_t peer;             /* slot of the peer that it comes from, or LB_NONE */
+	uint8_t state : 2;         /* enum call_state */
+	uint8_t counts_in : 1;     /* it has a place at `in` */
+	uint8_t bye_caller : 1;    /* the last BYE came from the caller */
+	uint8_t again : 1;         /* its end was counted and recorded before: it is not once more */
+	uint8_t acked : 1;         /* an ACK or a 2xx has been seen in dialog */
+	uint8_t unwanted : 1;      /* ANSWERED, and CANCELled all the same: `end` says until when it counts */
+	uint8_t alive : 4;         /* bit per dialog: confirmed, not ended */
+	uint8_t more : 4;          /* confirmed dialogs past the first CALL_DIALOGS, at most 15 */
+	uint32_t to[CALL_DIALOGS]; /* To tags of 2xx; 0: none yet */
 	uint16_t bye[CALL_DIALOGS]; /* when the dialog ends if its BYE stays unanswered, 64 ms; 0: no BYE */
 	uint32_t created;           /* ms, wraps */
 	uint32_t answered;          /* ms, wraps; ANSWERED */
-	uint32_t end; /* ms, wraps; SETUP, HOLD: last moment; ANSWERED: of the session, 0: none */
+	uint32_t end; /* ms, wraps; SETUP, HOLD, unwanted: last moment; ANSWERED: of the session, 0: none */
 };
 _Static_assert(sizeof(struct call) == 64, "one line, and half of what a call may take");
 
@@ -121,6 +124,9 @@ bool calls_room(const struct calls *c);
  */
 uint32_t call_open(struct calls *c, const struct call_key *key, const struct call_sides *sides, uint64_t now);
 
+/* Entry i goes on with a call that had ended: when it ends, it is neither counted nor recorded again. */
+void call_is_again(struct calls *c, uint32_t i);
+
 /* The entry of an INVITE, set-up or answered, by its key; CALL_NONE: there is none (any more). */
 uint32_t call_of(const struct calls *c, const struct call_key *key);
 
@@ -162,13 +168,29 @@ void call_fail(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t statu
  */
 bool call_bye(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint64_t now);
 
-/* A response to a BYE passes: 2xx, 481 and 408 end the dialog (RFC 3261 15.1.1), 401 and 407 do not. */
-void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint16_t status,
+/*
+ * A response to a BYE passes: 2xx, 481 and 408 end the dialog (RFC 3261 15.1.1), 401 and 407 do not. False if
+ * no entry knows the dialog.
+ */
+bool call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint16_t status,
 		       uint64_t now);
 
 /* A 2xx to a re-INVITE or UPDATE passes: the session timer starts anew, or ends (RFC 4028 10). */
 void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint32_t session_s,
 		    uint64_t now);
+
+/*
+ * An ACK of the caller passes. The dialog is not asked for: an ACK too many keeps a call, one too few would
+ * end it.
+ */
+void call_acked(struct calls *c, uint64_t call_hash, uint32_t caller);
+
+/*
+ * A CANCEL of the INVITE. It does nothing to a set-up, whose final response will tell. An answered call of
+ * which no ACK has been seen has not reached its caller: he would have to end it at once (RFC 3261 15), so it
+ * is given up after release_ns if nothing else is heard of it.
+ */
+void call_cancelled(struct calls *c, const struct call_key *key, uint64_t now);
 
 /*
  * The caller's side of the dialog with these hashes of his and the callee's tag, as its call began: where his

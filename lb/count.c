@@ -99,7 +99,10 @@ void count_move(struct event *e, struct setup *u, uint16_t to)
 	call_move(&e->w->calls, i, to, client_is_open(last), e->now);
 }
 
-/* A 2xx that comes after the caller was told no makes a call all the same (RFC 3261 16.7, step 10). */
+/*
+ * A 2xx that comes after the caller was told no makes a call all the same (RFC 3261 16.7, step 10), and so
+ * does one of another fork after the first one's call has ended.
+ */
 static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gateway)
 {
 	const struct gateway *from = gateway_at(e->s, &u->src);
@@ -120,17 +123,34 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 		word_take(&e->w->words->gateway[gateway]);
 	i = call_open(&e->w->calls, &key, &sides, e->now);
 	if (i != CALL_NONE)
-		record_start(&e->w->records, i, NULL);
+		call_is_again(&e->w->calls, i);
 	return i;
 }
 
-static void count_accepted(struct event *e, const struct setup *u, unsigned i, bool first)
+/* True if the 2xx in hand is not the repetition of one before; notes its To tag. */
+static bool is_new_answer(const struct event *e, struct setup *u)
+{
+	uint32_t to = e->q->to_hash ? e->q->to_hash : 1;
+
+	for (unsigned k = 0; k < SETUP_ANSWERS; k++) {
+		if (u->to[k] == to)
+			return false;
+		if (u->to[k] == 0) {
+			u->to[k] = to;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void count_accepted(struct event *e, struct setup *u, unsigned i, bool first)
 {
 	const struct call_key key = key_of(u);
 	uint16_t gateway = u->client[i].gateway;
 	struct calls *c = &e->w->calls;
 	uint32_t call = call_of(c, &key);
 
+	first |= is_new_answer(e, u);
 	if (call == CALL_NONE && first)
 		call = count_late(e, u, gateway);
 	if (call == CALL_NONE)
@@ -170,6 +190,14 @@ void count_failed(struct event *e, struct setup *u, uint16_t status)
 		  client_is_open(&u->client[u->n - 1]), e->now);
 }
 
+void count_refused(struct event *e, const struct setup *u)
+{
+	uint16_t peer = peer_at(e->s, &u->src);
+
+	if (peer != LB_NONE)
+		st_peer_inc(e->w->lane, e->s->peers[peer].slot, ST_PEER_REFUSED);
+}
+
 /* ---- In dialog, and without a transaction of ours ---------------------------------------------------- */
 
 static void count_pinned_invite(struct event *e, uint64_t identity)
@@ -192,61 +220,124 @@ static void count_pinned_invite(struct event *e, uint64_t identity)
 	}
 }
 
+/* ---- Survivors: calls of an earlier process, without entry -------------------------------------------- */
+
+/*
+ * What remembers the BYEs of a dialog, one pin for each gateway that a survivor may be taken off at; its
+ * gateway is where one was, or LB_NONE.
+ */
+enum bye_side {
+	BYE_OUT = METHOD_BYE,
+	BYE_IN = METHOD_BYE | 1 << 8
+};
+
+static struct pin_key bye_key(const struct lb_query *q)
+{
+	return pin_key(q->call_hash, (uint32_t)q->from_hash ^ q->to_hash);
+}
+
+/* Its pin; b == NULL: there is none. */
+static struct pin find_bye(const struct event *e, enum bye_side side)
+{
+	struct pin pin = pin_find(&e->w->pins, bye_key(e->q), side, e->now);
+
+	return pin.b && pin.same ? pin : (struct pin){ 0 };
+}
+
+static void remember_bye(struct event *e, enum bye_side side, uint16_t slot)
+{
+	if (pin_add(&e->w->pins, bye_key(e->q), side, (struct pin){ 0 }, slot, e->now,
+		    BYE_MEMORY_PINS * e->w->pin_ns))
+		st_inc(e->w->lane, ST_PIN_LOST);
+}
+
+static uint32_t *survivors_at(struct event *e, uint16_t slot)
+{
+	return &e->w->words->gateway[slot].survivors;
+}
+
+static bool any(struct event *e, const struct gateway *g)
+{
+	return g && __atomic_load_n(survivors_at(e, g->slot), __ATOMIC_RELAXED) > 0;
+}
+
+/* Takes a survivor off at g; returns its slot, or LB_NONE if there was none. */
+static uint16_t take_off(struct event *e, const struct gateway *g)
+{
+	return g && word_lower(survivors_at(e, g->slot)) ? g->slot : LB_NONE;
+}
+
+static void count_bye(struct event *e, const struct token *token)
+{
+	const struct lb_query *q = e->q;
+	bool known = call_bye(&e->w->calls, q->call_hash, (uint32_t)q->from_hash, q->to_hash, e->now);
+	const struct gateway *out, *in;
+
+	if (!token)
+		return;
+	in = token->flow.port ? gateway_at(e->s, &token->flow) : NULL;
+	in = in && in->count_in ? in : NULL;
+	out = gateway_by_id(e->s, token->gateway);
+	if ((!any(e, in) && !any(e, out)) || find_bye(e, BYE_OUT).b)
+		return;
+	remember_bye(e, BYE_OUT, known ? LB_NONE : take_off(e, out));
+	if (any(e, in) && !known)
+		remember_bye(e, BYE_IN, take_off(e, in));
+}
+
+/* A pin of find_bye() ends with a challenge: the call goes on, and the next BYE of its dialog is the first.
+ */
+static void give_back(struct event *e, struct pin pin)
+{
+	uint16_t slot = pin.b->gateway[pin.i];
+
+	if (slot != LB_NONE)
+		__atomic_fetch_add(survivors_at(e, slot), 1, __ATOMIC_RELAXED);
+	pin_end(pin);
+}
+
+/* The final response to a BYE of a call without entry passes. */
+static void survivor_answered(struct event *e)
+{
+	struct pin out = find_bye(e, BYE_OUT), in = find_bye(e, BYE_IN);
+
+	if (e->q->status == 401 || e->q->status == 407) {
+		if (out.b)
+			give_back(e, out);
+		if (in.b)
+			give_back(e, in);
+	} else if (out.b && !(out.b->flags[out.i] & PIN_FINAL)) {
+		out.b->flags[out.i] |= PIN_FINAL;
+		if (out.b->gateway[out.i] != LB_NONE || in.b)
+			st_inc(e->w->lane, ST_SURVIVOR_ENDED);
+	}
+}
+
+/* ---- What passes ------------------------------------------------------------------------------------- */
+
 void count_passed(struct event *e, const struct branch *b)
 {
 	const struct lb_query *q = e->q;
 	uint32_t from = (uint32_t)q->from_hash;
 
-	if (q->method == METHOD_BYE && q->status >= 200)
-		call_bye_answered(&e->w->calls, q->call_hash, from, q->to_hash, q->status, e->now);
+	if (q->method == METHOD_BYE && q->status >= 200 &&
+	    !call_bye_answered(&e->w->calls, q->call_hash, from, q->to_hash, q->status, e->now))
+		survivor_answered(e);
 	if (q->method == METHOD_INVITE && b->kind == BRANCH_PINNED)
 		count_pinned_invite(e, b->identity);
 	if ((q->method == METHOD_INVITE || q->method == METHOD_UPDATE) && q->status / 100 == 2)
 		call_refreshed(&e->w->calls, q->call_hash, from, q->to_hash, q->session_s, e->now);
 }
 
-/* True if the BYE of this dialog was met before; remembers it. */
-static bool bye_was_met(struct event *e)
+void count_request(struct event *e, enum lb_op op, const struct token *token)
 {
 	const struct lb_query *q = e->q;
-	const struct pin_key key = pin_key(q->call_hash, (uint32_t)q->from_hash ^ q->to_hash);
-	struct pin pin = pin_find(&e->w->pins, key, METHOD_BYE, e->now);
+	const struct call_key key = call_key(q);
 
-	if (pin.b && pin.same)
-		return true;
-	if (pin_add(&e->w->pins, key, METHOD_BYE, (struct pin){ 0 }, LB_NONE, e->now,
-		    BYE_MEMORY_PINS * e->w->pin_ns))
-		st_inc(e->w->lane, ST_PIN_LOST);
-	return false;
-}
-
-static uint32_t *survivors_at(struct event *e, const struct gateway *g)
-{
-	return g ? &e->w->words->gateway[g->slot].survivors : NULL;
-}
-
-static bool any(const uint32_t *survivors)
-{
-	return survivors && __atomic_load_n(survivors, __ATOMIC_RELAXED) > 0;
-}
-
-void count_bye(struct event *e, const struct token *token)
-{
-	const struct lb_query *q = e->q;
-	bool known = call_bye(&e->w->calls, q->call_hash, (uint32_t)q->from_hash, q->to_hash, e->now);
-	const struct gateway *from;
-	uint32_t *out, *in;
-
-	if (!token)
-		return;
-	from = token->flow.port ? gateway_at(e->s, &token->flow) : NULL;
-	in = from && from->count_in ? survivors_at(e, from) : NULL;
-	out = survivors_at(e, gateway_by_id(e->s, token->gateway));
-	if ((!any(in) && !any(out)) || bye_was_met(e) || known)
-		return;
-	if (in)
-		word_lower(in);
-	if (out)
-		word_lower(out);
-	st_inc(e->w->lane, ST_SURVIVOR_ENDED);
+	if (q->method == METHOD_BYE && q->has_to_tag && op == LB_FORWARD)
+		count_bye(e, token);
+	else if (q->method == METHOD_ACK && q->has_to_tag && op == LB_FORWARD)
+		call_acked(&e->w->calls, q->call_hash, (uint32_t)q->from_hash);
+	else if (q->method == METHOD_CANCEL && op != LB_DROP)
+		call_cancelled(&e->w->calls, &key, e->now);
 }

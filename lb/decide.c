@@ -18,6 +18,9 @@
 	(METHOD_BIT(METHOD_INVITE) | METHOD_BIT(METHOD_SUBSCRIBE) | METHOD_BIT(METHOD_REFER) |               \
 	 METHOD_BIT(METHOD_NOTIFY) | METHOD_BIT(METHOD_UPDATE))
 
+/* Requests that change what is known of a counted call. */
+#define CALL_CHANGING (METHOD_BIT(METHOD_BYE) | METHOD_BIT(METHOD_ACK) | METHOD_BIT(METHOD_CANCEL))
+
 static bool finish(struct decision *d, enum lb_op op, enum st_end end)
 {
 	act_set(d->act, op, end);
@@ -424,7 +427,7 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 		if (steps[i](&d))
 			break;
 	}
-	if (q->method == METHOD_BYE && q->has_to_tag && d.act->op == LB_FORWARD)
-		count_bye(&e, d.has_token ? &d.token : NULL);
+	if (METHOD_BIT(q->method) & CALL_CHANGING)
+		count_request(&e, d.act->op, d.has_token ? &d.token : NULL);
 	return e.n ? e.n : 1;
 }

@@ -75,6 +75,8 @@ static void set_session(const struct calls *c, struct call *e, bool alone, uint3
 {
 	uint32_t end = session_end(c, session_s, now);
 
+	if (e->unwanted)
+		return;
 	if (alone || (e->end != 0 && (end == 0 || (int32_t)(end - e->end) > 0)))
 		e->end = end;
 }
@@ -196,14 +198,16 @@ bool call_bye(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint6
 	return true;
 }
 
-void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint16_t status,
+bool call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint16_t status,
 		       uint64_t now)
 {
 	unsigned d;
 	uint32_t i = find_dialog(c, call_hash, a, b, &d);
 
-	if (i == CALL_NONE || !is_alive(&c->at[i], d))
-		return;
+	if (i == CALL_NONE)
+		return false;
+	if (!is_alive(&c->at[i], d))
+		return true;
 	if (status / 100 == 2 || status == 481 || status == 408) {
 		end_dialog(c, i, d, LB_END_BYE, now);
 	} else if (status == 401 || status == 407) {
@@ -211,6 +215,45 @@ void call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t
 		c->at[i].bye[d] = 0;
 		call_done(&c->at[i]);
 	}
+	return true;
+}
+
+/* There is somebody on both sides after all; a session timer that ran before is not known any more. */
+static void set_acked(struct call *e)
+{
+	e->acked = 1;
+	if (e->unwanted)
+		e->end = 0;
+	e->unwanted = 0;
+}
+
+void call_acked(struct calls *c, uint64_t call_hash, uint32_t caller)
+{
+	uint32_t tag = call_tag(call_hash);
+
+	for (uint32_t i = c->chain[tag & c->mask]; i != CALL_NONE; i = c->at[i].next) {
+		struct call *e = &c->at[i];
+
+		if (e->tag != tag || e->caller != caller || e->state != CALL_ANSWERED || e->acked)
+			continue;
+		call_begin(e);
+		set_acked(e);
+		call_done(e);
+	}
+}
+
+void call_cancelled(struct calls *c, const struct call_key *key, uint64_t now)
+{
+	uint32_t i = call_of(c, key), end = call_ms(now + c->spec.release_ns);
+	struct call *e = &c->at[i];
+
+	if (i == CALL_NONE || e->state != CALL_ANSWERED || e->acked || e->unwanted)
+		return;
+	call_begin(e);
+	e->unwanted = 1;
+	e->end = end ? end : 1;
+	call_done(e);
+	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
 }
 
 void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint32_t session_s,
@@ -223,6 +266,7 @@ void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b,
 	if (i == CALL_NONE || !is_alive(e, d))
 		return;
 	call_begin(e);
+	set_acked(e);
 	set_session(c, e, e->alive == 1u << d && e->more == 0, session_s, now);
 	call_done(e);
 	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
@@ -262,7 +306,7 @@ static bool outlives(struct calls *c, uint32_t i, uint64_t now)
 		return false;
 	}
 	if (e->end != 0 && call_end_left(e, t) <= 0) {
-		call_end(c, i, LB_END_SESSION, 200, now);
+		call_end(c, i, e->unwanted ? LB_END_CANCELLED : LB_END_SESSION, 200, now);
 		return false;
 	}
 	for (unsigned d = 0; d < CALL_DIALOGS && e->state == CALL_ANSWERED; d++) {

@@ -159,12 +159,20 @@ static uint16_t answer_ourselves(struct event *e, struct setup *u, unsigned i)
 {
 	const struct pool *p = pool_of(e, u, i);
 	struct no no = { u->own, 0 };
+	bool full = false;
+	struct lb_act *act;
 
-	if (u->flags & SETUP_CANCELLED)
+	if (u->flags & SETUP_CANCELLED) {
 		no.status = 487; /* RFC 3261 9.2 */
-	else if (u->flags & SETUP_NO_ROOM && p)
+	} else if (u->flags & SETUP_NO_ROOM && p) {
 		no = no_room(p, u->when_full, u->via_hash);
-	server_answer(e, u, no.status, no.retry_after_s);
+		full = true;
+	}
+	act = server_answer(e, u, no.status, no.retry_after_s);
+	if (full) {
+		act->end = ST_SENT_REFUSED;
+		count_refused(e, u);
+	}
 	return no.status;
 }
 

@@ -105,8 +105,8 @@ enum server_event {
 /* RFC 3261 figure 7. False: the state knows no such event. */
 bool server_event(struct event *e, struct setup *u, enum server_event event);
 
-/* Answers the kept INVITE; a final answer is kept, too. */
-void server_answer(struct event *e, struct setup *u, uint16_t status, uint32_t retry_after_s);
+/* Answers the kept INVITE; a final answer is kept, too. Returns the action, whose end is ST_SENT_ANSWER. */
+struct lb_act *server_answer(struct event *e, struct setup *u, uint16_t status, uint32_t retry_after_s);
 
 /* ---- failover.c ---- */
 
@@ -161,11 +161,14 @@ void count_response(struct event *e, struct setup *u, unsigned i, bool was_open)
 /* The caller gets a final response other than 2xx: `status`. */
 void count_failed(struct event *e, struct setup *u, uint16_t status);
 
+/* The caller is told that nobody can take the call. */
+void count_refused(struct event *e, const struct setup *u);
+
 /* The response in hand passes; b is its branch. */
 void count_passed(struct event *e, const struct branch *b);
 
-/* The BYE in hand passes; token: that of its call, or NULL. */
-void count_bye(struct event *e, const struct token *token);
+/* The request in hand ends as `op` says; token: that of its call, or NULL. */
+void count_request(struct event *e, enum lb_op op, const struct token *token);
 
 /* ---- redirect.c ---- */
 

@@ -32,7 +32,7 @@ static void send_final(struct event *e, struct setup *u)
 		address(e, u, act_add(e, LB_RESEND_FINAL, ST_SENT_FINAL));
 }
 
-void server_answer(struct event *e, struct setup *u, uint16_t status, uint32_t retry_after_s)
+struct lb_act *server_answer(struct event *e, struct setup *u, uint16_t status, uint32_t retry_after_s)
 {
 	const struct lb_query q = { .call_hash = u->call_hash,
 				    .from_hash = u->from_hash,
@@ -48,6 +48,7 @@ void server_answer(struct event *e, struct setup *u, uint16_t status, uint32_t r
 		act->keep_final = 1;
 		u->flags |= SETUP_FINAL_KEPT;
 	}
+	return act;
 }
 
 static void repeat_final(struct event *e, struct setup *u)

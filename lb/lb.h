@@ -356,7 +356,7 @@ enum lb_call_end {
 	LB_END_SESSION,        /* the session timer lapsed (RFC 4028) */
 	LB_END_DURATION,       /* longer than max-duration */
 	LB_END_SILENT,         /* no final response */
-	LB_END_CANCELLED,      /* by the caller, before it was answered */
+	LB_END_CANCELLED,      /* by the caller, before it was answered or its answer had reached him */
 };
 
 /* Why the search has left a gateway that has not answered. */

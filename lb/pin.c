@@ -120,6 +120,11 @@ void pin_extend(struct pin pin, uint64_t now, uint64_t life)
 	pin.b->expiry[pin.i] = coarse(now + life) + 1;
 }
 
+void pin_end(struct pin pin)
+{
+	pin.b->expiry[pin.i] = 0;
+}
+
 uint64_t pin_age(struct pin pin, uint64_t now)
 {
 	return (uint64_t)(fine(now) - pin.b->sent[pin.i]) << 10;

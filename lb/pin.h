@@ -67,6 +67,9 @@ bool pin_add(struct pins *p, struct pin_key key, uint64_t branch, struct pin old
 /* Moves the end of a pin to now + life. */
 void pin_extend(struct pin pin, uint64_t now, uint64_t life);
 
+/* Its place is free from now on. */
+void pin_end(struct pin pin);
+
 /* ns since the pinned request was first forwarded; up to an hour, to the microsecond. */
 uint64_t pin_age(struct pin pin, uint64_t now);
 

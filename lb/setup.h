@@ -10,9 +10,10 @@
 
 #include "lb/event.h"
 
-#define SETUP_NONE   UINT32_MAX
-#define SETUP_NUMBER 32         /* bytes of a number that are known to rules; E.164 has 15 digits */
-#define SETUP_NEVER  UINT64_MAX /* a time that does not come */
+#define SETUP_NONE    UINT32_MAX
+#define SETUP_NUMBER  32         /* bytes of a number that are known to rules; E.164 has 15 digits */
+#define SETUP_ANSWERS 2          /* 2xx whose To tags are remembered */
+#define SETUP_NEVER   UINT64_MAX /* a time that does not come */
 
 enum client_state {
 	CLIENT_NONE,       /* no state: no transition leads here */
@@ -98,6 +99,7 @@ struct setup {
 	uint8_t origin;                  /* signal_origin() of the call */
 	uint8_t key_id;                  /* of the key that its branches and tokens are minted with */
 	uint8_t number_n;                /* bytes of number */
+	uint32_t to[SETUP_ANSWERS];      /* To tags of the first 2xx, as hashes; 0: none */
 	uint8_t target_i, targets;       /* the next of `target`, and where they end */
 	uint16_t target[LIMIT_CONTACTS]; /* of the 3xx followed last: slots, or LB_NONE */
 	char number[SETUP_NUMBER]; /* the number called, as far as it fits: reroute rules may ask for it */

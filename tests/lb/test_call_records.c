@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the records of ended calls tell. */
+#include "tests/lb/check.h"
+#include "tests/lb/room.h"
+
+static void take_record(struct room *r, struct lb_record *record, uint8_t how, uint16_t status, uint16_t out)
+{
+	assert_true(lb_record_next(r->w.worker, record));
+	assert_int_equal(record->how, how);
+	assert_int_equal(record->status, status);
+	assert_int_equal(record->out, out);
+	assert_int_equal(record->in, LB_NONE);
+	assert_int_equal(record->peer, 0);
+	assert_int_equal(record->ended, r->w.now);
+}
+
+static struct str record_text(const struct lb_record *record, unsigned at, unsigned n)
+{
+	return (struct str){ record->text + at, n };
+}
+
+static void calls_are_recorded(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
+	char long_id[300];
+
+	room_start(&r, 1, 3);
+	r.w.records = 2;
+	world_calls(&r.w, 100);
+	memset(long_id, 'x', sizeof(long_id));
+	talk_invite(&r, t, LB_NONE);
+	talk_respond(&r, t, &t->leg[0], 503, 5, 0);
+	room_pass(&r, S / 2);
+	talk_respond(&r, t, &t->leg[1], 200, 6, 0);
+	assert_false(lb_record_next(r.w.worker, &record));
+	room_pass(&r, 60 * S);
+	talk_in_dialog(&r, t, METHOD_BYE, 6, false);
+	talk_answer(&r, t, 200, 0);
+	take_record(&r, &record, LB_END_BYE, 200, t->leg[1].gateway);
+	assert_int_equal(record.age_ms, 60500);
+	assert_int_equal(record.answered_ms, 60000);
+	assert_int_equal(record.bye_caller, 1);
+	assert_int_equal(record.n_tries, 1);
+	assert_int_equal(record.tries[0].gateway, t->leg[0].gateway);
+	assert_int_equal(record.tries[0].status, 503);
+	assert_true(str_eq(record_text(&record, 0, record.caller_n), STR("1234")));
+	assert_true(str_eq(record_text(&record, record.caller_n, record.number_n), STR("+8212345678")));
+	assert_true(str_eq(record_text(&record, record.caller_n + record.number_n, record.call_id_n),
+			   STR("a@b.example")));
+	talk_invite(&r, t, LB_NONE);
+	talk_respond(&r, t, &t->leg[0], 486, 5, 0);
+	take_record(&r, &record, LB_END_FAILED, 486, t->leg[0].gateway);
+	assert_int_equal(record.answered_ms, 0);
+	assert_int_equal(record.n_tries, 1);
+	for (unsigned i = 0; i < 3; i++) { /* one more than there is room for */
+		talk_invite(&r, t, LB_NONE);
+		talk_respond(&r, t, &t->leg[0], 404, 5, 0);
+	}
+	assert_int_equal(r.w.lane->count[ST_RECORDS], 4);
+	assert_int_equal(r.w.lane->count[ST_RECORDS_LOST], 1);
+	assert_true(lb_record_next(r.w.worker, &record) && lb_record_next(r.w.worker, &record));
+	assert_false(lb_record_next(r.w.worker, &record));
+	*t = (struct talk){ .invite = world_request(&r.w, METHOD_INVITE, 99, 1) };
+	t->invite.call_id = text_of(long_id, sizeof(long_id));
+	talk_send(&r, t);
+	talk_respond(&r, t, &t->leg[0], 404, 5, 0);
+	take_record(&r, &record, LB_END_FAILED, 404, t->leg[0].gateway);
+	assert_int_equal(record.number_n + record.call_id_n, LIMIT_RECORD_TEXT);
+	room_stop(&r);
+}
+
+static void tried(const struct lb_record *record, unsigned i, const struct leg *leg, uint16_t status)
+{
+	assert_true(i < record->n_tries);
+	assert_int_equal(record->tries[i].gateway, leg->gateway);
+	assert_int_equal(record->tries[i].status, status);
+}
+
+/* Every gateway is told of once, whatever it says when it was given up. */
+static void records_tell_why(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
+	unsigned second;
+
+	room_start(&r, 1, 3);
+	r.w.records = 4;
+	world_calls(&r.w, 100);
+	talk_invite(&r, t, LB_NONE);
+	t->invite.cseq = 1; /* kept as 0: see room_pass() */
+	room_pass(&r, S + S / 10);
+	t->invite.cseq = 0;
+	second = t->legs - 1;
+	talk_respond(&r, t, &t->leg[0], 100, 0, 0);
+	talk_respond(&r, t, &t->leg[0], 487, 5, 0);
+	talk_bounce(&r, t, &t->leg[second]);
+	assert_int_equal(t->legs, second + 2);
+	talk_respond(&r, t, &t->leg[second + 1], 486, 6, 0);
+	take_record(&r, &record, LB_END_FAILED, 486, t->leg[second + 1].gateway);
+	assert_int_equal(record.n_tries, 3);
+	tried(&record, 0, &t->leg[0], LB_LEFT_SILENT);
+	tried(&record, 1, &t->leg[second], LB_LEFT_ICMP);
+	tried(&record, 2, &t->leg[second + 1], 486);
+
+	room_pass(&r, 60 * S);
+	talk_invite(&r, t, LB_NONE);
+	talk_respond(&r, t, &t->leg[0], 180, 5, 0);
+	talk_cancel(&r, t);
+	assert_false(lb_record_next(r.w.worker, &record));
+	talk_respond(&r, t, &t->leg[0], 487, 5, 0);
+	take_record(&r, &record, LB_END_CANCELLED, 487, t->leg[0].gateway);
+	assert_int_equal(record.n_tries, 1);
+	tried(&record, 0, &t->leg[0], 487);
+
+	room_pass(&r, 60 * S);
+	lb_set_admin(r.w.words, 1, LB_DRAIN);
+	lb_set_admin(r.w.words, 2, LB_DRAIN);
+	talk_invite(&r, t, LB_NONE);
+	for (unsigned i = 0; i < 400; i++)
+		room_pass(&r, S / 10);
+	assert_true(lb_record_next(r.w.worker, &record));
+	assert_int_equal(record.how, LB_END_FAILED);
+	assert_int_equal(record.status, 408);
+	assert_int_equal(record.n_tries, 1);
+	tried(&record, 0, &t->leg[0], LB_LEFT_SILENT);
+	assert_false(lb_record_next(r.w.worker, &record));
+	room_stop(&r);
+}
+
+/* Two dialogs of one call are one record, made when the last has ended, and it knows whose BYE that was. */
+static void forked_answers_are_one_record(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
+
+	room_start(&r, 1, 1);
+	r.w.records = 4;
+	world_calls(&r.w, 100);
+	talk_invite(&r, t, LB_NONE);
+	talk_respond(&r, t, &t->leg[0], 200, 5, 0);
+	talk_respond(&r, t, &t->leg[0], 200, 6, 0);
+	assert_true(talk_in_dialog(&r, t, METHOD_BYE, 5, false));
+	talk_answer(&r, t, 200, 0);
+	assert_false(lb_record_next(r.w.worker, &record));
+	assert_true(talk_in_dialog(&r, t, METHOD_BYE, 6, true));
+	talk_answer(&r, t, 200, 0);
+	take_record(&r, &record, LB_END_BYE, 200, 0);
+	assert_int_equal(record.bye_caller, 0);
+	assert_int_equal(record.n_tries, 0);
+	assert_false(lb_record_next(r.w.worker, &record));
+	room_stop(&r);
+}
+
+/* The caller was told no, and then one gateway answers after all: one call, one record, one end. */
+static void a_late_answer_is_no_second_record(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
+	unsigned second;
+
+	room_start(&r, 1, 2);
+	r.w.records = 4;
+	world_calls(&r.w, 100);
+	talk_invite(&r, t, LB_NONE);
+	t->invite.cseq = 1; /* kept as 0: see room_pass() */
+	room_pass(&r, S + S / 10);
+	t->invite.cseq = 0;
+	second = t->legs - 1;
+	talk_respond(&r, t, &t->leg[second], 486, 6, 0);
+	take_record(&r, &record, LB_END_FAILED, 486, t->leg[second].gateway);
+	talk_respond(&r, t, &t->leg[0], 200, 5, 0);
+	assert_int_equal(room_calls(&r, t->leg[0].gateway), 1);
+	talk_in_dialog(&r, t, METHOD_BYE, 5, false);
+	talk_answer(&r, t, 200, 0);
+	assert_int_equal(room_calls(&r, t->leg[0].gateway), 0);
+	assert_false(lb_record_next(r.w.worker, &record));
+	assert_int_equal(r.w.lane->count[ST_CALL_FAILED], 1);
+	assert_int_equal(r.w.lane->count[ST_CALL_BYE], 0);
+	room_stop(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(calls_are_recorded),
+		cmocka_unit_test(records_tell_why),
+		cmocka_unit_test(forked_answers_are_one_record),
+		cmocka_unit_test(a_late_answer_is_no_second_record),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

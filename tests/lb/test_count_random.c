@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Calls at random: fail-over, forks, CANCELs, BYEs of both sides, gateways that die, tables that are full. No
+ * limit is passed, the words agree with the entries after every event, and when all is over nothing is left.
+ */
+#include "tests/lb/check.h"
+#include "tests/lb/room.h"
+
+#define MAX_CALLS 5
+
+static void random_event(struct room *r)
+{
+	static const uint16_t codes[] = { 100, 180, 183, 200, 200, 302, 404, 486, 503, 503, 603, 487 };
+	static const uint16_t ends[] = { 200, 200, 481, 408, 401, 407, 500 };
+	struct talk *t = &r->talk[room_draw(r, 24)];
+	uint32_t to = 5 + room_draw(r, 6), known = room_draw(r, 4) ? t->to : to;
+
+	switch (room_draw(r, 12)) {
+	case 0:
+		talk_invite(r, t, room_draw(r, 3) ? LB_NONE : room_draw(r, 4));
+		break;
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+	case 5:
+		if (t->legs)
+			talk_respond(r, t, &t->leg[room_draw(r, t->legs)], codes[room_draw(r, 12)], to,
+				     room_draw(r, 3) * 300);
+		break;
+	case 6:
+		if (t->invite.request)
+			talk_cancel(r, t);
+		break;
+	case 7:
+	case 8:
+		if (t->token_n && talk_in_dialog(r, t, METHOD_BYE, known, room_draw(r, 2)) && room_draw(r, 3))
+			talk_answer(r, t, ends[room_draw(r, 7)], 0);
+		break;
+	case 9:
+		if (t->token_n && talk_in_dialog(r, t, room_draw(r, 2) ? METHOD_INVITE : METHOD_UPDATE, known,
+						 room_draw(r, 2)))
+			talk_answer(r, t, room_draw(r, 3) ? 200 : 491, room_draw(r, 2) * 600);
+		break;
+	case 10:
+		lb_set_health(r->w.words, room_draw(r, 4), room_draw(r, 4) ? LB_UP : LB_DOWN);
+		break;
+	default:
+		room_pass(r, room_draw(r, 20) ? room_draw(r, S) : room_draw(r, 100 * S));
+		break;
+	}
+}
+
+static void nothing_is_left(void **state)
+{
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct room r;
+
+		room_start(&r, seed, 4);
+		r.w.records = seed % 2;
+		world_calls(&r.w, seed % 4 ? 100 : 12);
+		for (uint16_t slot = 0; slot < 3; slot++)
+			lb_set_gateway_calls(r.w.words, slot, MAX_CALLS);
+		lb_set_peer_calls(r.w.words, 0, 14);
+		for (unsigned turn = 0; turn < 5000; turn++) {
+			random_event(&r);
+			room_audit(&r);
+			assert_true(lb_peer_calls(r.w.words, 0) <= 14);
+		}
+		for (unsigned i = 0; i < 40; i++)
+			room_pass(&r, 600 * S);
+		room_audit(&r);
+		for (uint16_t slot = 0; slot < 4; slot++)
+			assert_int_equal(lb_gateway_calls(r.w.words, slot), 0);
+		assert_int_equal(lb_peer_calls(r.w.words, 0), 0);
+		assert_int_equal(lb_call_count(r.w.worker), 0);
+		room_stop(&r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
