@@ -17,7 +17,7 @@ ROWS = {
     "C10": "redirect followed", "C11": "redirect server", "C12": "forward on busy", "C13": "forward on no answer",
     "C14": "forward always", "C15": "authentication", "C16": "every final code",
     "G1": "two gateways, both well", "G2": "one gateway answers 503", "G4": "one gateway dead, closed or killed",
-    "G5": "all gateways full", "G6": "all gateways dead", "G8": "OPTIONS probing", "G9": "OPTIONS from peers",
+    "G5": "all gateways full", "G6": "all gateways dead", "G8": "OPTIONS probing", "G9": "OPTIONS from peers", "G10": "drain and maintenance",
     "G11": "retransmissions everywhere",
     "O1": "gateway to trunk", "O2": "gateway to gateway", "O3": "early dialog from a gateway", "O4": "kill -9 and restart",
     "A1": "REGISTER, refresh, de-REGISTER", "A2": "OPTIONS, MESSAGE, SUBSCRIBE, PUBLISH, INFO", "A3": "REFER and transfer",
