@@ -33,16 +33,17 @@
 #define LIMIT_EDITS   16  /* changes to one message */
 #define LIMIT_RECORD_TEXT                                                                                    \
 	176 /* bytes of a call record's numbers and Call-ID; 204 per call if records are written */
-#define LIMIT_RECORDS  8192 /* call records of a worker that wait for control; 232 bytes each */
-#define LIMIT_ACTS     12   /* actions that one event can cause: one for each branch, and its end */
-#define LIMIT_BRANCHES 6    /* INVITEs that one call sends, in all pools; 72 bytes each per call that rings */
-#define LIMIT_CONTACTS 4    /* targets of one redirect that are looked at */
-#define LIMIT_MBUF_OBJ 4096 /* bytes; --no-huge with AF_XDP allows no more in a page */
-#define LIMIT_MAGLEV   65537  /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
-#define LIMIT_PROBES   8      /* draws past gateways that cannot take it before all of a tier are asked */
-#define LIMIT_MEMO     131072 /* refusal fingerprints per worker; 16 bytes each */
-#define LIMIT_SOURCES  16384  /* addresses per worker whose answers are counted; 16 bytes each */
-#define LIMIT_PINS     262144 /* transactions that a worker remembers; the oldest make room */
+#define LIMIT_RECORDS   8192 /* call records of a worker that wait for control; 232 bytes each */
+#define LIMIT_ACTS      12   /* actions that one event can cause: one for each branch, and its end */
+#define LIMIT_BRANCHES  6 /* INVITEs that one call sends, in all pools; 72 bytes each per call that rings */
+#define LIMIT_CONTACTS  4 /* targets of one redirect that are looked at */
+#define LIMIT_RESOURCES 4 /* values of Resource-Priority that are looked at */
+#define LIMIT_MBUF_OBJ  4096  /* bytes; --no-huge with AF_XDP allows no more in a page */
+#define LIMIT_MAGLEV    65537 /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
+#define LIMIT_PROBES    8     /* draws past gateways that cannot take it before all of a tier are asked */
+#define LIMIT_MEMO      131072 /* refusal fingerprints per worker; 16 bytes each */
+#define LIMIT_SOURCES   16384  /* addresses per worker whose answers are counted; 16 bytes each */
+#define LIMIT_PINS      262144 /* transactions that a worker remembers; the oldest make room */
 
 /* The control socket and /metrics. */
 #define LIMIT_API_CLIENTS      32    /* connections to the control socket; each holds at most one answer */

@@ -248,6 +248,69 @@ static void query_texts(struct dp_ctx *c)
 		c->q.caller = sip_str(m, from.user);
 }
 
+#define OC_VALIDITY_MS 500 /* RFC 7339 4.3: where it is not told */
+#define OC_ALGOS       (LB_OC_LOSS | LB_OC_RATE)
+_Static_assert(LB_OC_LOSS == SIP_OC_LOSS && LB_OC_RATE == SIP_OC_RATE, "copied as they are");
+
+/* What the sender of a request would follow (RFC 7339 5.1): a bare oc; the default algorithm is loss. */
+static uint8_t oc_asked(const struct dp_ctx *c)
+{
+	struct sip_oc oc;
+
+	if (!c->f.via.has_oc || !sip_oc_parse(&c->msg->sip, &c->f.via, &oc) || !oc.present || oc.has_value)
+		return 0;
+	return oc.n_algos ? oc.algos & OC_ALGOS : LB_OC_LOSS;
+}
+
+/*
+ * What the gateway tells in our Via. A validity without a value is discarded (RFC 7339 5.5), the oc that we
+ * sent ourselves and that comes back says nothing.
+ */
+static struct lb_oc oc_told(const struct dp_ctx *c)
+{
+	struct lb_oc told = { .algo = LB_OC_BROKEN };
+	struct sip_oc oc;
+
+	if (!sip_oc_parse(&c->msg->sip, &c->f.via, &oc))
+		return told;
+	told.algo = oc.has_value ? (uint8_t)(oc.n_algos ? oc.algos : LB_OC_LOSS) : 0;
+	if (oc.has_value && (oc.n_algos > 1 || !(told.algo & OC_ALGOS) ||
+			     oc.value > (told.algo == LB_OC_LOSS ? 100 : UINT32_MAX - 1)))
+		told.algo = LB_OC_BROKEN;
+	told.value = oc.value;
+	told.validity_ms = oc.has_validity ? oc.validity_ms : OC_VALIDITY_MS;
+	told.seq = oc.seq;
+	return told;
+}
+
+/* What a request says of its importance, and of how its sender can be slowed. */
+static void query_priority(struct dp_ctx *c)
+{
+	const struct sip_msg *m = &c->msg->sip;
+
+	c->q.sos = c->f.uri.scheme == SIP_SCHEME_SOS;
+	c->q.oc_ask = oc_asked(c);
+	if (m->first[SIP_HDR_RESOURCE_PRIORITY] == SIP_NO_ROW)
+		return;
+	c->q.resource = c->resource;
+	c->q.n_resources = (uint8_t)sip_resources(m, c->resource, LIMIT_RESOURCES);
+}
+
+/* What a response says of its gateway's load. */
+static void query_load(struct dp_ctx *c)
+{
+	const struct sip_msg *m = &c->msg->sip;
+
+	if (c->f.via.has_oc)
+		c->q.oc = oc_told(c);
+	if (m->status < 300)
+		return;
+	if (m->first[SIP_HDR_RETRY_AFTER] != SIP_NO_ROW)
+		c->q.retry_after_s = sip_retry_after(m);
+	if (m->first[SIP_HDR_REASON] != SIP_NO_ROW)
+		c->q.q850 = sip_q850(m);
+}
+
 static void query_request(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c)
 {
 	const struct lb_key *key = lb_snapshot_key(policy);
@@ -260,6 +323,7 @@ static void query_request(const struct dp *dp, const struct lb_snapshot *policy,
 	q->fault = sip_fault_status(c->fault);
 	q->fault_reason = sip_fault_reason(c->fault).p;
 	q->via_hash = via_identity(key, c);
+	query_priority(c);
 	if (q->fault)
 		return;
 	q->loop_hash = loop_part(c);
@@ -321,6 +385,7 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 		query_contacts(c);
 	if (m->status / 100 == 2)
 		q->session_s = sip_session_expires(m);
+	query_load(c);
 	if (dp_listener_named(dp, sip_str(m, c->f.via.host), c->f.via.port) >= 0)
 		q->branch = sip_str(m, c->f.via.branch);
 	it = sip_list_behind(m, SIP_HDR_VIA, c->f.via.value);

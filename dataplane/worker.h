@@ -242,6 +242,7 @@ struct dp_ctx {
 	struct sip_span last;  /* strict: value of the last Route */
 	uint16_t values;       /* Route values altogether */
 	struct lb_contact contacts[LIMIT_CONTACTS]; /* of q */
+	struct str resource[LIMIT_RESOURCES];       /* of q */
 	char number[64];                            /* Request-URI user without visual separators */
 	struct lb_query q;
 };

@@ -14,6 +14,8 @@ static inline void act_set(struct lb_act *act, enum lb_op op, enum st_end end)
 	act->status = 0;
 	act->reason = NULL;
 	act->retry_after_s = 0;
+	act->oc_ask = 0;
+	act->oc.algo = 0;
 	act->listener = 0;
 	act->towards = 0;
 	act->branch_n = act->token_n = act->to_tag_n = 0;

@@ -197,6 +197,21 @@ struct lb_contact {
 	struct str uri;
 };
 
+/* Algorithms of overload control: what a message names (RFC 7339 4.2, RFC 7415 3.1). */
+enum {
+	LB_OC_LOSS = 1,
+	LB_OC_RATE = 2,
+	LB_OC_BROKEN = 4 /* a response's parameters cannot be believed */
+};
+
+/* What a server says about its own load to the client whose Via carries it. */
+struct lb_oc {
+	uint8_t algo;         /* LB_OC_LOSS, LB_OC_RATE; 0: it says nothing; a query's also LB_OC_BROKEN */
+	uint32_t value;       /* LOSS: per cent to withhold, 0..100; RATE: most requests per second */
+	uint32_t validity_ms; /* 500 where it says none (RFC 7339 4.3); 0: it controls nothing now */
+	uint64_t seq;         /* larger: newer; in 1/100000 (RFC 7339 4.4); 0: it says none */
+};
+
 struct lb_query {
 	uint8_t request;  /* 1 request, 0 response */
 	uint8_t method;   /* enum method; for a response that of its CSeq */
@@ -210,6 +225,10 @@ struct lb_query {
 	uint8_t reliable;         /* INVITE: Require names 100rel (RFC 3262) */
 	uint8_t n_contacts;       /* 3xx to an INVITE */
 	uint8_t looped;           /* a lower Via is ours with the same loop part: RFC 5393 4.2.2 */
+	uint8_t sos;              /* request: its URI is urn:service:sos or below (RFC 5031) */
+	uint8_t n_resources;      /* request: entries of resource[] */
+	uint8_t oc_ask;           /* request: LB_OC_*, the algorithms that its sender would follow; 0: none */
+	uint16_t q850;            /* final other than 2xx: Q.850 cause of its Reason, or 0 */
 	uint16_t status;          /* response: its status code */
 	uint16_t fault;           /* request: the status its syntax earns, or 0 */
 	const char *fault_reason; /* static reason phrase of `fault` */
@@ -223,16 +242,20 @@ struct lb_query {
 	uint32_t cseq;      /* CSeq number */
 	uint32_t to_hash; /* BYE, request without token, final response: low half of lb_hash of the To tag, or
 			     0; else 0 */
-	uint32_t session_s; /* 2xx: Session-Expires (RFC 4028), 0 if none */
-	uint64_t replaces;  /* INVITE: lb_hash of the Call-ID in Replaces (RFC 3891), 0 if none */
-	uint32_t loop_hash; /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
-	struct str number;  /* Request-URI user part */
-	struct str host;    /* Request-URI host */
-	struct str call_id; /* initial INVITE, where records are made */
-	struct str caller;  /* the same: From user part */
-	struct str token;   /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
-	struct str branch;  /* response: branch of the top Via, if that names a listener; n == 0: not ours */
+	uint32_t session_s;     /* 2xx: Session-Expires (RFC 4028), 0 if none */
+	uint32_t retry_after_s; /* final other than 2xx: Retry-After, < 2^31; 0: none that can be believed */
+	uint64_t replaces;      /* INVITE: lb_hash of the Call-ID in Replaces (RFC 3891), 0 if none */
+	uint32_t loop_hash;     /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
+	struct str number;      /* Request-URI user part */
+	struct str host;        /* Request-URI host */
+	struct str call_id;     /* initial INVITE, where records are made */
+	struct str caller;      /* the same: From user part */
+	struct str token;       /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
+	struct str branch; /* response: branch of the top Via, if that names a listener; n == 0: not ours */
 	struct str to_tag;
+	const struct str *resource;        /* "namespace.value" of Resource-Priority (RFC 4412), as written;
+					      n_resources <= LIMIT_RESOURCES */
+	struct lb_oc oc;                   /* response: what its gateway says in our Via */
 	const struct lb_contact *contacts; /* 3xx: n_contacts <= LIMIT_CONTACTS targets, the best q first */
 };
 
@@ -266,6 +289,8 @@ struct lb_act {
 	uint16_t status;        /* REPLY */
 	const char *reason;     /* REPLY: static reason phrase */
 	uint32_t retry_after_s; /* REPLY: 0: no Retry-After */
+	uint8_t oc_ask;         /* FORWARD request: LB_OC_*, what our Via offers to follow; 0: nothing */
+	struct lb_oc oc;        /* what the client's Via is told in a response or reply; algo 0: nothing */
 	uint8_t listener;       /* FORWARD: where it leaves; REPLY: where it arrived */
 	uint8_t towards;        /* FORWARD request: 1 to a gateway, 0 away from it */
 	uint8_t branch_n, token_n, to_tag_n;

@@ -13,7 +13,8 @@
 
 #define BLOCK 64u
 #define CHUNK SIP_MASKS
-#define NAME  16u /* longest name of headers.def */
+#define WIDE  16u /* bytes of a name that are compared at once */
+#define NAME  17u /* longest name of headers.def; at most WIDE + 1 */
 #define CASE  0x2020202020202020ull
 
 /* Entries SIP_HDR_COUNT + id are the compact forms. */
@@ -83,17 +84,22 @@ static inline uint32_t find_colon(const char *b, const struct chunk *chunk, uint
  */
 static inline unsigned header_id(const char *p, uint32_t n, uint32_t avail)
 {
-	static const uint8_t keep[2 * NAME] = { [0 ... NAME - 1] = 0xff };
+	static const uint8_t keep[2 * WIDE] = { [0 ... WIDE - 1] = 0xff };
 	unsigned i = n <= NAME ? candidate[n][p[n - 1] & 31] : 0;
-	char copy[NAME] = { 0 };
+	char copy[WIDE] = { 0 };
 	__m128i have;
 
 	if (!i)
 		return SIP_HDR_OTHER;
-	if (avail < NAME)
+	if (n > WIDE) {
+		if ((p[WIDE] | 0x20) != names[i][WIDE])
+			return SIP_HDR_OTHER;
+		n = WIDE;
+	}
+	if (avail < WIDE)
 		p = memcpy(copy, p, avail);
 	have = _mm_or_si128(_mm_loadu_si128((const void *)p), _mm_set1_epi8(0x20));
-	have = _mm_and_si128(have, _mm_loadu_si128((const void *)(keep + NAME - n)));
+	have = _mm_and_si128(have, _mm_loadu_si128((const void *)(keep + WIDE - n)));
 	have = _mm_cmpeq_epi8(have, _mm_loadu_si128((const void *)names[i]));
 	if (_mm_movemask_epi8(have) != 0xffff)
 		return SIP_HDR_OTHER;

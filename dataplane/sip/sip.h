@@ -153,15 +153,16 @@ enum sip_next sip_list_next(const struct sip_msg *m, struct sip_list *it, struct
 
 /* One Via value (RFC 3261 20.42, RFC 3581). Absent parameters have off 0. */
 struct sip_via {
-	struct sip_span value;          /* the whole value: its end is where a parameter can be added */
-	struct sip_span transport;      /* "UDP", any token */
-	struct sip_span host;           /* sent-by host, IPv6 without brackets */
-	uint16_t port;                  /* sent-by port, 0 = not given */
-	uint8_t has_rport;              /* rport is there, with or without a value */
-	struct sip_span rport;          /* ";rport" or ";rport=5070" whole, to replace it */
-	uint16_t rport_port;            /* its value, 0 = none */
-	struct sip_span branch;         /* value */
-	struct sip_span received;       /* value, without brackets */
+	struct sip_span value;     /* the whole value: its end is where a parameter can be added */
+	struct sip_span transport; /* "UDP", any token */
+	struct sip_span host;      /* sent-by host, IPv6 without brackets */
+	uint16_t port;             /* sent-by port, 0 = not given */
+	uint8_t has_rport;         /* rport is there, with or without a value */
+	uint8_t has_oc;            /* a parameter begins with "oc": it may speak of overload (sip_oc_parse) */
+	struct sip_span rport;     /* ";rport" or ";rport=5070" whole, to replace it */
+	uint16_t rport_port;       /* its value, 0 = none */
+	struct sip_span branch;    /* value */
+	struct sip_span received;  /* value, without brackets */
 	struct sip_span received_param; /* ";received=..." whole, to replace it */
 	struct sip_span maddr;          /* value, without brackets */
 };
@@ -171,6 +172,32 @@ bool sip_via_parse(const struct sip_msg *m, struct sip_span value, struct sip_vi
 
 /* First Via value of the message. False: none or malformed. */
 bool sip_via_top(const struct sip_msg *m, struct sip_via *via);
+
+/* Algorithms of overload control (RFC 7339 4.2, RFC 7415 3.1). */
+#define SIP_OC_LOSS  1
+#define SIP_OC_RATE  2
+#define SIP_OC_OTHER 4
+
+#define SIP_OC_SEQ_UNIT 100000 /* of sip_oc.seq: "1.5" is 150000 */
+
+/* Overload control in one Via value (RFC 7339 4). */
+struct sip_oc {
+	uint8_t present;   /* oc is there, with or without a value */
+	uint8_t has_value; /* with one */
+	uint8_t has_validity;
+	uint8_t has_seq;
+	uint8_t algos;        /* SIP_OC_* that are named; 0: none */
+	uint8_t n_algos;      /* how many names there are */
+	uint32_t value;       /* saturates at UINT32_MAX */
+	uint32_t validity_ms; /* saturates likewise */
+	uint64_t seq;         /* hundred-thousandths, so that ".5" is more than ".10" */
+};
+
+/*
+ * Read the overload control parameters of a Via that was decoded from m. False: one of them is there twice or
+ * is not what RFC 7339 9 says; *oc is then what was read so far.
+ */
+bool sip_oc_parse(const struct sip_msg *m, const struct sip_via *via, struct sip_oc *oc);
 
 /* Call-ID without the white space around it (RFC 3261 20.8). Absent (off 0) if none or empty. */
 struct sip_span sip_call_id(const struct sip_msg *m);
@@ -204,7 +231,8 @@ enum sip_scheme {
 	SIP_SCHEME_OTHER,
 	SIP_SCHEME_SIP,
 	SIP_SCHEME_SIPS,
-	SIP_SCHEME_TEL
+	SIP_SCHEME_TEL,
+	SIP_SCHEME_SOS /* urn:service:sos and what is below it (RFC 5031); nothing else is filled in */
 };
 
 /* A URI taken apart (RFC 3261 19.1, RFC 3966), no unescaping. */
@@ -258,6 +286,21 @@ bool sip_number_parse(const struct sip_msg *m, enum sip_hdr id, struct sip_numbe
 /* Seconds of Session-Expires (RFC 4028 4), its parameters aside; 0: none, or not readable. */
 uint32_t sip_session_expires(const struct sip_msg *m);
 
+/*
+ * Seconds of Retry-After (RFC 3261 20.33), its comment and parameters aside. 0: none, twice there, or not a
+ * whole number in 1 .. 2^31 - 1.
+ */
+uint32_t sip_retry_after(const struct sip_msg *m);
+
+/* The first cause, 1..127, that a Reason gives for protocol Q.850 (RFC 3326 2). 0: none. */
+uint16_t sip_q850(const struct sip_msg *m);
+
+/*
+ * The first `max` values of Resource-Priority that are "namespace.priority" (RFC 4412 3.1); others are
+ * passed over. Returns their number.
+ */
+unsigned sip_resources(const struct sip_msg *m, struct str *out, unsigned max);
+
 /* The Call-ID in Replaces (RFC 3891 6.1). Absent (off 0) if there is none. */
 struct sip_span sip_replaces(const struct sip_msg *m);
 
@@ -281,12 +324,12 @@ struct sip_fields {
 
 /*
  * Decide if a message of verdict SIP_GOOD may be forwarded: the syntax of the parts a proxy uses (RFC 3261
- * 16.3, RFC 4475, RFC 5118), mandatory and duplicate headers, URI scheme (known: sip, sips, tel),
- * Max-Forwards 0, Max-Breadth 0, Proxy-Require. Unused malformed parts pass.
- * f: filled as far as decoded; complete for SIP_FAULT_NONE, SIP_FAULT_TOO_MANY_HOPS and
- * SIP_FAULT_EXTENSION (the caller may still answer an OPTIONS of its own with 200).
- * A request with a fault is answered (never an ACK), a response with a fault is dropped: by the caller.
- * The caller adds sip_unsupported() to the reply for SIP_FAULT_EXTENSION.
+ * 16.3, RFC 4475, RFC 5118), mandatory and duplicate headers, URI scheme (known: sip, sips, tel,
+ * urn:service:sos), Max-Forwards 0, Max-Breadth 0, Proxy-Require. Unused malformed parts pass. f: filled as
+ * far as decoded; complete for SIP_FAULT_NONE, SIP_FAULT_TOO_MANY_HOPS and SIP_FAULT_EXTENSION (the caller
+ * may still answer an OPTIONS of its own with 200). A request with a fault is answered (never an ACK), a
+ * response with a fault is dropped: by the caller. The caller adds sip_unsupported() to the reply for
+ * SIP_FAULT_EXTENSION.
  */
 enum sip_fault sip_check(const struct sip_msg *m, struct sip_fields *f);
 

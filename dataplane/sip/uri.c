@@ -1,13 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * SIP, SIPS and tel URIs taken apart (RFC 3261 19.1, RFC 3966), without unescaping: escaped and plain
- * text are different users to a proxy that only compares bytes.
+ * text are different users to a proxy that only compares bytes. Of URNs the emergency service is known.
  */
 #include "dataplane/sip/chars.h"
 
-/* Position after "scheme:"; 0 if the URI does not begin with one. */
-static uint32_t scheme(const char *b, uint32_t p, uint32_t end, uint8_t *out)
+/* True if [p, end), which follows "urn:", is "service:sos" or "service:sos.police" (RFC 5031 4.2). */
+static bool is_sos(const struct sip_msg *m, uint32_t p, uint32_t end)
 {
+	static const char sos[] = "service:sos";
+	const char *b = m->base;
+
+	if (end - p < sizeof(sos) - 1 || !sip_same(b + p, sos, sizeof(sos) - 1))
+		return false;
+	p += sizeof(sos) - 1;
+	while (p < end && b[p] == '.') { /* labels: letters, digits, '-' */
+		uint32_t label = ++p;
+
+		while (p < end &&
+		       (sip_is_digit(b[p]) || b[p] == '-' || ((b[p] | 0x20) >= 'a' && (b[p] | 0x20) <= 'z')))
+			p++;
+		if (p == label)
+			return false;
+	}
+	return p == end;
+}
+
+/* Position after "scheme:"; 0 if the URI does not begin with one. */
+static uint32_t scheme(const struct sip_msg *m, uint32_t p, uint32_t end, uint8_t *out)
+{
+	const char *b = m->base;
 	uint32_t from = p;
 
 	if (end - p >= 4 && (b[p] | 0x20) == 's' && (b[p + 1] | 0x20) == 'i' && (b[p + 2] | 0x20) == 'p' &&
@@ -24,6 +46,8 @@ static uint32_t scheme(const char *b, uint32_t p, uint32_t end, uint8_t *out)
 		*out = SIP_SCHEME_SIPS;
 	else if (p - from == 3 && sip_same(b + from, "tel", 3))
 		*out = SIP_SCHEME_TEL;
+	else if (p - from == 3 && sip_same(b + from, "urn", 3) && is_sos(m, p + 1, end))
+		*out = SIP_SCHEME_SOS;
 	else
 		*out = SIP_SCHEME_OTHER;
 	return p + 1;
@@ -94,7 +118,7 @@ bool sip_uri_parse(const struct sip_msg *m, struct sip_span span, struct sip_uri
 	memset(uri, 0, sizeof(*uri));
 	if (sip_skip(m, span.off, end, &sip_plain) != end)
 		return false;
-	p = scheme(m->base, span.off, end, &uri->scheme);
+	p = scheme(m, span.off, end, &uri->scheme);
 	if (p == 0)
 		return false;
 	switch (uri->scheme) {

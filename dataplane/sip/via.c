@@ -54,6 +54,14 @@ static bool take_once(struct sip_span *slot, struct sip_span value)
 	return true;
 }
 
+/* Overload control is read by overload.c, where it is wanted. */
+static inline bool begins_oc(const struct sip_msg *m, struct sip_span name)
+{
+	const char *p = m->base + name.off;
+
+	return name.len >= 2 && (p[0] | 0x20) == 'o' && (p[1] | 0x20) == 'c';
+}
+
 /* False: a parameter that is used comes twice, or has no value where it needs one. */
 static bool take(const struct sip_msg *m, const struct sip_param *param, struct sip_via *via)
 {
@@ -65,8 +73,10 @@ static bool take(const struct sip_msg *m, const struct sip_param *param, struct 
 		return take_rport(m, param, via);
 	if (name == SIP_WORD("maddr"))
 		return take_once(&via->maddr, sip_unbracket(m->base, param->value));
-	if (name != SIP_WORD("received"))
+	if (name != SIP_WORD("received")) {
+		via->has_oc |= begins_oc(m, param->name);
 		return true;
+	}
 	via->received_param = param->whole;
 	return take_once(&via->received, sip_unbracket(m->base, param->value));
 }

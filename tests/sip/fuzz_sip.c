@@ -54,6 +54,8 @@ static void check_rows(const struct sip_msg *m)
 /* Every decoder on every value, whatever it is a value of. */
 static void decode(const struct sip_msg *m)
 {
+	struct str resource[LIMIT_RESOURCES];
+
 	for (unsigned id = 1; id < SIP_HDR_COUNT; id++) {
 		struct sip_list it = sip_list_start(m, (enum sip_hdr)id);
 		struct sip_number number;
@@ -62,6 +64,7 @@ static void decode(const struct sip_msg *m)
 		struct addr addr;
 		struct sip_uri uri;
 		struct sip_via via;
+		struct sip_oc oc;
 
 		while (sip_list_next(m, &it, &value) == SIP_NEXT_VALUE) {
 			inside(m, value);
@@ -83,6 +86,7 @@ static void decode(const struct sip_msg *m)
 				inside(m, via.received_param);
 				must(via.value.off == value.off && via.value.len == value.len);
 				sip_host_addr(sip_str(m, via.host), via.port, &addr);
+				must(!sip_oc_parse(m, &via, &oc) || via.has_oc || !oc.present);
 			}
 		}
 		sip_party_first(m, (enum sip_hdr)id, &party);
@@ -90,6 +94,10 @@ static void decode(const struct sip_msg *m)
 			inside(m, number.text);
 	}
 	inside(m, sip_call_id(m));
+	must(sip_retry_after(m) <= INT32_MAX && sip_q850(m) <= 127);
+	for (unsigned i = sip_resources(m, resource, LIMIT_RESOURCES); i-- > 0;)
+		must(resource[i].n > 2 && resource[i].p > m->base &&
+		     resource[i].p + resource[i].n <= m->base + m->len);
 }
 
 static char out[80000], back[80000];
