@@ -2,8 +2,8 @@
 /*
  * Base32 (RFC 4648 alphabet in lower case, no padding) for what travels inside SIP tokens, which hosts may
  * re-case. Bits come in groups of 40, each in the low end of a 64-bit word: eight characters, most
- * significant first. Reading accepts both cases and nothing else: every text has one meaning, and every
- * meaning one text but for case.
+ * significant first; groups come in pairs. Reading accepts both cases and nothing else: every text has one
+ * meaning, and every meaning one text but for case.
  */
 #ifndef WEIR_LB_BASE32_H
 #define WEIR_LB_BASE32_H
@@ -12,7 +12,7 @@
 #include "conf/types.h"
 
 #define BASE32_CHARS(bits)  (((bits) + 4) / 5)
-#define BASE32_GROUPS(bits) (((bits) + 39) / 40)
+#define BASE32_GROUPS(bits) (((bits) + 79) / 80 * 2)
 #define BASE32_ROOM(bits)   (BASE32_GROUPS(bits) * 8) /* characters that are written */
 #define BASE32_GROUP        0xffffffffffu             /* bits of a group */
 
