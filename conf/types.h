@@ -39,6 +39,35 @@ static inline bool str_eq_nocase(struct str a, struct str b)
 	return true;
 }
 
+/* memcpy() for pieces of messages, most of which are shorter than a call is worth: two moves that may
+ * overlap. */
+static inline void bytes_copy(void *to, const void *from, uint32_t n)
+{
+	char *t = (char *)to;
+	const char *f = (const char *)from;
+
+	if (n > 32) {
+		memcpy(to, from, n);
+	} else if (n >= 16) {
+		char first[16], last[16];
+
+		memcpy(first, f, 16);
+		memcpy(last, f + n - 16, 16);
+		memcpy(t, first, 16);
+		memcpy(t + n - 16, last, 16);
+	} else if (n >= 8) {
+		uint64_t first, last;
+
+		memcpy(&first, f, 8);
+		memcpy(&last, f + n - 8, 8);
+		memcpy(t, &first, 8);
+		memcpy(t + n - 8, &last, 8);
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			t[i] = f[i];
+	}
+}
+
 /*
  * An IP address with a port. IPv4 is kept v4-mapped (::ffff:a.b.c.d), so that one comparison serves
  * both families. All padding is named, so that two addresses can be compared and hashed as bytes.

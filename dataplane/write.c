@@ -23,7 +23,7 @@ struct text {
 
 static inline void put(struct text *t, const char *p, uint32_t n)
 {
-	memcpy(t->p + t->n, p, n);
+	bytes_copy(t->p + t->n, p, n);
 	t->n += n;
 }
 

@@ -19,7 +19,7 @@ static inline void sip_put(struct sip_out *out, const char *p, uint32_t n)
 		out->full = true;
 		return;
 	}
-	memcpy(out->p + out->n, p, n);
+	bytes_copy(out->p + out->n, p, n);
 	out->n += n;
 }
 
