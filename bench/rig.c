@@ -16,7 +16,7 @@
 #include "lb/token.h"
 #include "lb/worker.h"
 
-#define MEMORY_MB  2048 /* without huge pages: tables, packets, snapshot */
+#define MEMORY_MB  256 /* without huge pages: packets */
 #define SIP_PORT   5060
 #define PIN_NS     32000000000u
 #define RINGING_NS (212 * UINT64_C(1000000000)) /* Timer C of 180 s and 32 s */

@@ -93,7 +93,7 @@ static int plan_start(struct app *app)
 	if (rc)
 		ctl_err("%s", err);
 	else
-		plan_detect(app->plan, lb_snapshot_size(&app->policy->spec));
+		plan_detect(app->plan);
 	free(topo);
 	return rc;
 }

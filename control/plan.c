@@ -245,8 +245,8 @@ static void fill_tables(const struct conf *conf, struct ctl_plan *plan)
 	t->records = conf->control.records ? LIMIT_RECORDS : 0;
 	plan->dp.kept = t->setups;
 	bytes = conf->workers.count * (lb_worker_size(t) + (uint64_t)plan->dp.kept * KEPT_BYTES);
-	plan->tables_mb = (uint32_t)((bytes >> 20) + 1);
-	plan->dp.eal.memory_mb = (uint32_t)(conf->eal.memory >> 20) + plan->tables_mb;
+	plan->dp.eal.tables_mb = (uint32_t)((bytes >> 20) + 1);
+	plan->dp.eal.memory_mb = (uint32_t)(conf->eal.memory >> 20);
 }
 
 int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err,
@@ -288,7 +288,7 @@ int plan_print(const struct ctl_plan *plan, FILE *out)
 		fprintf(out, "worker %u: core %d, memory node %s, poll %s\n", i, dp->workers[i].core,
 			node_text(dp->workers[i].numa, buf), dp->adaptive ? "adaptive" : "busy");
 	fprintf(out, "tables of each worker: %u calls, %u set-ups, %u kept messages, %u pins; %u MB in all\n",
-		dp->tables.calls, dp->tables.setups, dp->kept, dp->tables.pins, plan->tables_mb);
+		dp->tables.calls, dp->tables.setups, dp->kept, dp->tables.pins, dp->eal.tables_mb);
 	for (uint32_t i = 0; i < dp->n_ports; i++)
 		fprintf(out, "port %s: %s, mtu %u\n", dp->ports[i].name, dp->ports[i].device,
 			dp->ports[i].mtu);

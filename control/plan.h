@@ -30,7 +30,6 @@ struct ctl_plan {
 	uint16_t cpus[LIMIT_WORKERS];           /* for dp.eal.worker_cpus */
 	struct net_device devices[LIMIT_PORTS]; /* for dp.eal.devices */
 	int nodes[LIMIT_WORKERS];               /* distinct nodes of the workers */
-	uint32_t tables_mb; /* tables and kept messages of all workers; part of dp.eal.memory_mb */
 	uint32_t n_nodes;
 	uint32_t n_warnings; /* found, perhaps more than kept */
 	char warning[PLAN_WARNINGS][PLAN_WARNING];
@@ -49,11 +48,8 @@ int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct c
 /* Adds a warning to the plan; past PLAN_WARNINGS it is only counted. */
 __attribute__((format(printf, 2, 3))) void plan_warn(struct ctl_plan *plan, const char *fmt, ...);
 
-/*
- * Fills in what depends on the machine's huge pages, and warns if memory will not suffice without them.
- * snapshot: bytes of one policy snapshot.
- */
-void plan_detect(struct ctl_plan *plan, size_t snapshot);
+/* Fills in what depends on the machine's huge pages, and warns if memory will not suffice without them. */
+void plan_detect(struct ctl_plan *plan);
 
 /*
  * Writes the plan for people: workers, cores, nodes, tables, EAL arguments, warnings. Returns 0, or the

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKER_MB 88 /* packet buffers, pins and memo of one worker */
+#define WORKER_MB 72 /* packet buffers of one worker */
 #define COMMON_MB 48 /* next hops, rings, EAL itself */
 
 static int read_node(const char *path)
@@ -80,12 +80,10 @@ int plan_topology(const struct conf *conf, struct ctl_topology *topo)
 	return 0;
 }
 
-void plan_detect(struct ctl_plan *plan, size_t snapshot)
+void plan_detect(struct ctl_plan *plan)
 {
-	uint32_t need = plan->dp.n_workers * WORKER_MB + COMMON_MB + plan->tables_mb;
+	uint32_t need = plan->dp.n_workers * WORKER_MB + COMMON_MB;
 
-	/* The old snapshot may still be read beside the new one. */
-	need += (uint32_t)(2 * plan->n_nodes * snapshot >> 20);
 	net_eal_detect(&plan->dp.eal);
 	if (plan->dp.eal.huge != NET_HUGE_ON && plan->dp.eal.memory_mb < need)
 		plan_warn(plan, "eal: memory: %u workers without huge pages want about %u MB, not %u",

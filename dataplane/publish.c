@@ -6,10 +6,13 @@
  * after every worker that was in a turn then has ended it.
  */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <rte_malloc.h>
 
 #include "dataplane/worker.h"
+
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* Something replaced that a worker may still read. */
 struct dp_retired {
@@ -20,14 +23,35 @@ struct dp_retired {
 	uint64_t at;    /* ns */
 };
 
+/*
+ * Without huge pages of its own, EAL's memory is shared memory, which the kernel does not make huge either.
+ * Tables are met at random, so that nearly every line would cost a walk through page tables, too: they are
+ * asked for as transparent huge pages, and touched here rather than by a worker.
+ */
+static void *alloc_transparent(size_t bytes)
+{
+	size_t page = bytes < HUGE_PAGE ? RTE_CACHE_LINE_SIZE : HUGE_PAGE, n = RTE_ALIGN_CEIL(bytes, page);
+	void *mem = aligned_alloc(page, n);
+
+	if (!mem)
+		return NULL;
+	if (page == HUGE_PAGE)
+		madvise(mem, n, MADV_HUGEPAGE); /* no harm if it cannot be */
+	return memset(mem, 0, n);
+}
+
 void *dp_alloc(int numa, size_t bytes)
 {
-	return rte_zmalloc_socket(NULL, bytes, RTE_CACHE_LINE_SIZE, numa);
+	return rte_eal_has_hugepages() ? rte_zmalloc_socket(NULL, bytes, RTE_CACHE_LINE_SIZE, numa)
+				       : alloc_transparent(bytes);
 }
 
 void dp_free(void *mem)
 {
-	rte_free(mem);
+	if (rte_eal_has_hugepages())
+		rte_free(mem);
+	else
+		free(mem);
 }
 
 static void free_retired(struct dp_retired *r)

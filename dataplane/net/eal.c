@@ -59,7 +59,7 @@ void net_eal_detect(struct net_eal_plan *plan)
 	if (plan->huge == NET_HUGE_AUTO) {
 		uint64_t mb = free_huge_mb();
 
-		plan->huge = mb > 0 && mb >= plan->memory_mb ? NET_HUGE_ON : NET_HUGE_OFF;
+		plan->huge = mb > 0 && mb >= plan->memory_mb + plan->tables_mb ? NET_HUGE_ON : NET_HUGE_OFF;
 	}
 	for (uint32_t i = 0; i < plan->n_devices; i++)
 		if (strncmp(plan->devices[i].text, "net_af_xdp", 10) == 0)

@@ -48,7 +48,8 @@ struct net_eal_plan {
 	uint16_t n_workers;          /* workers are lcores 1..n_workers */
 	const uint16_t *worker_cpus; /* [n_workers]; the same core may come more than once (poll: adaptive) */
 	enum net_huge huge;
-	uint32_t memory_mb;         /* used as -m when there are no huge pages; at least 64 */
+	uint32_t memory_mb;         /* of packets and rings: -m when there are no huge pages; at least 64 */
+	uint32_t tables_mb;         /* of tables, which lie on huge pages, too, if there are any */
 	uint32_t n_devices;         /* at most LIMIT_PORTS */
 	struct net_device *devices; /* [n_devices]; the index is the port index of the config */
 	uint32_t n_extra;           /* at most NET_EAL_EXTRA */

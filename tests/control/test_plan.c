@@ -230,8 +230,8 @@ static void tables_are_shared_among_the_workers(void **state)
 	assert_int_equal(f->plan.dp.tables.timers.release, 8);
 	assert_int_equal(f->plan.dp.tables.timers.session_min, 10);
 	assert_int_equal(f->plan.dp.tables.pin_ns, 9);
-	assert_in_range(f->plan.tables_mb, 4 * 6250 * 2048ull >> 20, 200);
-	assert_int_equal(f->plan.dp.eal.memory_mb, 128 + f->plan.tables_mb);
+	assert_in_range(f->plan.dp.eal.tables_mb, 4 * 6250 * 2048ull >> 20, 200);
+	assert_int_equal(f->plan.dp.eal.memory_mb, 128);
 	free(f);
 }
 
