@@ -32,8 +32,8 @@
 #define LIMIT_VIAS    80  /* Via values of one message; more is 400 */
 #define LIMIT_EDITS   16  /* changes to one message */
 #define LIMIT_RECORD_TEXT                                                                                    \
-	176 /* bytes of a call record's numbers and Call-ID; 204 per call if records are written */
-#define LIMIT_RECORDS   8192 /* call records of a worker that wait for control; 232 bytes each */
+	192 /* bytes of a call record's numbers and Call-ID; 220 per call if records are written */
+#define LIMIT_RECORDS   8192 /* call records of a worker that wait for control; 248 bytes each */
 #define LIMIT_ACTS      12   /* actions that one event can cause: one for each branch, and its end */
 #define LIMIT_BRANCHES  6 /* INVITEs that one call sends, in all pools; 72 bytes each per call that rings */
 #define LIMIT_CONTACTS  4 /* targets of one redirect that are looked at */

@@ -3,7 +3,7 @@
 #include "lb/records.h"
 #include "lb/worker.h"
 
-#define NUMBER_MAX 32 /* bytes of each number, so that most Call-IDs fit */
+#define NUMBER_MAX 64 /* bytes of each number, so that as many are left for the Call-ID */
 
 static uint32_t places_for(uint32_t places)
 {

@@ -68,6 +68,14 @@ static void calls_are_recorded(void **state)
 	talk_respond(&r, t, &t->leg[0], 404, 5, 0);
 	take_record(&r, &record, LB_END_FAILED, 404, t->leg[0].gateway);
 	assert_int_equal(record.number_n + record.call_id_n, LIMIT_RECORD_TEXT);
+	*t = (struct talk){ .invite = world_request(&r.w, METHOD_INVITE, 98, 1) };
+	t->invite.call_id = t->invite.caller = t->invite.number = text_of(long_id, sizeof(long_id));
+	talk_send(&r, t);
+	talk_respond(&r, t, &t->leg[0], 404, 5, 0);
+	take_record(&r, &record, LB_END_FAILED, 404, t->leg[0].gateway);
+	assert_int_equal(record.caller_n, 64); /* a third for each, if all are long */
+	assert_int_equal(record.number_n, 64);
+	assert_int_equal(record.call_id_n, 64);
 	room_stop(&r);
 }
 
