@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
-Many calls (G1): how they spread over gateways by weight and over workers by Call-ID. Exact shares are the policy
-test's; here, with a real call mix over two workers, within 15 %.
+Many calls (G1): how they spread over gateways by weight, within 5 % over 10,000 calls, and over workers by Call-ID.
+Four standard deviations of a fair draw are 200 of the 4,000 calls that the lighter gateway is due.
 """
 import pytest
 
 from conftest import WEIR, ip_of
 from lab.sipp import SCENARIOS
 
-WEIGHTS = {21: 2, 22: 3, 23: 4}
-PORT, CALLS, USERS = 5601, 2700, 80
+WEIGHTS = {21: 2, 22: 3}
+PORT, CALLS, USERS = 5601, 10000, 40
 
 CONFIG = """
 peers:
@@ -31,7 +31,7 @@ def played(family):
     gateways = {host: family.sipp(family.gateways, SCENARIOS / "gateway.xml", ip_of("gateways", host), PORT, trace=False)
                 for host in WEIGHTS}
     caller = family.sipp(family.callers, SCENARIOS / "caller.xml", ip_of("callers", 11), PORT, trace=False, calls=CALLS,
-                         users=USERS, target="%s:%d" % WEIR["callers", False], args=["-d", "200"],
+                         users=USERS, target="%s:%d" % WEIR["callers", False], args=["-d", "0"],
                          keys={"uri": "sip:+15551234@pstn.test", "from_uri": "sip:a@callers.test"})
     code = caller.wait()
     counts = {host: gateway.stop() for host, gateway in gateways.items()}
@@ -43,7 +43,7 @@ def played(family):
 def test_calls_split_by_weight(played):
     for host, weight in WEIGHTS.items():
         fair = CALLS * weight / sum(WEIGHTS.values())
-        assert 0.85 * fair <= played[host]["calls(C)"] <= 1.15 * fair
+        assert 0.95 * fair <= played[host]["calls(C)"] <= 1.05 * fair
 
 
 @pytest.mark.flow("G1")
