@@ -154,6 +154,13 @@ void scene_start(struct scene *s, unsigned gateways)
 	s->began = s->w.now;
 }
 
+void scene_ring(struct scene *s, unsigned gateways)
+{
+	scene_start(s, gateways);
+	scene_caller(s, METHOD_INVITE);
+	scene_expect(s, "100 INVITE0");
+}
+
 void scene_end(struct scene *s)
 {
 	s->n_log = 0;
@@ -216,6 +223,23 @@ void scene_cancel_ok(struct scene *s, unsigned i)
 {
 	struct lb_query q = response_to(s, i, METHOD_CANCEL, 200);
 
+	scene_input(s, &q);
+}
+
+struct lb_query scene_bounced(const struct scene *s, unsigned i)
+{
+	struct lb_query q = response_to(s, i, METHOD_INVITE, 0);
+
+	q.lost = 1;
+	return q;
+}
+
+void scene_bounce(struct scene *s, unsigned i, const struct addr *from)
+{
+	struct lb_query q = scene_bounced(s, i);
+
+	if (from)
+		q.src = *from;
 	scene_input(s, &q);
 }
 

@@ -37,6 +37,16 @@ struct scene {
 /* A world with so many equal gateways in pool 0, two attempts, after 1 s and after-max 4 s. */
 void scene_start(struct scene *s, unsigned gateways);
 
+/* The same, and its INVITE has gone to its first gateway. */
+void scene_ring(struct scene *s, unsigned gateways);
+
+/* Changes pool 0 of a scene before its INVITE. */
+#define SCENE_POOL(s, field, value)                                                                          \
+	do {                                                                                                 \
+		(s)->w.pool[0].field = (value);                                                              \
+		world_build(&(s)->w);                                                                        \
+	} while (0)
+
 /* All transactions must be gone at the end, and nothing kept. */
 void scene_end(struct scene *s);
 
@@ -46,6 +56,10 @@ void scene_caller(struct scene *s, enum method method);
 /* Branch i gets this response; scene_cancel_ok: the 200 to its CANCEL. */
 void scene_gateway(struct scene *s, unsigned i, uint16_t status);
 void scene_cancel_ok(struct scene *s, unsigned i);
+
+/* The INVITE of branch i as it comes back by ICMP; the same sent, to another address if `from` is there. */
+struct lb_query scene_bounced(const struct scene *s, unsigned i);
+void scene_bounce(struct scene *s, unsigned i, const struct addr *from);
 
 /* Any message; what comes of it is written down. */
 void scene_input(struct scene *s, const struct lb_query *q);
