@@ -111,6 +111,9 @@ int ctl_method_node_ready(struct ctl_call *call);
 int ctl_method_set(struct ctl_call *call);
 int ctl_method_calls_left(struct ctl_call *call);
 
+/* sight_congestion.c */
+json_t *ctl_show_congestion(const struct ctl_call *call, uint32_t index);
+
 /* sight_calls.c: methods */
 int ctl_method_events(struct ctl_call *call);
 int ctl_method_calls(struct ctl_call *call);

@@ -24,9 +24,11 @@
 struct conf;
 struct event;
 struct event_base;
+struct lb_congestion;
 struct ctl_plan;
 struct ctl_policy;
 struct ctl_events;
+struct ctl_governor;
 struct ctl_health;
 struct ctl_ledger;
 struct ctl_loop;
@@ -50,6 +52,7 @@ struct app {
 	struct dp *dp;                      /* main.c */
 	struct ctl_policy *policy;          /* apply.c; keys, slots, the published specification */
 	struct ctl_events *events;          /* events.c; what happened */
+	struct ctl_governor *governor;      /* governor.c; limits as learned */
 	struct ctl_health *health;          /* health.c; probes */
 	struct ctl_ledger *ledger;          /* ledger.c; calls in use: survivors, full pools, audit */
 	struct ctl_loop *loop;              /* loop.c; twins, rtnetlink, raw socket, timers */
@@ -175,6 +178,9 @@ void ctl_gateway(const struct app *app, uint32_t index, struct ctl_gateway *out)
 /* Index of the gateway / pool with this name, or -ENOENT. */
 int ctl_gateway_find(const struct app *app, struct str name);
 int ctl_pool_find(const struct app *app, struct str name);
+
+/* What the governor thinks of a gateway (index of ctl_gateway()). app->governor is there. (governor.c) */
+void ctl_congestion(const struct app *app, uint32_t index, struct lb_congestion *out);
 
 /* "up", "saturated", "probing", ...; "ready", "drain", "maint". */
 const char *ctl_health_name(enum lb_health health);

@@ -24,6 +24,8 @@ static const struct {
 	[CTL_GATEWAY_READY] = { "gateway-ready", ctl_notice },
 	[CTL_GATEWAY_DRAIN] = { "gateway-drain", ctl_notice },
 	[CTL_GATEWAY_MAINT] = { "gateway-maint", ctl_notice },
+	[CTL_GATEWAY_CONGESTED] = { "gateway-congested", ctl_warn },
+	[CTL_GATEWAY_CLEAR] = { "gateway-clear", ctl_notice },
 	[CTL_NODE_READY] = { "node-ready", ctl_notice },
 	[CTL_NODE_DRAIN] = { "node-drain", ctl_notice },
 	[CTL_SET] = { "set", ctl_notice },

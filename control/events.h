@@ -16,16 +16,18 @@ struct app;
 enum ctl_event_kind {
 	CTL_GATEWAY_UP,
 	CTL_GATEWAY_DOWN,
-	CTL_GATEWAY_READY, /* by the operator */
-	CTL_GATEWAY_DRAIN, /* by the operator */
-	CTL_GATEWAY_MAINT, /* by the operator */
-	CTL_NODE_READY,    /* by the operator */
-	CTL_NODE_DRAIN,    /* by the operator */
-	CTL_SET,           /* a limit or weight, by the operator */
-	CTL_POOL_FULL,     /* every gateway that could take a call is at its max-calls */
-	CTL_POOL_FREE,     /* and no longer */
-	CTL_AUDIT_DRIFT,   /* calls counted at a gateway or peer are not those that are known */
-	CTL_AUDIT_GOOD,    /* and they are again */
+	CTL_GATEWAY_READY,     /* by the operator */
+	CTL_GATEWAY_DRAIN,     /* by the operator */
+	CTL_GATEWAY_MAINT,     /* by the operator */
+	CTL_GATEWAY_CONGESTED, /* its limit was lowered */
+	CTL_GATEWAY_CLEAR,     /* and is not met any more */
+	CTL_NODE_READY,        /* by the operator */
+	CTL_NODE_DRAIN,        /* by the operator */
+	CTL_SET,               /* a limit or weight, by the operator */
+	CTL_POOL_FULL,         /* every gateway that could take a call is at its max-calls */
+	CTL_POOL_FREE,         /* and no longer */
+	CTL_AUDIT_DRIFT,       /* calls counted at a gateway or peer are not those that are known */
+	CTL_AUDIT_GOOD,        /* and they are again */
 	CTL_WORKER_STUCK,
 	CTL_WORKER_MOVES,
 	CTL_EVENT_KINDS

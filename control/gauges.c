@@ -10,6 +10,7 @@
 
 #include "conf/conf.h"
 #include "control/apply.h"
+#include "lb/govern/govern.h"
 
 typedef bool(gauge_h)(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g);
 
@@ -58,6 +59,47 @@ static bool gauge_gateway_state(const struct ctl_gauges *s, uint32_t i, struct s
 		return false;
 	st_label(g, "state", states[i % n]);
 	g->value = !strcmp(states[i % n], ctl_gateway_state(&gw));
+	return true;
+}
+
+/* What the governor says of gateway `i`, its labels set; false past the last, and without a governor. */
+static bool congestion_at(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g, struct lb_congestion *c)
+{
+	struct ctl_gateway gw;
+
+	if (!s->app->governor || !gateway_at(s, i, g, &gw))
+		return false;
+	ctl_congestion(s->app, i, c);
+	return true;
+}
+
+static bool gauge_gateway_open(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g)
+{
+	struct lb_congestion c;
+
+	if (!congestion_at(s, i, g, &c))
+		return false;
+	g->value = c.open;
+	return true;
+}
+
+static bool gauge_gateway_open_cap(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g)
+{
+	struct lb_congestion c;
+
+	if (!congestion_at(s, i, g, &c))
+		return false;
+	g->value = c.open_cap == LB_UNLIMITED ? 0 : c.open_cap;
+	return true;
+}
+
+static bool gauge_gateway_rate_cap(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g)
+{
+	struct lb_congestion c;
+
+	if (!congestion_at(s, i, g, &c))
+		return false;
+	g->value = c.rate == LB_UNLIMITED ? 0 : c.rate;
 	return true;
 }
 
@@ -242,6 +284,9 @@ bool gauges_series(void *arg, enum st_family family, uint32_t i, struct st_gauge
 		[ST_FAM_GATEWAY_CALLS] = gauge_gateway_calls,
 		[ST_FAM_GATEWAY_SURVIVORS] = gauge_gateway_survivors,
 		[ST_FAM_GATEWAY_MAX_CALLS] = gauge_gateway_max_calls,
+		[ST_FAM_GATEWAY_OPEN] = gauge_gateway_open,
+		[ST_FAM_GATEWAY_OPEN_CAP] = gauge_gateway_open_cap,
+		[ST_FAM_GATEWAY_RATE_CAP] = gauge_gateway_rate_cap,
 		[ST_FAM_PEER_CALLS] = gauge_peer_calls,
 		[ST_FAM_PEER_MAX_CALLS] = gauge_peer_max_calls,
 		[ST_FAM_WORKER_BUSY] = gauge_worker_busy,

@@ -16,6 +16,7 @@
 #include "control/apply.h"
 #include "control/control.h"
 #include "control/events.h"
+#include "control/governor.h"
 #include "control/health.h"
 #include "control/ledger.h"
 #include "control/lanes.h"
@@ -206,6 +207,7 @@ static const struct part {
 	{ "records", records_start, records_stop },       /* of calls that ended */
 	{ "kernel", loop_start, loop_stop },              /* twins, routes and neighbours, next hops */
 	{ "publication", publish_start, NULL },           /* from here on messages are forwarded */
+	{ "governor", governor_start, governor_stop },    /* limits of gateways, learned */
 	{ "health", health_start, health_stop },          /* probes */
 	{ "rates", ctl_rates_start, ctl_rates_stop },     /* samples for show and /metrics */
 	{ "api", ctl_api_start, ctl_api_stop },           /* control socket */

@@ -91,8 +91,10 @@ static int show_drops(struct ctl_call *call)
 	return 0;
 }
 
+typedef json_t *gateway_picture(const struct ctl_call *call, uint32_t index, struct ctl_share *share);
+
 /* At most LIMIT_API_PAGE gateways, so that no answer holds up the loop; `next` asks for the rest. */
-static int show_gateways(struct ctl_call *call)
+static int show_part(struct ctl_call *call, gateway_picture *show)
 {
 	struct ctl_share share = { .pool = UINT32_MAX };
 	uint32_t from = 0, end = ctl_gateway_count(call->app);
@@ -113,11 +115,26 @@ static int show_gateways(struct ctl_call *call)
 	list = json_array();
 	from += (uint32_t)skip;
 	for (uint32_t i = from; i < end && i < from + LIMIT_API_PAGE; i++)
-		json_array_append_new(list, ctl_show_gateway(call, i, &share));
+		json_array_append_new(list, show(call, i, &share));
 	call->result = json_pack("{s:o}", "gateways", list);
 	if (end - from > LIMIT_API_PAGE)
 		json_object_set_new(call->result, "next", json_integer(skip + LIMIT_API_PAGE));
 	return 0;
+}
+
+static int show_gateways(struct ctl_call *call)
+{
+	return show_part(call, ctl_show_gateway);
+}
+
+static json_t *congestion_of(const struct ctl_call *call, uint32_t index, struct ctl_share *share)
+{
+	return ctl_show_congestion(call, index);
+}
+
+static int show_congestion(struct ctl_call *call)
+{
+	return show_part(call, congestion_of);
 }
 
 static int show_gateway(struct ctl_call *call)
@@ -218,6 +235,12 @@ const struct ctl_method ctl_methods[] = {
 	  { { "pool", JSON_STRING, false, "only those of this pool" },
 	    { "from", JSON_INTEGER, false, "skip so many" } },
 	  show_gateways },
+	{ "show.congestion",
+	  "limits in force, why they moved last, signals beside their thresholds; pages as show.gateways",
+	  false,
+	  { { "pool", JSON_STRING, false, "only those of this pool" },
+	    { "from", JSON_INTEGER, false, "skip so many" } },
+	  show_congestion },
 	{ "show.gateway", "one gateway with its last probes", false, { GATEWAY_NAME }, show_gateway },
 	{ "show.peers", "known sources of calls", false, {}, show_peers },
 	{ "show.workers", "poll-mode loops", false, {}, show_workers },

@@ -159,6 +159,7 @@ int cli_show_workers(struct cli *cli, const json_t *result);
 int cli_show_ports(struct cli *cli, const json_t *result);
 int cli_show_calls(struct cli *cli, const json_t *result);
 int cli_show_audit(struct cli *cli, const json_t *result);
+int cli_show_congestion(struct cli *cli, const json_t *result);
 int cli_show_drops(struct cli *cli, const json_t *result);
 int cli_show_config(struct cli *cli, const json_t *result);
 int cli_show_hash(struct cli *cli, const json_t *result);

@@ -135,6 +135,18 @@ const struct cli_command cli_commands[] = {
 	  .method = "show.gateway",
 	  .help = "one gateway with its last probes",
 	  .show = cli_show_gateway },
+	{ .words = { "show", "congestion" },
+	  .operands = { { CLI_ARG_POOL, "POOL", "pool", true } },
+	  .method = "show.congestion",
+	  .help = "what each gateway may be given, why that moved last, and the signals behind it",
+	  .more = "OPEN is INVITEs without a response other than 100, MOST how many of them the gateway may "
+		  "have at once, RATE how many new calls per second; both are learned, or told by the "
+		  "gateway. "
+		  "SENT/s is INVITEs sent to it, DONE/s those that made progress or failed. RESPONSE is the "
+		  "time to the first response, PROGRESS to the first other than 100, REFUSED the share of "
+		  "calls refused with 503 and the like, REPEATED of INVITEs sent again: each with the "
+		  "threshold from which it lowers the limit. MOVED says what moved MOST last.",
+	  .show = cli_show_congestion },
 	{ .words = { "show", "peers" },
 	  .method = "show.peers",
 	  .help = "known sources of calls, and what was refused to them",

@@ -34,7 +34,7 @@ size_t lb_governor_size(uint32_t n_slots, uint32_t n_workers)
 }
 
 struct lb_governor *lb_governor_init(void *mem, uint32_t n_slots, struct lb_words *words,
-				     struct lb_worker *const *workers, uint32_t n_workers, uint64_t now)
+				     const struct lb_worker *const *workers, uint32_t n_workers, uint64_t now)
 {
 	struct lb_governor *g = mem;
 	char *at = (char *)mem + align64(sizeof(*g));

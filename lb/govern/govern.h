@@ -37,7 +37,8 @@ size_t lb_governor_size(uint32_t n_slots, uint32_t n_workers);
  * Makes one in `mem` (64-byte aligned). `workers` are copied; they and `words` outlive it. now: monotonic ns.
  */
 struct lb_governor *lb_governor_init(void *mem, uint32_t n_slots, struct lb_words *words,
-				     struct lb_worker *const *workers, uint32_t n_workers, uint64_t now);
+				     const struct lb_worker *const *workers, uint32_t n_workers,
+				     uint64_t now);
 
 /*
  * One step, due every LB_STEP_NS. `s` is the snapshot in force; a gateway that it no longer has is forgotten.

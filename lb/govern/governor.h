@@ -24,7 +24,7 @@ struct governed {
 
 struct lb_governor {
 	struct lb_words *words;
-	struct lb_worker *workers[LIMIT_WORKERS];
+	const struct lb_worker *workers[LIMIT_WORKERS];
 	uint32_t n_workers, n_slots;
 
 	/* Of the step in hand. */

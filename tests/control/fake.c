@@ -21,6 +21,7 @@
 #include "control/apply.h"
 #include "control/control.h"
 #include "control/events.h"
+#include "control/governor.h"
 #include "control/health.h"
 #include "control/loop.h"
 #include "control/operate.h"
@@ -267,6 +268,7 @@ void fake_app(struct app *app, const struct fake *fake, unsigned int many)
 	count(app, &table);
 	make_call(app);
 	app->base = event_base_new();
+	FAIL_IF(governor_start(app));
 	FAIL_IF(ctl_rates_start(app));
 }
 
@@ -285,6 +287,7 @@ static void serve(const struct fake *fake, unsigned int many)
 	ctl_http_stop(&app);
 	ctl_api_stop(&app);
 	ctl_rates_stop(&app);
+	governor_stop(&app);
 	operate_stop(&app);
 	events_stop(&app);
 	event_free(term);

@@ -74,6 +74,8 @@ static void every_command_in_text_and_json(void **state)
 		{ "show gateways east", "3 gateways, 2 up, 1 down, 1 drained", 0 },
 		{ "show gateways", "2503 gateways", 0 },
 		{ "show gateway gw1", "gw1 of pool east at 192.0.2.21:5060 by access: up", 0 },
+		{ "show congestion east", "PROGRESS", 0 },
+		{ "show congestion nowhere", "no pool \"nowhere\"", 1 },
 		{ "show gateway gw2", "timeout", 0 },
 		{ "show peers", "192.0.2.0/28, 192.0.2.16/28", 0 },
 		{ "show workers", "running", 0 },

@@ -17,9 +17,12 @@ struct bed {
 
 static void start(struct bed *b, unsigned gateways)
 {
+	const struct lb_worker *workers[1];
+
 	world_start(&b->w, gateways);
+	workers[0] = b->w.worker;
 	b->mem = aligned_alloc(64, (lb_governor_size(64, 1) + 63) / 64 * 64);
-	b->g = lb_governor_init(b->mem, 64, b->w.words, &b->w.worker, 1, b->w.now);
+	b->g = lb_governor_init(b->mem, 64, b->w.words, workers, 1, b->w.now);
 }
 
 static void stop(struct bed *b)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The governor's clock: a step every 100 ms by the event loop, and its notices as events. A step that comes
+ * late is one step; what was missed is not made up for. Control thread.
+ */
+#include "control/governor.h"
+
+#include <event2/event.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "control/apply.h"
+#include "control/events.h"
+#include "lb/govern/govern.h"
+
+#define NOTICES 64 /* of one step; more are lost, the states they tell of are not */
+#define LATE_NS (LB_STEP_NS + LB_STEP_NS / 2)
+
+struct ctl_governor {
+	struct app *app;
+	struct event *timer;
+	uint64_t last; /* dp_now() of the last step */
+	struct lb_governor *lb;
+};
+
+static const char *gateway_name(const struct app *app, uint16_t slot)
+{
+	uint16_t index = slot < LIMIT_GATEWAYS ? app->policy->by_slot[slot] : LB_NONE;
+
+	return index == LB_NONE ? "?" : app->policy->gateways[index].name.p;
+}
+
+static void tell(struct app *app, const struct lb_notice *n)
+{
+	const char *gateway = gateway_name(app, n->slot);
+
+	switch (n->kind) {
+	case LB_NOTICE_CONGESTED:
+		ctl_event(app, CTL_GATEWAY_CONGESTED, gateway,
+			  "gateway %s: congested, %u INVITEs at once from now on", gateway, n->a);
+		break;
+	case LB_NOTICE_CLEAR:
+		ctl_event(app, CTL_GATEWAY_CLEAR, gateway, "gateway %s: its limit of %u INVITEs is not met",
+			  gateway, n->a);
+		break;
+	case LB_NOTICE_COUNT:
+		break;
+	}
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl_governor *g = arg;
+	const struct lb_snapshot *s = g->app->policy->current;
+	struct lb_notice notices[NOTICES];
+	uint64_t now = dp_now();
+	unsigned n;
+
+	st_inc(g->app->lane, now - g->last > LATE_NS ? ST_GOVERNOR_LATE : ST_GOVERNOR_STEPS);
+	g->last = now;
+	n = lb_govern(g->lb, s, now, notices, NOTICES);
+	for (unsigned i = 0; i < n; i++)
+		tell(g->app, &notices[i]);
+}
+
+int governor_start(struct app *app)
+{
+	const struct timeval every = { .tv_usec = LB_STEP_NS / 1000 };
+	uint32_t slots = app->policy->slots.used, n = ctl_worker_count(app);
+	struct ctl_governor *g = calloc(1, sizeof(*g));
+	const struct lb_worker *workers[LIMIT_WORKERS];
+	void *mem;
+
+	if (!g)
+		return -ENOMEM;
+	app->governor = g;
+	g->app = app;
+	g->last = dp_now();
+	mem = aligned_alloc(64, (lb_governor_size(slots, n) + 63) & ~(size_t)63);
+	if (!mem)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		workers[i] = dp_worker_tables(app->dp, i);
+	g->lb = lb_governor_init(mem, slots, app->words, workers, n, g->last);
+	g->timer = event_new(app->base, -1, EV_PERSIST, on_timer, g);
+	if (!g->timer || event_add(g->timer, &every) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+void governor_stop(struct app *app)
+{
+	struct ctl_governor *g = app->governor;
+
+	if (!g)
+		return;
+	if (g->timer)
+		event_free(g->timer);
+	free(g->lb);
+	free(g);
+	app->governor = NULL;
+}
+
+void ctl_congestion(const struct app *app, uint32_t index, struct lb_congestion *out)
+{
+	lb_congestion(app->governor->lb, app->policy->gateways[index].slot, out);
+}
