@@ -116,6 +116,8 @@ static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_rer
 		.after_ns = f->after_ns,
 		.after_max_ns = f->after_max_ns,
 		.progress_ns = f->progress_ns,
+		.down_after = pool->health.method == CONF_PROBE_OFF ? 0 : (uint8_t)pool->health.down_after,
+		.up_after = (uint8_t)pool->health.up_after,
 		.on = codes(f->on, f->n_on),
 		.reroutes = reroutes,
 		.n_reroutes = make_reroutes(pool, reroutes),
@@ -134,6 +136,7 @@ static int make_pools(struct ctl_policy *p, const struct conf *conf)
 		for (uint32_t k = 0; k < pool->n_gateways; k++, g++) {
 			const struct conf_gateway *gw = &pool->gateways[k];
 			int slot = slots_take(&p->slots, gw->name);
+			uint8_t listener = choose_listener(conf, pool, &gw->address);
 
 			if (slot < 0)
 				return slot;
@@ -145,7 +148,8 @@ static int make_pools(struct ctl_policy *p, const struct conf *conf)
 				.pool = (uint16_t)i,
 				.weight = (uint16_t)gw->weight,
 				.tier = (uint8_t)(gw->tier - 1),
-				.listener = choose_listener(conf, pool, &gw->address),
+				.listener = listener,
+				.port = (uint8_t)conf->listeners[listener].port,
 				.count_in = gw->count == CONF_COUNT_BOTH,
 				.observe = pool->overload.learn == CONF_LEARN_OBSERVE,
 			};

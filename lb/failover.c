@@ -63,7 +63,7 @@ static void count_left(const struct event *e, const struct setup *u, unsigned i,
 
 /*
  * Asks another gateway of branch i's pool. Retries after an answer are bounded by the pool's budget, those
- * away from a mute gateway only by the next one's limits.
+ * away from a mute gateway only by the next one's limits. Where most gateways are mute there is no next one.
  */
 static bool try_another(struct event *e, struct setup *u, unsigned i, enum why why)
 {
@@ -73,7 +73,8 @@ static bool try_another(struct event *e, struct setup *u, unsigned i, enum why w
 	const struct gateway *g;
 	struct pool_word *budget;
 
-	if (!p || !searching(u) || u->attempts >= p->attempts)
+	if (!p || !searching(u) || u->attempts >= p->attempts ||
+	    word_panic(&e->w->words->gateway[u->client[i].gateway]))
 		return false;
 	budget = &e->w->words->pool[p - e->s->pools];
 	if (why == WHY_ANSWER && !budget_spend(budget))

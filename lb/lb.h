@@ -84,6 +84,8 @@ struct lb_words *lb_words_init(void *mem);
 /* What the operator and the health machine say of gateway `slot`; holds from the next message on. Control. */
 void lb_set_health(struct lb_words *words, uint16_t slot, enum lb_health health);
 void lb_set_admin(struct lb_words *words, uint16_t slot, enum lb_admin admin);
+/* While `on`, a call that the gateway does not take is not tried elsewhere. Control. */
+void lb_set_panic(struct lb_words *words, uint16_t slot, bool on);
 enum lb_health lb_get_health(const struct lb_words *words, uint16_t slot);
 enum lb_admin lb_get_admin(const struct lb_words *words, uint16_t slot);
 

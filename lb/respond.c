@@ -148,7 +148,10 @@ void came_back(struct event *e)
 		u = open_setup(e, &b);
 	e->q = NULL; /* it says nothing else */
 	if (u) {
-		u->client[b.attempt].flags |= CLIENT_BOUNCED;
+		struct client *c = &u->client[b.attempt];
+
+		c->flags |= CLIENT_BOUNCED;
+		signal_add(signal_of(e->w->signals, c->gateway, e->now)->bounced, 1);
 		invite_down(e, u, b.attempt);
 	}
 	act_add(e, u ? LB_ABSORB : LB_DROP, u ? ST_ABSORB_ICMP : ST_DROP_ICMP);

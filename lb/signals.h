@@ -52,6 +52,7 @@ struct signals {
 	uint32_t sent;          /* INVITEs */
 	uint32_t repeated;      /* of them sent again: Timer A */
 	uint32_t finished;      /* branches that had their first response other than 100 */
+	uint32_t bounced;       /* INVITEs that came back by ICMP */
 	uint32_t retry_after;   /* 503s with Retry-After */
 	uint32_t retry_after_s; /* that of the last one */
 	/* Calls by what number they go to, and by who makes them; both for each call. */

@@ -44,7 +44,8 @@ static bool gateways_valid(const struct lb_spec *spec)
 		const struct lb_gateway_spec *g = &spec->gateways[i];
 
 		if (g->slot >= LIMIT_GATEWAYS || g->pool >= spec->n_pools || g->tier >= LIMIT_TIERS ||
-		    g->listener >= LIMIT_LISTENERS || g->name.n == 0 || g->addr.port == 0)
+		    g->listener >= LIMIT_LISTENERS || g->port >= LIMIT_PORTS || g->name.n == 0 ||
+		    g->addr.port == 0)
 			return false;
 	}
 	return true;
@@ -203,6 +204,7 @@ static void fill_gateways(struct lb_snapshot *s, const struct lb_spec *spec)
 			.weight = g->weight,
 			.tier = g->tier,
 			.listener = g->listener,
+			.port = g->port,
 			.count_in = g->count_in,
 			.observe = g->observe,
 		};
@@ -282,6 +284,8 @@ static struct pool pool_of(struct arena *a, const struct lb_pool_spec *p)
 		.after_ns = p->after_ns,
 		.after_max_ns = p->after_max_ns,
 		.progress_ns = p->progress_ns,
+		.down_after = p->down_after,
+		.up_after = p->up_after,
 		.on = p->on,
 	};
 }

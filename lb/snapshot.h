@@ -18,6 +18,7 @@ struct gateway {
 	uint16_t weight; /* share of new work inside its tier */
 	uint8_t tier;
 	uint8_t listener; /* where messages to it leave */
+	uint8_t port;     /* of that */
 	uint8_t count_in; /* calls that it makes count, too */
 	uint8_t observe;  /* the governor's limits are only counted */
 };
@@ -44,6 +45,7 @@ struct pool {
 	uint16_t first, n; /* range of tiers, in the order they are tried */
 	uint16_t budget_permille;
 	uint8_t attempts; /* >= 1 */
+	uint8_t down_after, up_after;
 	uint8_t follow, redirect;
 	uint8_t learn, law; /* enum lb_learn, enum lb_law */
 	uint8_t n_reroutes;

@@ -38,6 +38,7 @@ struct lb_gateway_spec {
 	uint16_t weight;  /* share of new work inside its tier; 0: none */
 	uint8_t tier;     /* 0 is tried first */
 	uint8_t listener; /* where messages to it leave */
+	uint8_t port;     /* and the port of that: gateways with one number share a fate */
 	uint8_t count_in; /* 1: calls that it makes count, too, though they are never refused for its limit */
 	uint8_t observe;  /* 1: what the governor's limits would stop is counted and not stopped */
 };
@@ -95,6 +96,8 @@ struct lb_pool_spec {
 	uint64_t after_ns;        /* silence that ends a try if the gateway has sent nothing since it began */
 	uint64_t after_max_ns;    /* silence that ends it in any case */
 	uint64_t progress_ns;     /* 100 and nothing more for this long ends it; 0: never */
+	uint8_t down_after;       /* probes in a row without answer that make a gateway DOWN; 0: no probes */
+	uint8_t up_after;         /* probes in a row with answer that let it come back */
 	struct lb_codes on;       /* finals beside 503 after which the next gateway is tried */
 	const struct lb_reroute_spec *reroutes; /* in order; the first that fits decides */
 	uint32_t n_reroutes;                    /* <= LIMIT_REROUTES */

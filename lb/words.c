@@ -51,6 +51,14 @@ bool lb_is_draining(const struct lb_words *words)
 	return __atomic_load_n(&words->node.drain_retry_s, __ATOMIC_RELAXED) > 0;
 }
 
+void lb_set_panic(struct lb_words *words, uint16_t slot, bool on)
+{
+	uint8_t *panic = &words->gateway[slot].panic;
+
+	if (__atomic_load_n(panic, __ATOMIC_RELAXED) != on) /* the line stays shared */
+		__atomic_store_n(panic, on, __ATOMIC_RELAXED);
+}
+
 enum lb_health lb_get_health(const struct lb_words *words, uint16_t slot)
 {
 	return __atomic_load_n(&words->gateway[slot].health, __ATOMIC_RELAXED);

@@ -25,6 +25,8 @@ struct word {
 	uint64_t heard;    /* ns; when the last message came from it; workers, to WORD_HEARD_NS */
 	/* The second line: seldom asked. */
 	struct bucket rps; /* max-rps; control: interval, workers: next */
+	uint8_t panic;     /* 1: its silence may be ours, so a call that it does not take goes nowhere else;
+			      control */
 } __attribute__((aligned(64)));
 _Static_assert(offsetof(struct word, rps) == 64, "a new call needs one line of a gateway");
 _Static_assert(sizeof(struct word) == 128, "two cache lines each");
@@ -177,6 +179,12 @@ static inline void word_close(struct lb_words *words, uint16_t slot, uint16_t po
 {
 	word_lower(&words->gateway[slot].open);
 	word_lower(&words->pool[pool].open[tier]);
+}
+
+/* True if the gateway is silent together with most others: another one would hardly do better. Workers. */
+static inline bool word_panic(const struct word *g)
+{
+	return __atomic_load_n(&g->panic, __ATOMIC_RELAXED);
 }
 
 #define WORD_HEARD_NS                                                                                        \

@@ -13,10 +13,16 @@ static uint32_t whole(double limit)
 	return limit < 1 ? 1 : (uint32_t)limit;
 }
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 static void apply(struct lb_governor *g, uint16_t slot)
 {
 	struct governed *at = &g->at[slot];
-	uint32_t cap = whole(at->l.cap), rate = whole(at->l.rate);
+	uint32_t cap = least(whole(at->l.cap), at->h.open_cap);
+	uint32_t rate = least(whole(at->l.rate), at->h.rate);
 
 	if (at->set && cap == at->cap && rate == at->rate)
 		return;

@@ -10,6 +10,7 @@
 /* The order of a step. */
 static void (*const steps[])(struct lb_governor *) = {
 	govern_read,   /* what the workers have noticed; who has to be looked at */
+	govern_health, /* who is there */
 	govern_limits, /* what each gateway may be given, as learned */
 	govern_apply,  /* all of it into the words */
 };
@@ -45,7 +46,7 @@ struct lb_governor *lb_governor_init(void *mem, uint32_t n_slots, struct lb_word
 	g->n_workers = n_workers;
 	for (uint32_t i = 0; i < n_workers; i++)
 		g->workers[i] = workers[i];
-	g->now = now;
+	g->now = g->hearing = now;
 	g->at = (struct governed *)at;
 	at += align64(n_slots * sizeof(struct governed));
 	g->stamps = (uint32_t *)at;
@@ -58,6 +59,8 @@ struct lb_governor *lb_governor_init(void *mem, uint32_t n_slots, struct lb_word
 
 void governed_start(struct lb_governor *g, struct governed *at, const struct gateway *gw)
 {
+	health_init(&at->h, g->now);
+	lb_set_health(g->words, gw->slot, LB_UP);
 	limit_start(&at->l, &g->s->pools[gw->pool], g->now);
 }
 

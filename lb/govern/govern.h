@@ -18,16 +18,20 @@ struct lb_governor;
 enum lb_notice_kind {
 	LB_NOTICE_CONGESTED, /* gateway: its limit was lowered for the first time; a: open INVITEs allowed */
 	LB_NOTICE_CLEAR,     /* gateway: nothing has met its limit for LB_CLEAR_NS; a: the same */
+	LB_NOTICE_HEALTH,    /* gateway: a: its state, enum lb_health; b: enum lb_health_why; c: its figure */
+	LB_NOTICE_PANIC,     /* so many gateways of a port fell silent at once that the fault may be ours, and
+				they     go on being used for a while; a: port, b: how many, c: of how many */
+	LB_NOTICE_CALM,      /* and that is over; a: port */
 	LB_NOTICE_COUNT
 };
 #define LB_CLEAR_NS UINT64_C(10000000000)
 
 struct lb_notice {
 	enum lb_notice_kind kind;
-	uint16_t slot; /* of the gateway, or LB_NONE */
-	uint16_t pool; /* index, or LB_NONE */
-	uint16_t peer; /* slot, or LB_NONE */
-	uint32_t a, b; /* what the kind says */
+	uint16_t slot;    /* of the gateway, or LB_NONE */
+	uint16_t pool;    /* index, or LB_NONE */
+	uint16_t peer;    /* slot, or LB_NONE */
+	uint32_t a, b, c; /* what the kind says */
 };
 
 /* Bytes for a governor of gateway slots 0 to n_slots - 1, and of so many workers. */
@@ -47,6 +51,62 @@ struct lb_governor *lb_governor_init(void *mem, uint32_t n_slots, struct lb_word
  */
 unsigned lb_govern(struct lb_governor *g, const struct lb_snapshot *s, uint64_t now,
 		   struct lb_notice *notices, unsigned max);
+
+/* ---- Health -------------------------------------------------------------------------------------------- */
+
+/* How a probe of control's ended. */
+enum lb_probe_result {
+	LB_PROBE_OK,
+	LB_PROBE_REFUSED, /* 503: alive and full */
+	LB_PROBE_SILENT
+};
+/*
+ * Control's probe of the gateway at `slot`, which left at `sent` (monotonic ns), has ended. A silent one
+ * counts only if nothing else has been heard since it left. Taken in by the next step.
+ */
+void lb_govern_probe(struct lb_governor *g, uint16_t slot, enum lb_probe_result result, uint64_t sent);
+
+/* Weir itself could not hear until `now`: a worker stood still. Silence counts anew from there. */
+void lb_govern_deaf(struct lb_governor *g, uint64_t now);
+
+/* Why the state of a gateway changed. */
+enum lb_health_why {
+	LB_WHY_NONE,
+	LB_WHY_PROBES,     /* to DOWN: so many probes in a row were not answered; figure: how many */
+	LB_WHY_MUTE,       /* to DOWN: so many INVITEs wait and nothing at all comes; figure: how many */
+	LB_WHY_ICMP,       /* to DOWN: INVITEs came back, and nothing else; figure: how many */
+	LB_WHY_UNANSWERED, /* to DOWN: it sends something, but no answers to the calls that try it; figure: ms
+			    */
+	LB_WHY_ALIVE,      /* to PROBING: it answers probes, or sends something, again */
+	LB_WHY_HELD_OFF,  /* to PROBING: it has been DOWN long enough, and there are no probes that could tell
+			   */
+	LB_WHY_READY,     /* to PROBING: maintenance is over */
+	LB_WHY_PROVEN,    /* to SLOWSTART: it answers the calls that try it; figure: how many */
+	LB_WHY_EASED,     /* to SLOWSTART: it says no more that it is full; figure: new calls per s it gets */
+	LB_WHY_LIMIT,     /* to UP: SLOWSTART has reached what it can take; figure: new calls per s */
+	LB_WHY_CLEAR,     /* to UP: no trouble for long enough */
+	LB_WHY_PROBE_503, /* to SATURATED: it answers probes with 503 */
+	LB_WHY_OC,        /* to SATURATED: it asks for less by overload control */
+	LB_WHY_OFFERED,   /* to SATURATED: more is meant for it than it can take; figure: new calls per s */
+	LB_WHY_COUNT
+};
+
+/* What is known about the health of one gateway. Times are monotonic ns. */
+struct lb_health_sight {
+	enum lb_health state;
+	enum lb_health_why why; /* of the last change */
+	uint32_t figure;        /* that goes with it */
+	uint64_t since;         /* of that */
+	uint64_t hold;          /* DOWN: it lasts at least until then */
+	uint32_t rate;          /* new calls per s that its health allows, or LB_UNLIMITED */
+	uint32_t lost, ok;      /* probes in a row without an answer, with one */
+};
+
+/* Fills in what is known of the gateway at `slot` as of the last step. Control. */
+void lb_health_look(const struct lb_governor *g, uint16_t slot, struct lb_health_sight *out);
+
+/* What changed its health, for people: "3 probes in a row without an answer". Returns out. Any thread. */
+const char *lb_health_text(enum lb_health_why why, uint32_t figure, char *out, size_t n);
 
 /* ---- Sight -------------------------------------------------------------------------------------------- */
 

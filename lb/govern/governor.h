@@ -7,6 +7,7 @@
 #define WEIR_LB_GOVERNOR_H
 
 #include "lb/govern/govern.h"
+#include "lb/govern/health.h"
 #include "lb/govern/limit.h"
 #include "lb/govern/reading.h"
 #include "lb/snapshot.h"
@@ -19,7 +20,14 @@ struct governed {
 	bool set;    /* cap and rate are those of the words */
 	uint32_t cap, rate;
 	struct reading r; /* reading.h: what the workers noticed */
+	struct health h;  /* health.h: whether it is there */
 	struct limit l;   /* limit.h: what it may be given, as learned */
+};
+
+/* Many gateways of a port fell silent together: until then it is not held against them. */
+struct panic {
+	uint64_t since, until; /* ns; of the last one, 0: there was none */
+	bool on;
 };
 
 struct lb_governor {
@@ -38,6 +46,11 @@ struct lb_governor {
 	uint16_t *awake;     /* slots that the steps look at, ascending; n_slots */
 	uint32_t *stamps;    /* [worker][group of SIGNAL_GROUP slots]: as last seen */
 	struct governed *at; /* by slot */
+
+	uint64_t hearing;                /* ns; silence before this may be our own */
+	struct panic panic[LIMIT_PORTS]; /* by port */
+	uint16_t well_pool;              /* pool of the last look, or LB_NONE, */
+	bool well;                       /* and whether anybody was well there */
 };
 
 /* Tells the operator; what does not fit is lost. */
@@ -52,6 +65,7 @@ void governed_start(struct lb_governor *g, struct governed *at, const struct gat
 
 /* The steps, in the order of the table in govern.c; each looks at the gateways that are awake. */
 void govern_read(struct lb_governor *g);   /* read.c */
+void govern_health(struct lb_governor *g); /* alive.c: who is there; DOWN goes into the words at once */
 void govern_limits(struct lb_governor *g); /* limit.c */
 void govern_apply(struct lb_governor *g);  /* apply.c: what all steps together allow goes into the words */
 

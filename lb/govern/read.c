@@ -83,6 +83,7 @@ static void add(struct totals *t, struct reading *r, const struct signals *s, ui
 	t->sent += read(s->sent);
 	t->repeated += read(s->repeated);
 	t->finished += read(s->finished);
+	t->bounced += read(s->bounced);
 	if (read(s->retry_after) != 0)
 		r->retry_after_s = read(s->retry_after_s);
 	t->retry_after += read(s->retry_after);
@@ -111,6 +112,13 @@ static void counts_between(uint16_t (*out)[ORIGINS], const uint16_t (*from)[ORIG
 		out[0][i] = (uint16_t)(to[0][i] - from[0][i]);
 }
 
+/* How often a limit of the governor's has made a worker pass the gateway by. */
+static uint32_t passed(const struct st_gateway *cells)
+{
+	return (uint32_t)(read(cells->count[ST_GW_SKIPPED_RATE]) + read(cells->count[ST_GW_SKIPPED_OPEN]) +
+			  read(cells->count[ST_GW_SKIPPED_SHED]));
+}
+
 static void read_one(struct lb_governor *g, uint16_t slot)
 {
 	struct reading *r = &g->at[slot].r;
@@ -118,13 +126,17 @@ static void read_one(struct lb_governor *g, uint16_t slot)
 	uint64_t oldest = 0;
 
 	r->unanswered = 0;
-	for (uint32_t i = 0; i < g->n_workers; i++)
+	for (uint32_t i = 0; i < g->n_workers; i++) {
 		add(&t, r, &g->workers[i]->signals->at[slot], &oldest);
+		t.passed += passed(&g->workers[i]->lane->gateways[slot]);
+	}
 	r->response = delay_between(&r->totals.response, &t.response);
 	r->progress = delay_between(&r->totals.progress, &t.progress);
 	r->sent = t.sent - r->totals.sent;
 	r->repeated = t.repeated - r->totals.repeated;
 	r->finished = t.finished - r->totals.finished;
+	r->passed = t.passed - r->totals.passed;
+	r->bounced = t.bounced - r->totals.bounced;
 	r->retry_after = t.retry_after - r->totals.retry_after;
 	counts_between(r->taken, r->totals.taken, t.taken);
 	counts_between(r->refused, r->totals.refused, t.refused);

@@ -308,6 +308,21 @@ static void maintenance_moves_at_once(void **state)
 	scene_end(&s);
 }
 
+/* Most of the gateways are mute together: each call is tried at one, which may be heard again. */
+static void panic_tries_one(void **state)
+{
+	struct scene s;
+
+	scene_ring(&s, 2);
+	lb_set_panic(s.w.words, s.branch[0].gateway, true);
+	scene_until(&s, 3);
+	scene_expect(&s, "0.5:repeat0 1.5:repeat0");
+	lb_set_panic(s.w.words, s.branch[0].gateway, false);
+	scene_until(&s, 4.1);
+	scene_expect(&s, "3.5:repeat0 4:INVITE1");
+	scene_end(&s);
+}
+
 static void down_leaves_answered_calls_alone(void **state)
 {
 	struct scene s;
@@ -424,6 +439,7 @@ int main(void)
 		cmocka_unit_test(cancel_reaches_every_branch),
 		cmocka_unit_test(down_moves_at_once),
 		cmocka_unit_test(maintenance_moves_at_once),
+		cmocka_unit_test(panic_tries_one),
 		cmocka_unit_test(down_leaves_answered_calls_alone),
 		cmocka_unit_test(down_with_many_calls),
 		cmocka_unit_test(nobody_listens_there),
