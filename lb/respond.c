@@ -41,9 +41,20 @@ static void pass_on(struct event *e, const struct branch *b, const struct gatewa
 	act->listener = b->listener;
 }
 
+/* True for a refusal of a branch that was left, when another one has brought the call meanwhile. */
+static bool is_overtaken(const struct event *e, const struct branch *b)
+{
+	const struct call_key key = { e->q->call_hash, (uint32_t)e->q->from_hash, (uint32_t)b->identity };
+	const struct calls *c = &e->w->calls;
+	uint32_t i = e->q->status >= 300 ? call_of(c, &key) : CALL_NONE;
+
+	return i != CALL_NONE && c->at[i].state == CALL_ANSWERED;
+}
+
 /*
  * To a transaction of ours. A final response whose transaction is gone goes on by its Via: a deviation from
- * RFC 6026 8.6, whose reason the MAC in the branch takes away.
+ * RFC 6026 8.6, whose reason the MAC in the branch takes away; but the caller of an answered call hears of no
+ * refusal.
  */
 static void respond_to_setup(struct event *e, const struct branch *b, const struct gateway *g)
 {
@@ -59,7 +70,7 @@ static void respond_to_setup(struct event *e, const struct branch *b, const stru
 	case SETUP_OTHER_CSEQ:
 		break;
 	case SETUP_UNKNOWN:
-		if (e->q->status >= 200)
+		if (e->q->status >= 200 && !is_overtaken(e, b))
 			pass_on(e, b, g);
 		else
 			act_add(e, LB_DROP, ST_DROP_RESPONSE_LATE);

@@ -341,6 +341,29 @@ static void a_fork_after_the_end(void **state)
 	room_stop(&r);
 }
 
+/* A gateway that was left refuses when the transactions are over: not if the call was answered elsewhere. */
+static void a_refusal_after_all(void **state)
+{
+	struct room r;
+
+	room_start(&r, 1, 2);
+	for (unsigned answered = 0; answered < 2; answered++) {
+		struct talk *t = &r.talk[0];
+
+		talk_invite(&r, t, LB_NONE);
+		t->invite.cseq = 1; /* kept as 0: see room_pass() */
+		room_pass(&r, S + S / 10);
+		t->invite.cseq = 0;
+		talk_respond(&r, t, &t->leg[t->legs - 1], answered ? 200 : 486, 6, 0);
+		for (unsigned i = 0; i < 100; i++)
+			room_pass(&r, S);
+		talk_respond(&r, t, &t->leg[0], 410, 5, 0);
+		expect_act(&r.w.act[0], answered ? LB_DROP : LB_FORWARD,
+			   answered ? ST_DROP_RESPONSE_LATE : ST_FWD_RESPONSE);
+	}
+	room_stop(&r);
+}
+
 /* "Refused" is counted whichever way the no is said. */
 static void refused_after_fail_over(void **state)
 {
@@ -383,6 +406,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_never_arrived),
 		cmocka_unit_test(a_cancel_that_crosses_the_answer),
 		cmocka_unit_test(a_fork_after_the_end),
+		cmocka_unit_test(a_refusal_after_all),
 		cmocka_unit_test(refused_after_fail_over),
 	};
 
