@@ -469,6 +469,7 @@ void oracle_counts(struct sim *s);                      /* counts are not below 
 void oracle_admitted(struct sim *s, uint64_t call_id, uint16_t gw);
 void oracle_final(struct sim *s, const struct sim_call *c, struct txn *t, const struct msg *m, uint16_t gw);
 void oracle_accepted(struct sim *s, const struct msg *m); /* Weir passes a 2xx to an INVITE on */
+void oracle_refused(struct sim *s, const struct msg *m);  /* Weir sends a response to the caller */
 void oracle_retry(struct sim *s, const struct msg *m);    /* Weir asks another gateway */
 void oracle_hit(struct sim *s);                           /* Weir has crashed */
 void oracle_end(struct sim *s);

@@ -164,8 +164,6 @@ void oracle_final(struct sim *s, const struct sim_call *c, struct txn *t, const 
 		t->answered_by = gw;
 		return;
 	}
-	if (t->answered)
-		oracle_fault(s, &s->bad.two_finals, c->id, "refused after it was answered, with", m->status);
 	if (t->final && (t->final != m->status || !tag_eq(&t->final_to, &m->to)))
 		oracle_fault(s, &s->bad.two_finals, c->id, "another final response", m->status);
 	t->final = m->status;
@@ -186,6 +184,16 @@ void oracle_accepted(struct sim *s, const struct msg *m)
 
 	if (t)
 		t->accepted = 1;
+}
+
+/* RFC 3261 16.7, step 5: after a 2xx no other final response; what the network reorders is its affair. */
+void oracle_refused(struct sim *s, const struct msg *m)
+{
+	const struct txn *t = m->method == METHOD_INVITE && m->status >= 300 ? invite_of(s, m) : NULL;
+
+	if (t && t->accepted)
+		oracle_fault(s, &s->bad.two_finals, m->call_id, "refused after it was answered, with",
+			     m->status);
 }
 
 void oracle_retry(struct sim *s, const struct msg *m)

@@ -189,6 +189,7 @@ static void forward(struct sim *s, uint32_t worker, const struct msg *m, const s
 			keep(s, worker, act->kept | 1, &out);
 		if (m->method == METHOD_INVITE && m->status / 100 == 2)
 			oracle_accepted(s, m);
+		oracle_refused(s, &out);
 	}
 	leave(s, &out, act);
 }
@@ -218,6 +219,7 @@ static void make(struct sim *s, uint32_t worker, const struct msg *m, const stru
 		out = answered(&invite->m, act);
 		if (act->keep_final)
 			keep(s, worker, act->kept | 1, &out);
+		oracle_refused(s, &out);
 		break;
 	default:
 		out = hop(&invite->m, act, act->op == LB_ACK ? m : NULL);
@@ -232,10 +234,12 @@ static void resend_final(struct sim *s, uint32_t worker, const struct msg *m, co
 	const struct kept *final = kept_at(s, worker, act->kept | 1);
 	struct msg out = final->m;
 
-	if (final->used)
-		leave(s, &out, act);
-	else
+	if (!final->used) {
 		oracle_fault(s, &s->bad.bad_act, m ? m->call_id : 0, "final is not kept", act->kept);
+		return;
+	}
+	oracle_refused(s, &out);
+	leave(s, &out, act);
 }
 
 static void keep_response(struct sim *s, uint32_t worker, const struct msg *m, const struct lb_act *act)
