@@ -274,6 +274,7 @@ static void an_answer_that_never_arrived(void **state)
 		room_pass(&r, late ? 100 * S : S); /* the transactions are there, or over */
 		talk_cancel(&r, t);
 		talk_cancel(&r, t);
+		talk_respond(&r, t, &t->leg[0], 200, 6, 0); /* nor does this one */
 		room_pass(&r, 31 * S);
 		assert_int_equal(room_calls(&r, 0), 1);
 		room_pass(&r, 2 * S);
