@@ -103,6 +103,19 @@ void sip_edits_received(const struct sip_msg *m, const struct sip_via *via, cons
 		sip_edits_add(list, end, 0, t);
 }
 
+void sip_put_number(struct sip_out *out, uint32_t n)
+{
+	char text[10];
+	uint32_t len = sip_number_text(n, text);
+
+	if (len > out->cap - out->n) {
+		out->full = true;
+		return;
+	}
+	memcpy(out->p + out->n, text, len);
+	out->n += len;
+}
+
 void sip_put_edited(struct sip_out *out, const char *b, uint32_t from, uint32_t to,
 		    const struct sip_edits *list)
 {

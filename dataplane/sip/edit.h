@@ -29,6 +29,9 @@ static inline void sip_put_str(struct sip_out *out, struct str s)
 		sip_put(out, s.p, s.n);
 }
 
+/* A number in decimal. */
+void sip_put_number(struct sip_out *out, uint32_t n);
+
 /* Copy bytes [from, to) of the message at b with the changes of list that begin in it. */
 void sip_put_edited(struct sip_out *out, const char *b, uint32_t from, uint32_t to,
 		    const struct sip_edits *list);

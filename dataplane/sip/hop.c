@@ -39,7 +39,6 @@ uint32_t sip_hop_write(const struct sip_msg *invite, const struct sip_hop *hop, 
 	struct sip_out o = { .p = out, .cap = cap };
 	struct str method = sip_method_text(hop->method);
 	struct sip_cseq cseq;
-	char number[10];
 
 	if (!sip_cseq_parse(invite, &cseq))
 		return 0;
@@ -54,7 +53,7 @@ uint32_t sip_hop_write(const struct sip_msg *invite, const struct sip_hop *hop, 
 	put_rows(&o, hop->response ? hop->response : invite, SIP_HDR_TO, &none);
 	put_rows(&o, invite, SIP_HDR_CALL_ID, &none);
 	sip_put_str(&o, STR("CSeq: "));
-	sip_put(&o, number, sip_number_text(cseq.number, number));
+	sip_put_number(&o, cseq.number);
 	sip_put(&o, " ", 1);
 	sip_put_str(&o, method);
 	sip_put_str(&o, STR("\r\nContent-Length: 0\r\n\r\n"));

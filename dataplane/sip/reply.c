@@ -54,12 +54,11 @@ static void put_first(struct sip_out *out, const struct sip_msg *m, enum sip_hdr
 uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap)
 {
 	struct sip_out o = { .p = out, .cap = cap };
-	char status[10];
 
 	if (!m->is_request || m->method == METHOD_ACK || m->count[SIP_HDR_VIA] == 0)
 		return 0;
 	sip_put(&o, "SIP/2.0 ", 8);
-	sip_put(&o, status, sip_number_text(reply->status, status));
+	sip_put_number(&o, reply->status);
 	sip_put(&o, " ", 1);
 	sip_put_str(&o, reply->reason);
 	sip_put(&o, "\r\n", 2);
