@@ -91,6 +91,12 @@ static void check_pool(struct loader *l, const struct conf_pool *pool)
 			     "pools.%s.health.timeout: found more than the interval, expected "
 			     "at most that",
 			     pool->name);
+	if (pool->hash != CONF_HASH_CALL_ID && pool->balance != CONF_BALANCE_CALL_ID)
+		conf_fail_at(
+			l, &pool->hash,
+			"pools.%s.hash: found beside a \"balance\" that hashes nothing, expected it with "
+			"\"balance: call-id\" only",
+			pool->name);
 	if (pool->retry_after_ns % NS_S != 0)
 		conf_fail_at(l, &pool->retry_after_ns,
 			     "pools.%s.retry-after: found a part of a second, expected whole seconds",

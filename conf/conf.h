@@ -42,7 +42,14 @@ enum conf_unknown {
 	CONF_UNKNOWN_ALLOW
 };
 enum conf_balance {
-	CONF_BALANCE_CALL_ID
+	CONF_BALANCE_CALL_ID,
+	CONF_BALANCE_LEAST_WORK,
+	CONF_BALANCE_WEIGHTED
+};
+enum conf_hash {
+	CONF_HASH_CALL_ID,
+	CONF_HASH_TO,
+	CONF_HASH_SOURCE
 };
 enum conf_count {
 	CONF_COUNT_BOTH,
@@ -182,6 +189,7 @@ struct conf_health {
 struct conf_pool {
 	const char *name;
 	enum conf_balance balance;
+	enum conf_hash hash; /* other than call-id only with balance call-id */
 	struct conf_ref via; /* listener; not given: one of the gateway's family is there */
 	uint32_t n_gateways; /* >= 1 */
 	struct conf_gateway *gateways;

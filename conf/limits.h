@@ -45,6 +45,10 @@
 #define LIMIT_SOURCES   16384  /* addresses per worker whose answers are counted; 16 bytes each */
 #define LIMIT_PINS      262144 /* transactions that a worker remembers; the oldest make room */
 
+/* Choosing among the gateways of a tier by their work. */
+#define LIMIT_LEAST_ALL   32 /* so many are all looked at */
+#define LIMIT_LEAST_DRAWS 16 /* of more, so many drawn by weight are */
+
 /* The control socket and /metrics. */
 #define LIMIT_API_CLIENTS      32    /* connections to the control socket; each holds at most one answer */
 #define LIMIT_API_REQUEST      65536 /* bytes of one request line */

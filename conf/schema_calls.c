@@ -7,7 +7,13 @@ static const struct word when_fulls[] = { { "503+retry-after", CONF_FULL_503_RET
 					  { "503", CONF_FULL_503 },
 					  { "500", CONF_FULL_500 },
 					  { NULL, 0 } };
-static const struct word balances[] = { { "call-id", CONF_BALANCE_CALL_ID }, { NULL, 0 } };
+static const struct word balances[] = { { "call-id", CONF_BALANCE_CALL_ID },
+					{ "least-work", CONF_BALANCE_LEAST_WORK },
+					{ "weighted", CONF_BALANCE_WEIGHTED },
+					{ NULL, 0 } };
+static const struct word hashes[] = {
+	{ "call-id", CONF_HASH_CALL_ID }, { "to", CONF_HASH_TO }, { "source", CONF_HASH_SOURCE }, { NULL, 0 }
+};
 static const struct word counts[] = { { "both", CONF_COUNT_BOTH }, { "out", CONF_COUNT_OUT }, { NULL, 0 } };
 static const struct word redirects[] = { { "relay", CONF_REDIRECTS_RELAY },
 					 { "follow", CONF_REDIRECTS_FOLLOW },
@@ -291,7 +297,21 @@ static const struct field pool_fields[] = {
 	  .def = "call-id",
 	  .words = balances,
 	  .change = CHANGE_RELOAD,
-	  .help = "How gateways are chosen: by a keyed hash of the Call-ID, in proportion to the weights" },
+	  .help = "How the gateways of a tier share its work, always in proportion to the weights: `call-id` "
+		  "by "
+		  "a keyed hash, past a gateway with more than 1.25 times its share of the unanswered "
+		  "INVITEs "
+		  "once there are 32 for each; `least-work` to the one with fewest of them; `weighted` by "
+		  "turns" },
+	{ .name = "hash",
+	  .kind = KIND_ENUM,
+	  AT(conf_pool, hash),
+	  .def = "call-id",
+	  .words = hashes,
+	  .change = CHANGE_RELOAD,
+	  .help = "What `balance: call-id` hashes: the Call-ID, who is called (`to`: user part of the "
+		  "Request-URI, "
+		  "without one that of To), or the address that the request comes from (`source`)" },
 	{ .name = "via",
 	  .kind = KIND_REF,
 	  AT(conf_pool, via),
@@ -359,7 +379,7 @@ static const struct field pool_fields[] = {
 
 const struct section conf_pool_section = { .size = sizeof(struct conf_pool),
 					   FIELDS(pool_fields),
-					   LATER("hash", "gateway-retry-after") };
+					   LATER("gateway-retry-after") };
 
 static const struct field match_fields[] = {
 	{ .name = "from",

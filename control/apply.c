@@ -94,6 +94,13 @@ static uint32_t make_reroutes(const struct conf_pool *pool, struct lb_reroute_sp
 	return pool->n_reroute;
 }
 
+static const uint8_t balances[] = { [CONF_BALANCE_CALL_ID] = LB_BALANCE_HASH,
+				    [CONF_BALANCE_LEAST_WORK] = LB_BALANCE_LEAST_WORK,
+				    [CONF_BALANCE_WEIGHTED] = LB_BALANCE_WEIGHTED };
+static const uint8_t hashes[] = { [CONF_HASH_CALL_ID] = LB_HASH_CALL_ID,
+				  [CONF_HASH_TO] = LB_HASH_TO,
+				  [CONF_HASH_SOURCE] = LB_HASH_SOURCE };
+
 static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_reroute_spec *reroutes)
 {
 	static const uint8_t learns[] = { [CONF_LEARN_ON] = LB_LEARN_ON,
@@ -108,6 +115,8 @@ static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_rer
 		.name = text(pool->name),
 		.retry_after_s = (uint32_t)(pool->retry_after_ns / SECOND),
 		.attempts = (uint8_t)f->attempts,
+		.balance = balances[pool->balance],
+		.hash = hashes[pool->hash],
 		.follow = pool->redirects == CONF_REDIRECTS_FOLLOW,
 		.redirect = pool->mode == CONF_MODE_REDIRECT,
 		.learn = learns[pool->overload.learn],

@@ -223,7 +223,7 @@ static void find_next(struct dp_ctx *c, const struct sip_uri *next)
 static void query_target(const struct dp *dp, struct dp_ctx *c)
 {
 	const struct sip_msg *m = &c->msg->sip;
-	struct sip_uri next = { 0 };
+	struct sip_uri next = { 0 }, to;
 
 	if (c->f.n_routes && !walk_routes(dp, c, &next)) {
 		c->fault = SIP_FAULT_ROUTE;
@@ -232,6 +232,8 @@ static void query_target(const struct dp *dp, struct dp_ctx *c)
 	undo_strict_route(dp, c, &next);
 	find_next(c, &next);
 	c->q.number = bare_number(m, c->f.uri.user, c->number);
+	if (!c->q.number.n && !c->q.has_to_tag && sip_uri_parse(m, c->f.to.uri, &to))
+		c->q.to_user = sip_str(m, to.user);
 	c->q.host = sip_str(m, c->f.uri.host);
 	c->q.to_us = !c->route.off && !c->strict && c->f.uri.host.off && !c->f.uri.user.off &&
 		     dp_listener_named(dp, c->q.host, c->f.uri.port) >= 0;

@@ -21,7 +21,7 @@ void bucket_set(struct bucket *b, uint32_t per_s)
 		interval = BUCKET_SHUT;
 	else if (per_s != LB_UNLIMITED)
 		interval = (1000000000u + (uint64_t)per_s - 1) / per_s;
-	__atomic_store_n(&b->interval, interval, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->interval, interval, __ATOMIC_SEQ_CST);
 }
 
 bool bucket_take(struct bucket *b, uint64_t now)
@@ -40,11 +40,12 @@ bool bucket_take(struct bucket *b, uint64_t now)
 	return true;
 }
 
-bool bucket_open(const struct bucket *b, uint64_t now)
+uint64_t bucket_opens_at(const struct bucket *b)
 {
 	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED);
+	uint64_t next = __atomic_load_n(&b->next, __ATOMIC_RELAXED);
 
 	if (interval == BUCKET_FREE || interval == BUCKET_SHUT)
-		return interval == BUCKET_FREE;
-	return __atomic_load_n(&b->next, __ATOMIC_RELAXED) <= now + ahead(interval);
+		return interval;
+	return next > ahead(interval) ? next - ahead(interval) : 0;
 }

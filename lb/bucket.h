@@ -25,7 +25,13 @@ void bucket_set(struct bucket *b, uint32_t per_s);
 /* Takes one; false if the limit forbids it, and then nothing has changed. now: monotonic ns. Workers. */
 bool bucket_take(struct bucket *b, uint64_t now);
 
+/* When bucket_take() succeeds again if nobody else takes any: ns; UINT64_MAX: not by time alone. Any. */
+uint64_t bucket_opens_at(const struct bucket *b);
+
 /* True if bucket_take() would succeed now, other threads aside. Workers. */
-bool bucket_open(const struct bucket *b, uint64_t now);
+static inline bool bucket_open(const struct bucket *b, uint64_t now)
+{
+	return __atomic_load_n(&b->interval, __ATOMIC_RELAXED) == BUCKET_FREE || bucket_opens_at(b) <= now;
+}
 
 #endif

@@ -84,7 +84,7 @@ static void give_back(struct calls *c, uint16_t slot)
 {
 	if (slot == LB_NONE)
 		return;
-	if (!word_release(&c->spec.words->gateway[slot]))
+	if (!word_release(c->spec.words, slot))
 		st_inc(c->spec.lane, ST_CALL_DRIFT);
 	st_gateway_inc(c->spec.lane, slot, ST_GW_PLACES_GIVEN);
 }

@@ -264,7 +264,10 @@ static bool any(struct event *e, const struct gateway *g)
 /* Takes a survivor off at g; returns its slot, or LB_NONE if there was none. */
 static uint16_t take_off(struct event *e, const struct gateway *g)
 {
-	return g && word_lower(survivors_at(e, g->slot)) ? g->slot : LB_NONE;
+	if (!g || !word_lower(survivors_at(e, g->slot)))
+		return LB_NONE;
+	word_changed(e->w->words, g->slot);
+	return g->slot;
 }
 
 static void count_bye(struct event *e, const struct token *token)

@@ -8,20 +8,31 @@
 #include "lb/invite.h"
 #include "lb/worker.h"
 
+/* As much of it as a setup keeps, so that all branches of a call are chosen alike. */
+static struct str called(struct str user)
+{
+	user.n = user.n < SETUP_NUMBER ? user.n : SETUP_NUMBER;
+	return user;
+}
+
 struct pick pick_for_request(const struct event *e, enum ask_what what)
 {
+	const struct lb_query *q = e->q;
 	bool call = what == ASK_CALL;
 
 	return (struct pick){
 		.words = e->w->words,
 		.lane = e->w->lane,
-		.call_hash = e->q->call_hash,
+		.turns = e->w->turns,
+		.call_hash = q->call_hash,
+		.called = called(q->number.n ? q->number : q->to_user),
+		.src = q->src,
 		.ask = {
 			.now = e->now,
-			.branch = e->q->via_hash,
+			.branch = q->via_hash,
 			.what = what,
 			.room = call && (calls_room(&e->w->calls) || count_known(e)),
-			.opens = call && e->q->room && setups_room(&e->w->setups),
+			.opens = call && q->room && setups_room(&e->w->setups),
 			.governed = true,
 		},
 	};
@@ -32,7 +43,10 @@ struct pick pick_for_branch(const struct event *e, const struct setup *u)
 	return (struct pick){
 		.words = e->w->words,
 		.lane = e->w->lane,
+		.turns = e->w->turns,
 		.call_hash = u->call_hash,
+		.called = { u->number, u->number_n },
+		.src = u->src,
 		.ask = {
 			.now = e->now,
 			.branch = u->via_hash,

@@ -120,6 +120,12 @@ void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s);
 void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max);
 void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part);
 
+/*
+ * Sets the sum of the weights of a tier's gateways (pool: index of the specification) that may get new work
+ * now; 0: all. What one of them may have to do at once is bounded by its share of it. Control.
+ */
+void lb_set_able(struct lb_words *words, uint16_t pool, uint8_t tier, uint32_t weight);
+
 /* INVITEs sent to a gateway that have had no response but 100, at this moment. Any. */
 uint32_t lb_gateway_open(const struct lb_words *words, uint16_t slot);
 
@@ -249,6 +255,7 @@ struct lb_query {
 	uint64_t replaces;      /* INVITE: lb_hash of the Call-ID in Replaces (RFC 3891), 0 if none */
 	uint32_t loop_hash;     /* request: Request-URI, From tag, Call-ID, CSeq number, Route set */
 	struct str number;      /* Request-URI user part */
+	struct str to_user;     /* request without To tag, without a number: user part of To */
 	struct str host;        /* Request-URI host */
 	struct str call_id;     /* initial INVITE, where records are made */
 	struct str caller;      /* the same: From user part */

@@ -2,7 +2,8 @@
 /*
  * Maglev hashing (Eisenbud et al., NSDI 2016, 3.4) with weights: each gateway walks its own permutation of
  * the table and claims the next free slot when its turn comes; turns come as often as its weight says. So the
- * share of slots is exact, and another set of gateways moves few slots between those that stay. Control.
+ * share of slots is exact, and another set of gateways moves few slots between those that stay. Beside it the
+ * plain table for turns. Control.
  */
 #include "lb/hash.h"
 #include "lb/maglev.h"
@@ -47,5 +48,19 @@ void maglev_fill(uint16_t *table, const struct lb_key *key, const struct gateway
 		turns[i].due -= greatest;
 		claim(table, &turns[i], first + i);
 		left--;
+	}
+}
+
+void runs_fill(uint16_t *table, const struct gateway *gateways, uint16_t first, uint16_t n)
+{
+	uint64_t sum = 0, before = 0;
+	uint32_t slot = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		sum += gateways[first + i].weight;
+	for (uint16_t i = 0; i < n; i++) {
+		before += gateways[first + i].weight;
+		while (slot < before * LIMIT_MAGLEV / sum)
+			table[slot++] = first + i;
 	}
 }

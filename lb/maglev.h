@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Weighted Maglev tables. Control builds them; see pick.h for their use. */
+/* The tables of tiers. Control builds them; see balance.c for their use. */
 #ifndef WEIR_LB_MAGLEV_H
 #define WEIR_LB_MAGLEV_H
 
@@ -18,5 +18,8 @@ struct maglev_turn {
  */
 void maglev_fill(uint16_t *table, const struct lb_key *key, const struct gateway *gateways, uint16_t first,
 		 uint16_t n, struct maglev_turn *turns);
+
+/* The same shares, but each gateway's slots side by side: for who walks the table in even steps. Control. */
+void runs_fill(uint16_t *table, const struct gateway *gateways, uint16_t first, uint16_t n);
 
 #endif

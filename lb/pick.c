@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Choice of a gateway. The tables hold all gateways of a tier, well or not, so a flap moves only the share of
- * the one that flaps, and back. Places after the first are drawn anew from the hash instead of taken from the
- * neighbour slots: neighbours would hand a dead gateway's share on in lumps, fresh draws by the weights.
+ * Choice of a gateway: tier by tier by the law of the pool, and the note that a pool is full, so that a crowd
+ * is not told so by asking every gateway each time. Runs on the worker that owns the Call-ID. Must stay true:
+ * nobody is refused by the note who could be admitted without it.
  */
+#include "lb/balance.h"
 #include "lb/hash.h"
 #include "lb/pick.h"
 
-static inline const struct gateway *at(const struct lb_snapshot *s, const struct tier *t, uint64_t h)
+/* ---- One gateway ------------------------------------------------------------------------------------- */
+
+/* True if the gateway has had this call before. */
+static bool was_tried(const struct pick *p, const struct gateway *g)
 {
-	return &s->gateways[t->maglev ? t->maglev[hash_scale(h, LIMIT_MAGLEV)] : t->only];
+	for (unsigned i = 0; i < p->n_tried; i++) {
+		if (p->tried[i] == g->slot)
+			return true;
+	}
+	return false;
 }
 
 /* The request as this gateway is asked; one that is only observed is asked without the governor's limits. */
@@ -28,18 +36,24 @@ static void observe(const struct pick *p, const struct gateway *g)
 		st_gateway_inc(p->lane, g->slot, ST_GW_OBSERVED);
 }
 
+void pick_passed(const struct pick *p, const struct gateway *g, enum lb_stop why)
+{
+	if (why < LB_STOP_TRIED)
+		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_STATE + why - LB_STOP_STATE);
+}
+
 bool pick_take(const struct pick *p, const struct gateway *g)
 {
-	struct word *word = &p->words->gateway[g->slot];
+	const struct word *word = &p->words->gateway[g->slot];
 	const struct ask ask = ask_of(p, g);
-	enum lb_stop stop = word_stop(word, g->id, &ask);
+	enum lb_stop stop = was_tried(p, g) ? LB_STOP_TRIED : word_stop(word, g->id, &ask);
 
 	if (stop == LB_STOP_NONE && g->observe)
 		observe(p, g);
 	if (stop == LB_STOP_NONE)
-		stop = word_admit(word, g->id, &ask);
+		stop = word_admit(p->words, g->slot, g->id, &ask);
 	if (stop != LB_STOP_NONE) {
-		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_STATE + stop - LB_STOP_STATE);
+		pick_passed(p, g, stop);
 		return false;
 	}
 	if (ask.what == ASK_CALL && ask.opens) {
@@ -49,17 +63,7 @@ bool pick_take(const struct pick *p, const struct gateway *g)
 	return true;
 }
 
-/* True if the gateway has had this call before. */
-static bool was_tried(const struct pick *p, const struct gateway *g)
-{
-	for (unsigned i = 0; i < p->n_tried; i++) {
-		if (p->tried[i] == g->slot)
-			return true;
-	}
-	return false;
-}
-
-static bool can(const struct pick *p, const struct gateway *g)
+bool pick_can(const struct pick *p, const struct gateway *g)
 {
 	const struct ask ask = ask_of(p, g);
 
@@ -67,73 +71,108 @@ static bool can(const struct pick *p, const struct gateway *g)
 	       word_stop(&p->words->gateway[g->slot], g->id, &ask) == LB_STOP_NONE;
 }
 
+uint64_t pick_hash(const struct pick *p, const struct lb_snapshot *s, const struct pool *in)
+{
+	if (in->hash == LB_HASH_SOURCE)
+		return lb_hash(&s->hash_key, p->src.ip, sizeof(p->src.ip));
+	if (in->hash == LB_HASH_TO && p->called.n > 0)
+		return lb_hash(&s->hash_key, p->called.p, p->called.n);
+	return p->call_hash;
+}
+
+/* ---- A full pool ------------------------------------------------------------------------------------- */
+
 /*
- * Among all gateways of the tier that can take it, by weight. A race for the one drawn hands on to the next
- * that can; two rounds, so that all are asked whereever the draw fell.
+ * A pool that was found full is noted to be so until the first of its buckets lets one through again. Whoever
+ * frees a place, and control when it changes a limit, takes the note away (word_changed()). Two things make
+ * that certain however threads meet: every gateway names the pool before it is looked at, so who frees a
+ * place there knows what to take away; and the gateways are looked at once more after the note is written, so
+ * a place that was freed before is seen. FULL_AT_MOST bounds what a reload in the same moment could spoil.
  */
-static const struct gateway *by_weight(const struct pick *p, const struct lb_snapshot *s,
-				       const struct tier *t, uint64_t h)
+#define FULL_AT_MOST 100000000u /* ns */
+#define FULL_SHIFT   8          /* time is noted in 2^8 ns, above 16 bits of the snapshot's shape */
+
+/* True if the note is about requests like this one, or such as need less. */
+static bool note_fits(const struct pick *p)
 {
-	const struct gateway *g = &s->gateways[t->first];
-	uint32_t sum = 0, draw;
-
-	for (uint32_t i = 0; i < t->n; i++)
-		sum += can(p, &g[i]) ? g[i].weight : 0;
-	if (sum == 0)
-		return NULL;
-	draw = hash_scale(h, sum);
-	for (uint32_t i = 0; i < 2u * t->n; i++) {
-		const struct gateway *this = &g[i < t->n ? i : i - t->n];
-
-		if (!can(p, this))
-			continue;
-		if (draw >= this->weight) {
-			draw -= this->weight;
-			continue;
-		}
-		if (pick_take(p, this))
-			return this;
-		draw = 0;
-	}
-	return NULL;
+	if (p->ask.what == ASK_REQUEST)
+		return true;
+	return p->ask.what == ASK_CALL && p->ask.opens && p->ask.governed;
 }
 
-static const struct gateway *in_tier(const struct pick *p, const struct lb_snapshot *s, const struct tier *t)
+static bool is_noted_full(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
 {
-	const struct gateway *passed = NULL;
-	unsigned probes = t->maglev ? LIMIT_PROBES : 1;
-	uint64_t h = p->call_hash, step = hash_again(h) | 1;
+	uint64_t note = __atomic_load_n(&p->words->pool[pool].full[p->ask.what], __ATOMIC_ACQUIRE);
 
-	for (unsigned i = 0; i < probes; i++, h += step) {
-		const struct gateway *g = at(s, t, h);
-
-		if (g == passed || was_tried(p, g))
-			continue;
-		if (pick_take(p, g))
-			return g;
-		passed = g;
-	}
-	return t->maglev ? by_weight(p, s, t, hash_again(step)) : NULL;
+	return note != 0 && note_fits(p) && (uint16_t)note == s->shape &&
+	       p->ask.now >> FULL_SHIFT < note >> 16;
 }
+
+/* When the first gateway of the pool may take such a request, as far as time brings that; 0: one can now. */
+static uint64_t full_until(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
+{
+	uint64_t until = p->ask.now + FULL_AT_MOST;
+	uint32_t end = s->pools[pool].end;
+
+	for (uint32_t i = s->pools[pool].start; i < end; i++) {
+		const struct gateway *g = &s->gateways[i];
+		const struct ask ask = ask_of(p, g);
+		uint64_t when;
+
+		if (g->weight == 0)
+			continue;
+		when = word_opens_at(&p->words->gateway[g->slot], g->id, &ask);
+		until = when < until ? when : until;
+	}
+	return until > p->ask.now ? until : 0;
+}
+
+/* Nobody could take the request: notes that, if it is so for all like it. */
+static void note_full(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
+{
+	uint64_t *full = &p->words->pool[pool].full[p->ask.what], until;
+	uint32_t end = s->pools[pool].end;
+
+	if (!note_fits(p) || p->n_tried > 0 || (p->ask.what == ASK_CALL && !p->ask.room))
+		return;
+	for (uint32_t i = s->pools[pool].start; i < end; i++)
+		word_belongs(&p->words->gateway[s->gateways[i].slot], pool);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	until = full_until(p, s, pool);
+	if (until >> FULL_SHIFT <= p->ask.now >> FULL_SHIFT)
+		return;
+	__atomic_store_n(full, until >> FULL_SHIFT << 16 | s->shape, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (full_until(p, s, pool) < until)
+		__atomic_store_n(full, 0, __ATOMIC_SEQ_CST);
+}
+
+/* ---- The pool ---------------------------------------------------------------------------------------- */
 
 const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
 {
 	const struct pool *in = &s->pools[pool];
 
+	if (is_noted_full(p, s, pool))
+		return NULL;
 	for (uint16_t i = 0; i < in->n; i++) {
-		const struct gateway *g = in_tier(p, s, &s->tiers[in->first + i]);
+		const struct gateway *g = balance(p, s, in, &s->tiers[in->first + i]);
 
 		if (g)
 			return g;
 	}
+	note_full(p, s, pool);
 	return NULL;
 }
 
 const struct gateway *pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash)
 {
 	const struct pool *p = &s->pools[pool];
+	const struct tier *t = &s->tiers[p->first];
 
-	return p->n ? at(s, &s->tiers[p->first], call_hash) : NULL;
+	if (p->n == 0 || (t->table && (p->balance != LB_BALANCE_HASH || p->hash != LB_HASH_CALL_ID)))
+		return NULL;
+	return balance_at(s, t, call_hash);
 }
 
 uint16_t lb_pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash)

@@ -10,11 +10,20 @@
 struct pick {
 	struct lb_words *words;
 	struct st_lane *lane;
+	uint32_t *turns; /* of the worker, by pool: calls so far that were given by turns */
 	uint64_t call_hash;
+	struct str called; /* user part of the URI that is called, as far as struct setup keeps it */
+	struct addr src;   /* of the request */
 	struct ask ask;
 	const uint16_t *tried; /* slots that it has been sent to before: not these */
 	unsigned n_tried;
 };
+
+/*
+ * Chooses in `pool` (index) by the law of the pool (lb/balance.c), the next tier when a tier has none, and
+ * takes what the request needs, see word_admit(). NULL: nobody can take it. Worker.
+ */
+const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, uint16_t pool);
 
 /*
  * True if the gateway may have this new request, see word_admit(): then all that it needs is taken. Else the
@@ -22,13 +31,22 @@ struct pick {
  */
 bool pick_take(const struct pick *p, const struct gateway *g);
 
-/*
- * Chooses in `pool` (index) for a Call-ID hash: its Maglev place, then further places drawn from the hash,
- * then by weight among all that can; the next tier when a tier has none. NULL: nobody can take it. Worker.
+/* ---- For the laws ----------------------------------------------------------------------------------------
  */
-const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, uint16_t pool);
 
-/* The gateway that pick() tries first, whatever its state; NULL: the pool has no weight. Any thread. */
+/* True if pick_take() would succeed now, other threads aside, and the gateway has a weight. Worker. */
+bool pick_can(const struct pick *p, const struct gateway *g);
+
+/* The gateway was passed by for this reason. Worker. */
+void pick_passed(const struct pick *p, const struct gateway *g, enum lb_stop why);
+
+/* What the pool chooses by: the hash of the Call-ID, of who is called, or of the source. Worker. */
+uint64_t pick_hash(const struct pick *p, const struct lb_snapshot *s, const struct pool *in);
+
+/*
+ * The gateway that a request with this Call-ID would be given first, whatever its state; NULL: that goes by
+ * something else than the Call-ID, or the pool has no weight. Any thread.
+ */
 const struct gateway *pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash);
 
 #endif

@@ -58,6 +58,7 @@ static bool pools_valid(const struct lb_spec *spec)
 
 		/* the memo keeps 16 bits of up to twice the Retry-After */
 		if (p->retry_after_s == 0 || p->retry_after_s > UINT16_MAX / 2 ||
+		    p->balance > LB_BALANCE_WEIGHTED || p->hash > LB_HASH_SOURCE ||
 		    p->attempts > LIMIT_ATTEMPTS || p->n_reroutes > LIMIT_REROUTES)
 			return false;
 		for (uint32_t k = 0; k < p->n_reroutes; k++) {
@@ -217,26 +218,43 @@ static void fill_gateways(struct lb_snapshot *s, const struct lb_spec *spec)
 		s->by_slot[s->gateways[i].slot] = i;
 }
 
+/* Any other set of gateways, or another way to ask them, should have another shape. */
+static uint16_t shape_of(const struct lb_snapshot *s)
+{
+	uint64_t h = 0;
+
+	for (uint32_t i = 0; i < s->n_gateways; i++) {
+		const struct gateway *g = &s->gateways[i];
+		const uint32_t what[] = { g->id, g->slot, g->pool, g->weight, g->tier, g->observe };
+
+		h = lb_hash_more(&s->hash_key, h, what, sizeof(what));
+	}
+	return (uint16_t)h;
+}
+
 /* Makes the tier that begins at gateway `first`; returns where the next one begins. */
 static uint32_t fill_tier(struct lb_snapshot *s, struct arena *a, struct maglev_turn *turns, uint32_t first)
 {
 	const struct gateway *g = &s->gateways[first];
 	struct tier t = { .first = first };
-	uint32_t weighty = 0;
 
 	for (; first + t.n < s->n_gateways && g[t.n].pool == g->pool && g[t.n].tier == g->tier; t.n++) {
 		if (g[t.n].weight == 0)
 			continue;
-		weighty++;
+		t.n_weighty++;
+		t.weight += g[t.n].weight;
 		t.only = first + t.n;
 	}
-	if (weighty > 1) {
+	if (t.n_weighty > 1) {
 		uint16_t *table = take(a, LIMIT_MAGLEV * sizeof(uint16_t));
 
-		maglev_fill(table, &s->hash_key, s->gateways, t.first, t.n, turns);
-		t.maglev = table;
+		if (s->pools[g->pool].balance == LB_BALANCE_WEIGHTED)
+			runs_fill(table, s->gateways, t.first, t.n);
+		else
+			maglev_fill(table, &s->hash_key, s->gateways, t.first, t.n, turns);
+		t.table = table;
 	}
-	if (weighty > 0) {
+	if (t.n_weighty > 0) {
 		struct pool *pool = &s->pools[g->pool];
 
 		if (pool->n++ == 0)
@@ -275,6 +293,8 @@ static struct pool pool_of(struct arena *a, const struct lb_pool_spec *p)
 		.retry_after_s = p->retry_after_s,
 		.budget_permille = p->budget_permille,
 		.attempts = p->attempts ? p->attempts : 1,
+		.balance = p->balance,
+		.hash = p->hash,
 		.follow = p->follow,
 		.redirect = p->redirect,
 		.learn = p->learn,
@@ -299,6 +319,12 @@ static void fill_pools(struct lb_snapshot *s, const struct lb_spec *spec, struct
 		s->pools[i] = pool_of(a, &spec->pools[i]);
 	for (uint32_t i = 0; i < s->n_gateways;)
 		i = fill_tier(s, a, turns, i);
+	for (uint32_t i = s->n_gateways; i-- > 0;) {
+		struct pool *pool = &s->pools[s->gateways[i].pool];
+
+		pool->start = i;
+		pool->end = pool->end ? pool->end : i + 1;
+	}
 }
 
 static void fill_peers(struct lb_snapshot *s, const struct lb_spec *spec)
@@ -347,6 +373,7 @@ struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec)
 	s->node = spec->node;
 	s->unknown = spec->unknown;
 	fill_gateways(s, spec);
+	s->shape = shape_of(s);
 	if (peers_index_gateways(s) < 0)
 		return NULL;
 	fill_pools(s, spec, &a);

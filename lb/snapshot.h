@@ -25,9 +25,11 @@ struct gateway {
 
 /* Gateways of one pool that are tried together; some of their weights are not 0. */
 struct tier {
-	const uint16_t *maglev; /* LIMIT_MAGLEV indexes into gateways; NULL: only one of them has weight */
-	uint16_t first, n;      /* range of gateways */
-	uint16_t only;          /* index of the one with weight if maglev is NULL */
+	const uint16_t *table; /* LIMIT_MAGLEV indexes into gateways; NULL: only one of them has weight */
+	uint16_t first, n;     /* range of gateways */
+	uint16_t only;         /* index of the one with weight if table is NULL */
+	uint16_t n_weighty;    /* of them with weight */
+	uint32_t weight;       /* sum */
 };
 
 /* As struct lb_reroute_spec, its text in the snapshot. */
@@ -42,7 +44,10 @@ struct reroute {
 /* What fail-over goes by is as in struct lb_pool_spec. */
 struct pool {
 	uint32_t retry_after_s;
-	uint16_t first, n; /* range of tiers, in the order they are tried */
+	uint16_t first, n;   /* range of tiers, in the order they are tried */
+	uint16_t start, end; /* range of gateways, from start to before end */
+	uint8_t balance;     /* enum lb_balance */
+	uint8_t hash;        /* enum lb_hash_of */
 	uint16_t budget_permille;
 	uint8_t attempts; /* >= 1 */
 	uint8_t down_after, up_after;
@@ -86,6 +91,7 @@ struct lb_snapshot {
 	struct keys keys;
 	uint16_t node;
 	uint8_t unknown; /* enum lb_unknown */
+	uint16_t shape;  /* hash of what pools there are and of whom they consist */
 	uint32_t n_gateways, n_pools, n_tiers, n_peers, n_prefixes, n_routes;
 	struct gateway *gateways;
 	struct pool *pools;

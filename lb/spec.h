@@ -43,6 +43,20 @@ struct lb_gateway_spec {
 	uint8_t observe;  /* 1: what the governor's limits would stop is counted and not stopped */
 };
 
+/* How the gateways of a tier share its work. */
+enum lb_balance {
+	LB_BALANCE_HASH,       /* by a hash, no one far above its share of unanswered INVITEs */
+	LB_BALANCE_LEAST_WORK, /* who has fewest unanswered INVITEs for its weight */
+	LB_BALANCE_WEIGHTED,   /* by turns */
+};
+
+/* Of what, under LB_BALANCE_HASH. */
+enum lb_hash_of {
+	LB_HASH_CALL_ID,
+	LB_HASH_TO,     /* who is called: user part of the Request-URI, else of To */
+	LB_HASH_SOURCE, /* address that the request comes from, without the port */
+};
+
 /* A set of final status codes, 300..699. */
 struct lb_codes {
 	uint64_t bits[7];
@@ -88,6 +102,8 @@ struct lb_pool_spec {
 	struct str name;
 	uint32_t retry_after_s;   /* lower bound of the Retry-After told when the pool is full, s, >= 1 */
 	uint8_t attempts;         /* gateways that a call is tried at, <= LIMIT_ATTEMPTS; 0 counts as 1 */
+	uint8_t balance;          /* enum lb_balance */
+	uint8_t hash;             /* enum lb_hash_of */
 	uint8_t follow;           /* 1: a 3xx to a gateway of ours is followed; 0: relayed */
 	uint8_t redirect;         /* 1: an INVITE is answered 302 with the gateway as Contact */
 	uint8_t learn;            /* enum lb_learn */

@@ -29,12 +29,14 @@ struct lb_words *lb_words_init(void *mem)
 
 void lb_set_health(struct lb_words *words, uint16_t slot, enum lb_health health)
 {
-	__atomic_store_n(&words->gateway[slot].health, health, __ATOMIC_RELAXED);
+	__atomic_store_n(&words->gateway[slot].health, health, __ATOMIC_SEQ_CST);
+	word_changed(words, slot);
 }
 
 void lb_set_admin(struct lb_words *words, uint16_t slot, enum lb_admin admin)
 {
-	__atomic_store_n(&words->gateway[slot].admin, admin, __ATOMIC_RELAXED);
+	__atomic_store_n(&words->gateway[slot].admin, admin, __ATOMIC_SEQ_CST);
+	word_changed(words, slot);
 }
 
 void lb_set_draining(struct lb_words *words, bool on, uint32_t retry_after_s)
@@ -72,6 +74,7 @@ enum lb_admin lb_get_admin(const struct lb_words *words, uint16_t slot)
 void lb_set_gateway_cps(struct lb_words *words, uint16_t slot, uint32_t per_s)
 {
 	bucket_set(&words->gateway[slot].cps, per_s);
+	word_changed(words, slot);
 }
 
 void lb_set_peer_cps(struct lb_words *words, uint16_t slot, uint32_t per_s)
@@ -82,6 +85,7 @@ void lb_set_peer_cps(struct lb_words *words, uint16_t slot, uint32_t per_s)
 void lb_set_gateway_rps(struct lb_words *words, uint16_t slot, uint32_t per_s)
 {
 	bucket_set(&words->gateway[slot].rps, per_s);
+	word_changed(words, slot);
 }
 
 void lb_set_peer_rps(struct lb_words *words, uint16_t slot, uint32_t per_s)
@@ -92,16 +96,27 @@ void lb_set_peer_rps(struct lb_words *words, uint16_t slot, uint32_t per_s)
 void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s)
 {
 	bucket_set(&words->gateway[slot].rate, per_s);
+	word_changed(words, slot);
 }
 
 void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max)
 {
-	__atomic_store_n(&words->gateway[slot].open_cap, max, __ATOMIC_RELAXED);
+	__atomic_store_n(&words->gateway[slot].open_cap, max, __ATOMIC_SEQ_CST);
+	word_changed(words, slot);
 }
 
 void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part)
 {
-	__atomic_store_n(&words->gateway[slot].shed, part, __ATOMIC_RELAXED);
+	__atomic_store_n(&words->gateway[slot].shed, part, __ATOMIC_SEQ_CST);
+	word_changed(words, slot);
+}
+
+void lb_set_able(struct lb_words *words, uint16_t pool, uint8_t tier, uint32_t weight)
+{
+	uint32_t *able = &words->pool[pool].able[tier];
+
+	if (__atomic_load_n(able, __ATOMIC_RELAXED) != weight)
+		__atomic_store_n(able, weight, __ATOMIC_RELAXED);
 }
 
 uint32_t lb_gateway_open(const struct lb_words *words, uint16_t slot)
@@ -111,7 +126,8 @@ uint32_t lb_gateway_open(const struct lb_words *words, uint16_t slot)
 
 void lb_set_gateway_calls(struct lb_words *words, uint16_t slot, uint32_t max)
 {
-	__atomic_store_n(&words->gateway[slot].max_calls, max, __ATOMIC_RELAXED);
+	__atomic_store_n(&words->gateway[slot].max_calls, max, __ATOMIC_SEQ_CST);
+	word_changed(words, slot);
 }
 
 void lb_set_peer_calls(struct lb_words *words, uint16_t slot, uint32_t max)
@@ -131,7 +147,8 @@ uint32_t lb_peer_calls(const struct lb_words *words, uint16_t slot)
 
 void lb_set_survivors(struct lb_words *words, uint16_t slot, uint32_t n)
 {
-	__atomic_store_n(&words->gateway[slot].survivors, n, __ATOMIC_RELAXED);
+	__atomic_store_n(&words->gateway[slot].survivors, n, __ATOMIC_SEQ_CST);
+	word_changed(words, slot);
 }
 
 void lb_cap_survivors(struct lb_words *words, uint16_t slot, uint32_t most)
@@ -139,8 +156,9 @@ void lb_cap_survivors(struct lb_words *words, uint16_t slot, uint32_t most)
 	uint32_t *left = &words->gateway[slot].survivors, n = __atomic_load_n(left, __ATOMIC_RELAXED);
 
 	while (n > most &&
-	       !__atomic_compare_exchange_n(left, &n, most, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	       !__atomic_compare_exchange_n(left, &n, most, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		;
+	word_changed(words, slot);
 }
 
 uint32_t lb_get_survivors(const struct lb_words *words, uint16_t slot)
@@ -189,6 +207,23 @@ enum lb_stop word_stop(const struct word *g, uint32_t id, const struct ask *ask)
 	return ask->governed ? governor_stop(g, id, ask) : LB_STOP_NONE;
 }
 
+uint64_t word_opens_at(const struct word *g, uint32_t id, const struct ask *ask)
+{
+	switch (word_stop(g, id, ask)) {
+	case LB_STOP_NONE:
+	case LB_STOP_SHED: /* another call may be spared */
+		return 0;
+	case LB_STOP_CPS:
+		return bucket_opens_at(&g->cps);
+	case LB_STOP_RPS:
+		return bucket_opens_at(&g->rps);
+	case LB_STOP_RATE:
+		return bucket_opens_at(&g->rate);
+	default:
+		return UINT64_MAX;
+	}
+}
+
 /* One of `open`; who is not governed is counted all the same. */
 static bool take_open(struct word *g, const struct ask *ask)
 {
@@ -197,10 +232,10 @@ static bool take_open(struct word *g, const struct ask *ask)
 	return word_raise(&g->open, ask->governed ? &g->open_cap : &any, NULL);
 }
 
-/* Place and bucket were free a moment ago: each is taken for itself, and who comes too late gives all back.
- */
-static enum lb_stop take_call(struct word *g, const struct ask *ask)
+/* What was free a moment ago is taken, one after the other; who comes too late gives all back. */
+static enum lb_stop take_call(struct lb_words *words, uint16_t slot, const struct ask *ask)
 {
+	struct word *g = &words->gateway[slot];
 	enum lb_stop stop;
 
 	if (!word_reserve(g, ask->room))
@@ -219,17 +254,19 @@ give_open_back:
 		word_lower(&g->open);
 give_place_back:
 	if (ask->room)
-		word_release(g);
+		word_lower(&g->calls);
+	word_changed(words, slot);
 	return stop;
 }
 
-enum lb_stop word_admit(struct word *g, uint32_t id, const struct ask *ask)
+enum lb_stop word_admit(struct lb_words *words, uint16_t slot, uint32_t id, const struct ask *ask)
 {
+	struct word *g = &words->gateway[slot];
 	enum lb_stop stop = word_stop(g, id, ask);
 
 	if (stop != LB_STOP_NONE || ask->what == ASK_STATE)
 		return stop;
 	if (ask->what == ASK_REQUEST)
 		return bucket_take(&g->rps, ask->now) ? LB_STOP_NONE : LB_STOP_RPS;
-	return take_call(g, ask);
+	return take_call(words, slot, ask);
 }

@@ -9,6 +9,23 @@
 #include "lb/bucket.h"
 #include "lb/lb.h"
 
+/* What a gateway is asked for. */
+enum ask_what {
+	ASK_STATE,   /* whether it is there: limits do not matter */
+	ASK_REQUEST, /* a request outside dialogs other than INVITE */
+	ASK_CALL,    /* a new call */
+	ASK_WHATS
+};
+
+struct ask {
+	uint64_t now;       /* monotonic ns */
+	uint64_t branch;    /* keyed hash of the caller's branch: decides whether it is shed */
+	enum ask_what what; /* CALL only: the rest */
+	bool room;          /* there is an entry that can own a place, see word_reserve() */
+	bool opens;         /* there is a transaction that can own one of `open` */
+	bool governed;      /* goes by the governor's limits, too */
+};
+
 /* A gateway's. */
 struct word {
 	struct bucket cps;  /* max-cps; control: interval, workers: next */
@@ -27,6 +44,7 @@ struct word {
 	struct bucket rps; /* max-rps; control: interval, workers: next */
 	uint8_t panic;     /* 1: its silence may be ours, so a call that it does not take goes nowhere else;
 			      control */
+	uint16_t belongs;  /* 1 + index of the pool that was last noted full with it; 0: none; workers */
 } __attribute__((aligned(64)));
 _Static_assert(offsetof(struct word, rps) == 64, "a new call needs one line of a gateway");
 _Static_assert(sizeof(struct word) == 128, "two cache lines each");
@@ -48,9 +66,14 @@ _Static_assert(sizeof(struct peer_word) == 64, "one cache line each");
 struct pool_word {
 	int32_t spent;              /* of the retries; 0: BUDGET_FULL is there; workers, atomic */
 	uint32_t open[LIMIT_TIERS]; /* sums of word.open; workers */
-	struct bucket spill;        /* calls of other pools that overflow; control: interval, workers: next */
+	struct bucket spill; /* its calls that go to its overflow pool; control: interval, workers: next */
+	/* The second line: seldom written. */
+	uint32_t able[LIMIT_TIERS]
+		__attribute__((aligned(64))); /* weights of those that may get work; 0: all; control */
+	uint64_t full[ASK_WHATS]; /* until when nobody can take a request, see pick.c; 0: no note; workers,
+				     control */
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct pool_word) == 64, "one cache line each");
+_Static_assert(sizeof(struct pool_word) == 128, "two cache lines each");
 
 /* The node's. */
 struct node_word {
@@ -62,22 +85,6 @@ struct lb_words {
 	struct word gateway[LIMIT_GATEWAYS]; /* by slot */
 	struct peer_word peer[LIMIT_PEERS];  /* by slot */
 	struct pool_word pool[LIMIT_POOLS];  /* by index */
-};
-
-/* What a gateway is asked for. */
-enum ask_what {
-	ASK_STATE,   /* whether it is there: limits do not matter */
-	ASK_REQUEST, /* a request outside dialogs other than INVITE */
-	ASK_CALL,    /* a new call */
-};
-
-struct ask {
-	uint64_t now;       /* monotonic ns */
-	uint64_t branch;    /* keyed hash of the caller's branch: decides whether it is shed */
-	enum ask_what what; /* CALL only: the rest */
-	bool room;          /* there is an entry that can own a place, see word_reserve() */
-	bool opens;         /* there is a transaction that can own one of `open` */
-	bool governed;      /* goes by the governor's limits, too */
 };
 
 /* True if the gateway may be given new work, its limits aside. Workers. */
@@ -138,12 +145,16 @@ static inline bool peer_reserve(struct peer_word *p, bool room)
 /* What stops the gateway with this lb_gateway_id() from getting what is asked for; takes nothing. Workers. */
 enum lb_stop word_stop(const struct word *g, uint32_t id, const struct ask *ask);
 
+/* When the gateway may take it, as far as time alone brings that: ns; UINT64_MAX: not so; 0: perhaps now.
+ * Workers. */
+uint64_t word_opens_at(const struct word *g, uint32_t id, const struct ask *ask);
+
 /*
- * The same, and takes all that is needed if nothing stops it: from the buckets, a place of max_calls if
- * ask->room, one of `open` if ask->opens. Else nothing is taken, but that who loses a race may have spent a
- * turn of max-cps for nothing. Workers.
+ * As word_stop(), and takes all that is needed from slot's gateway if nothing stops it: from the buckets, a
+ * place of max_calls if ask->room, one of `open` if ask->opens. Else nothing is taken, but that who loses a
+ * race may have spent a turn of max-cps for nothing. Workers.
  */
-enum lb_stop word_admit(struct word *g, uint32_t id, const struct ask *ask);
+enum lb_stop word_admit(struct lb_words *words, uint16_t slot, uint32_t id, const struct ask *ask);
 
 /* Takes a place whatever the limit: a call that the gateway makes itself. Workers. */
 static inline void word_take(struct word *g)
@@ -159,14 +170,40 @@ static inline bool word_lower(uint32_t *counter)
 	do {
 		if (n == 0)
 			return false;
-	} while (!__atomic_compare_exchange_n(counter, &n, n - 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(counter, &n, n - 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	return true;
 }
 
-/* Gives a place back; false if none was taken: a fault of ours, to be counted. Workers. */
-static inline bool word_release(struct word *g)
+/*
+ * The gateway can take more than before: if a pool was noted full with it, that is so no more. The change
+ * must have been made with __ATOMIC_SEQ_CST. Any thread.
+ */
+static inline void word_changed(struct lb_words *words, uint16_t slot)
 {
-	return word_lower(&g->calls);
+	uint16_t pool = __atomic_load_n(&words->gateway[slot].belongs, __ATOMIC_SEQ_CST);
+
+	for (unsigned i = 0; pool && i < ASK_WHATS; i++) {
+		uint64_t *full = &words->pool[pool - 1].full[i];
+
+		if (__atomic_load_n(full, __ATOMIC_SEQ_CST))
+			__atomic_store_n(full, 0, __ATOMIC_SEQ_CST);
+	}
+}
+
+/* From now on word_changed() of this gateway is about this pool. Workers. */
+static inline void word_belongs(struct word *g, uint16_t pool)
+{
+	if (__atomic_load_n(&g->belongs, __ATOMIC_RELAXED) != pool + 1)
+		__atomic_store_n(&g->belongs, pool + 1, __ATOMIC_SEQ_CST);
+}
+
+/* Gives a place back; false if none was taken: a fault of ours, to be counted. Workers. */
+static inline bool word_release(struct lb_words *words, uint16_t slot)
+{
+	bool was_taken = word_lower(&words->gateway[slot].calls);
+
+	word_changed(words, slot);
+	return was_taken;
 }
 
 static inline bool peer_release(struct peer_word *p)
@@ -179,6 +216,7 @@ static inline void word_close(struct lb_words *words, uint16_t slot, uint16_t po
 {
 	word_lower(&words->gateway[slot].open);
 	word_lower(&words->pool[pool].open[tier]);
+	word_changed(words, slot);
 }
 
 /* True if the gateway is silent together with most others: another one would hardly do better. Workers. */

@@ -18,6 +18,7 @@ struct lb_worker {
 	uint64_t pin_ns;        /* see struct lb_worker_spec */
 	uint64_t ringing_ns;
 	struct lb_timers timers;
+	uint32_t turns[LIMIT_POOLS]; /* see struct pick */
 	struct pins pins;
 	struct memo *memo;
 	struct sources *sources;

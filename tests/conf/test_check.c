@@ -193,6 +193,11 @@ static const struct {
 	{ NET POOL "calls: { max: 2m }\n",
 	  "f:6:15: calls.max: found \"2m\", expected a count such as 5000, 200k or 2M from 100 to 16M\n" },
 
+	/* Balance. */
+	{ NET GATEWAY "balance: weighted, hash: source } }\n" ROUTE,
+	  "f:4:87: pools.p.hash: found beside a \"balance\" that hashes nothing, expected it with "
+	  "\"balance: call-id\" only\n" },
+
 	/* Fail-over, redirects, reroutes. */
 	{ NET GATEWAY
 	  "failover: { after: 5s, on: [500, 401, 487], progress: of, retry-budget: 10 } } }\n" ROUTE,

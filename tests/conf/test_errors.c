@@ -123,7 +123,7 @@ static void test_all_in_one_run(void **state)
 		"unknwon: drop\n"
 		"pools:\n"
 		"  p: { via: bb, gateways: {} }\n"
-		"  q: { gateways: { g: { address: 10.0.0.1:5060, weight: -1 } }, hash: 1 }\n"
+		"  q: { gateways: { g: { address: 10.0.0.1:5060, weight: -1 } }, hash: cal-id }\n"
 		"routes:\n"
 		"  - { match: { from: cc, method: INVIT }, pool: qq }\n"
 		"  - {}\n"
@@ -144,7 +144,7 @@ static void test_all_in_one_run(void **state)
 		"f:13:13: pools.p.via: found \"bb\"",
 		"f:13:27: pools.p.gateways: found 0 entries",
 		"f:14:57: pools.q.gateways.g.weight: found \"-1\"",
-		"f:14:65: pools.q: key \"hash\" is not available",
+		"f:14:71: pools.q.hash: found \"cal-id\"",
 		"f:16:22: routes[0].match.from: found \"cc\"",
 		"f:16:34: routes[0].match.method: found \"INVIT\"",
 		"f:16:49: routes[0].pool: found \"qq\"",

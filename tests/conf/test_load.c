@@ -29,6 +29,8 @@ static const char full[] =
 	"pools:\n"
 	"  east:\n"
 	"    via: core4\n"
+	"    balance: call-id\n"
+	"    hash: to\n"
 	"    gateways:\n"
 	"      gw1: { address: 198.51.100.21:5060, weight: 10, max-cps: 100/s, max-calls: 2k, count: out }\n"
 	"      gw2: { address: 198.51.100.22:5061, weight: 0, tier: 2 }\n"
@@ -41,7 +43,8 @@ static const char full[] =
 	"    reroute:\n"
 	"      - { on: [486, 600], no-answer: 20s, number: \"+82(10)\", to: west, notify: off }\n"
 	"      - { always: on, to: west }\n"
-	"  west: { gateways: { gw3: { address: \"[2001:db8::21]:5060\" } }, health: { method: off } }\n"
+	"  west: { balance: least-work, gateways: { gw3: { address: \"[2001:db8::21]:5060\" } }, health: { "
+	"method: off } }\n"
 	"routes:\n"
 	"  - { match: { from: trunk, method: INVITE, number: +82-(2), host: East.Example }, pool: east }\n"
 	"  - { match: { from: east }, pool: west }\n"
@@ -107,6 +110,8 @@ static void check_failover(const struct conf *c)
 	assert_int_equal(east->failover.n_on, 2);
 	assert_int_equal(east->failover.on[1], 408);
 	assert_int_equal(east->failover.retry_budget, 25);
+	assert_int_equal(east->hash, CONF_HASH_TO);
+	assert_int_equal(west->balance, CONF_BALANCE_LEAST_WORK);
 	assert_int_equal(east->redirects, CONF_REDIRECTS_FOLLOW);
 	assert_int_equal(east->mode, CONF_MODE_PROXY);
 	assert_int_equal(east->n_reroute, 2);

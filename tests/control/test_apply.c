@@ -54,6 +54,7 @@ static const char text[] =
 	"      gw1: { address: \"198.51.100.21:5060\", weight: 10, max-cps: 100/s }\n"
 	"      gw2: { address: \"[2001:db8::22]:5060\", weight: 20, tier: 2, count: out }\n"
 	"      far: { address: \"203.0.113.99:5070\" }\n"
+	"    hash: source\n"
 	"    retry-after: 30s\n"
 	"    failover: { attempts: 3, on: [500], progress: 9s, retry-budget: 25% }\n"
 	"    redirects: follow\n"
@@ -62,6 +63,7 @@ static const char text[] =
 	"      - { always: on, to: west }\n"
 	"  west:\n"
 	"    via: access\n"
+	"    balance: weighted\n"
 	"    gateways:\n"
 	"      gw3: { address: \"198.51.100.23:5060\" }\n"
 	"routes:\n"
@@ -112,6 +114,9 @@ static void gateways_keep_the_order_of_the_file(void **state)
 	assert_int_equal(p->gateways[1].tier, 1);
 	assert_int_equal(p->gateways[3].pool, 1);
 	assert_int_equal(p->pools[0].retry_after_s, 30);
+	assert_int_equal(p->pools[0].hash, LB_HASH_SOURCE);
+	assert_int_equal(p->pools[0].balance, LB_BALANCE_HASH);
+	assert_int_equal(p->pools[1].balance, LB_BALANCE_WEIGHTED);
 	for (uint16_t i = 0; i < 4; i++)
 		assert_int_equal(p->by_slot[p->gateways[i].slot], i);
 	assert_int_equal(p->by_slot[4], LB_NONE);

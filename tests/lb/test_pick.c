@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "tests/lb/check.h"
 #include "lb/pick.h"
+#include "lb/worker.h"
 
 #define CALLS 1000000u
 
@@ -41,6 +42,7 @@ static const struct gateway *choose(struct world *w, uint16_t pool, uint64_t cal
 {
 	struct pick p = { .words = w->words,
 			  .lane = w->lane,
+			  .turns = w->worker->turns,
 			  .call_hash = call_hash,
 			  .ask = { .now = w->now, .what = ASK_CALL, .room = true, .governed = true } };
 
@@ -91,7 +93,7 @@ static void slots_are_the_weights(void **state)
 			sum += cases[c][i];
 		start(&w, cases[c], n);
 		for (uint32_t i = 0; i < LIMIT_MAGLEV; i++)
-			slots[w.snap->gateways[w.snap->tiers[0].maglev[i]].slot]++;
+			slots[w.snap->gateways[w.snap->tiers[0].table[i]].slot]++;
 		for (unsigned i = 0; i < n; i++)
 			assert_true(fabs(slots[i] - (double)LIMIT_MAGLEV * cases[c][i] / sum) <= 1.5);
 		world_free(&w);
@@ -190,7 +192,7 @@ static void max_calls_are_exact(void **state)
 	assert_true(w.lane->gateways[0].count[ST_GW_SKIPPED_CALLS] > 4000);
 	lb_set_gateway_calls(w.words, 1, 0);
 	assert_null(choose(&w, 0, calls[0]));
-	assert_true(word_release(&w.words->gateway[0]));
+	assert_true(word_release(w.words, 0));
 	lb_cap_survivors(w.words, 0, 99);
 	lb_cap_survivors(w.words, 0, 200);
 	assert_non_null(choose(&w, 0, calls[0]));
@@ -234,47 +236,90 @@ static void no_room_to_count(void **state)
 	world_free(&w);
 }
 
+#define TURNS 200000u
+
+/* One of several threads that take and give back at gateway 0, by all that can stop a call. */
 struct contest {
-	struct word *word;
-	uint32_t limit;
-	uint32_t over; /* times that more than the limit were seen */
+	struct lb_words *words;
+	uint64_t now, seed;
+	uint32_t calls, open; /* the limits */
+	uint32_t over;        /* times that more than a limit were seen */
 	uint32_t taken;
 };
 
 static void *contend(void *arg)
 {
 	struct contest *c = arg;
+	const struct ask ask = {
+		.now = c->now, .what = ASK_CALL, .room = true, .opens = true, .governed = true
+	};
+	const struct word *word = &c->words->gateway[0];
 
-	for (uint32_t i = 0, held = 0; i < 300000; i++) {
-		if (__atomic_load_n(&c->word->calls, __ATOMIC_RELAXED) > c->limit)
-			c->over++;
-		if ((i * 2654435761u) >> 30 && word_reserve(c->word, true)) {
-			held++;
-			c->taken++;
+	for (uint32_t i = 0, held = 0; i < TURNS || held > 0; i++) {
+		c->over += __atomic_load_n(&word->calls, __ATOMIC_RELAXED) > c->calls;
+		c->over += __atomic_load_n(&word->open, __ATOMIC_RELAXED) > c->open;
+		if (i < TURNS && next_random(&c->seed) >> 62) {
+			if (word_admit(c->words, 0, 1, &ask) == LB_STOP_NONE) {
+				held++;
+				c->taken++;
+			}
 		} else if (held > 0) {
-			held -= word_release(c->word);
-		}
-		if (i == 300000 - 1) {
-			while (held > 0)
-				held -= word_release(c->word);
+			held--;
+			word_lower(&c->words->gateway[0].open);
+			assert_true(word_release(c->words, 0));
 		}
 	}
 	return NULL;
 }
 
-static void exact_under_two_threads(void **state)
+static void start_contest(struct world *w, struct contest c[3], uint32_t calls_most, uint32_t open_most)
 {
-	struct word word = { .max_calls = 50, .survivors = 7 };
-	struct contest c[2] = { { &word, 43, 0, 0 }, { &word, 43, 0, 0 } };
-	pthread_t other;
+	pthread_t other[2];
 
-	assert_int_equal(pthread_create(&other, NULL, contend, &c[1]), 0);
-	contend(&c[0]);
-	pthread_join(other, NULL);
-	assert_int_equal(c[0].over + c[1].over, 0);
-	assert_true(c[0].taken + c[1].taken > 1000);
-	assert_int_equal(word.calls, 0);
-	assert_false(word_release(&word));
+	for (unsigned i = 0; i < 3; i++)
+		c[i] = (struct contest){ .words = w->words,
+					 .now = w->now,
+					 .seed = i + 1,
+					 .calls = calls_most,
+					 .open = open_most };
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&other[i], NULL, contend, &c[i]), 0);
+	contend(&c[2]);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(other[i], NULL);
+	assert_int_equal(c[0].over + c[1].over + c[2].over, 0);
+	assert_int_equal(lb_gateway_calls(w->words, 0), 0);
+	assert_int_equal(lb_gateway_open(w->words, 0), 0);
+	assert_false(word_release(w->words, 0));
+}
+
+/* No limit is passed at any moment, and what is taken is taken whole: all is given back in the end. */
+static void exact_under_three_threads(void **state)
+{
+	struct contest c[3];
+	struct world w;
+
+	world_start(&w, 1);
+	lb_set_gateway_calls(w.words, 0, 50);
+	lb_set_survivors(w.words, 0, 7);
+	lb_set_open_cap(w.words, 0, 40);
+	start_contest(&w, c, 43, 40);
+	assert_true(c[0].taken + c[1].taken + c[2].taken > 1000);
+	world_free(&w);
+}
+
+/* The same moment for all: exactly the burst of the tighter bucket is admitted. */
+static void bursts_under_three_threads(void **state)
+{
+	struct contest c[3];
+	struct world w;
+
+	world_start(&w, 1);
+	lb_set_gateway_cps(w.words, 0, 20000);
+	lb_set_gateway_rate(w.words, 0, 10000);
+	start_contest(&w, c, LB_UNLIMITED, LB_UNLIMITED);
+	assert_int_equal(c[0].taken + c[1].taken + c[2].taken, 500);
+	world_free(&w);
 }
 
 static void tiers_in_order(void **state)
@@ -373,7 +418,8 @@ int main(void)
 		cmocka_unit_test(max_calls_are_exact),
 		cmocka_unit_test(cps_takes_no_place),
 		cmocka_unit_test(no_room_to_count),
-		cmocka_unit_test(exact_under_two_threads),
+		cmocka_unit_test(exact_under_three_threads),
+		cmocka_unit_test(bursts_under_three_threads),
 		cmocka_unit_test(order_of_the_config_is_nothing),
 		cmocka_unit_test(removal_moves_little),
 		cmocka_unit_test(nobody),
