@@ -154,8 +154,9 @@ def test_bye_with_wrong_tags_ends_nothing(family, caller):
     phone = Phone(caller, [gateway], "sip:+2555@pstn.test").answer()
     phone.end(to="<sip:+2555@pstn.test>;tag=other")
     phone.setup.request("BYE", phone.ok, frm="<sip:x@callers.test>;tag=other")
+    assert caller.response().status == 481, "tags of neither side are no dialog of the token's call"
     time.sleep(1.3)
-    gateway.pending()
+    assert not gateway.pending()
     counted(family, "one-21", calls=(1,))
     phone.end(cseq=4)
     counted(family, "one-21", calls=(0,))
@@ -174,6 +175,37 @@ def test_bye_without_an_answer(family, caller):
     assert family.in_use("one-21") == 1
     counted(family, "one-21", calls=(0,))
     family.audited()
+
+
+def test_c3_a_fork_answers_after_the_end(family, caller):
+    """The first fork's call is over: the second one counts, until its own BYE."""
+    gateway = family.peer("gateways", 21, 6302)
+    phone = Phone(caller, [gateway], "sip:+2555@pstn.test").answer("f1")
+    phone.end()
+    counted(family, "one-21", calls=(0,))
+    phone.answer("f2")
+    counted(family, "one-21", calls=(1,))
+    phone.end()
+    counted(family, "one-21", calls=(0,))
+
+
+@pytest.mark.parametrize("acked", [False, True])
+def test_c6_cancel_after_the_answer(family, caller, acked):
+    """The caller has not seen the 200, and its gateway is no more: the call counts until `release` (1 s) is over."""
+    gateway = family.peer("gateways", 21, 6302)
+    phone = Phone(caller, [gateway], "sip:+2555@pstn.test")
+    gateway.answer(phone.invite, 200, "OK", tag="b")
+    ok = caller.response(200)
+    counted(family, "one-21", calls=(1,))
+    phone.setup.cancel()
+    assert caller.response(200).get("cseq") == "1 CANCEL"
+    if acked:  # it has, after all
+        phone.setup.request("ACK", ok, 1)
+        gateway.request("ACK")
+        time.sleep(1.3)
+        counted(family, "one-21", calls=(1,))
+        phone.end(ok=ok)
+    counted(family, "one-21", calls=(0,))
 
 
 def test_repeats_count_once(family, caller):
@@ -322,6 +354,8 @@ def test_o4_calls_before_a_restart_still_count(family, caller):
     assert (row["calls"], row["survivors"]) == (0, 1)
     family.audited()
     assert Phone(caller, [gateway], "sip:+2555@pstn.test").refusal.status == 503
-    phone.end()
+    phone.end(407)  # a challenge does not end it
+    assert family.weir.ask("show", "gateway", "one-21")["survivors"] == 1
+    phone.end(cseq=3)
     until(lambda: family.weir.ask("show", "gateway", "one-21")["survivors"] == 0, 3, "the survivor still counts")
     Phone(caller, [gateway], "sip:+2555@pstn.test").refuse(486)

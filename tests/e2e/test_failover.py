@@ -351,10 +351,12 @@ def test_g4_closed_port(family, wire):
 
 
 def test_g6_all_ports_closed(family):
-    """Refused at once."""
+    """Refused at once, and counted as refused."""
+    refused = family.weir.ended("full", "sent")
     pair = Pair(family, "closed", hosts=())
     final = pair.caller.response(seconds=1)
     assert final.status == 503 and time.monotonic() - pair.began < 0.2
+    assert family.weir.ended("full", "sent") == refused + 1
     pair.setup.ack(final)
 
 
