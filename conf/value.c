@@ -5,11 +5,8 @@
  */
 #include "conf/value.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-
-#define IFNAME_MAX 15 /* IFNAMSIZ - 1 */
 
 struct unit {
 	const char *text; /* NULL ends a list; ascending */
@@ -53,129 +50,6 @@ static void print_units(const struct unit *units, uint64_t v, char *text, size_t
 		if (v % units->scale == 0)
 			best = units;
 	snprintf(text, n, "%" PRIu64 "%s", v / best->scale, best->text);
-}
-
-static int keep_text(const char *text, void *out, struct arena *arena)
-{
-	*(const char **)out = arena_text(arena, text, strlen(text));
-	return *(const char **)out != NULL ? 0 : -ENOMEM;
-}
-
-static int read_text(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	size_t n = strlen(text);
-
-	if (n < f->min || n > f->max)
-		return -ERANGE;
-	return keep_text(text, out, arena);
-}
-
-bool conf_name_ok(const char *text)
-{
-	size_t n = strlen(text);
-
-	if (n == 0 || n > LIMIT_NAME || !isalnum((unsigned char)text[0]))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)text[i]) && strchr("._-", text[i]) == NULL)
-			return false;
-	return true;
-}
-
-static int read_name(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	return conf_name_ok(text) ? keep_text(text, out, arena) : -EINVAL;
-}
-
-static int read_ref(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	struct conf_ref *ref = out;
-
-	ref->index = CONF_NONE;
-	return conf_name_ok(text) ? keep_text(text, &ref->name, arena) : -EINVAL;
-}
-
-static int read_path(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	return text[0] == '/' ? read_text(f, text, out, arena) : -EINVAL;
-}
-
-static int read_ifname(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	size_t n = strlen(text);
-
-	if (n == 0 || n > IFNAME_MAX || strpbrk(text, "/: \t") != NULL || strcmp(text, ".") == 0 ||
-	    strcmp(text, "..") == 0)
-		return -EINVAL;
-	return keep_text(text, out, arena);
-}
-
-/* A host as a URI shows it: a name, an IPv4 address, or an IPv6 address in brackets. */
-static bool host_ok(const char *p, size_t n)
-{
-	char text[CONF_ADDR_TEXT];
-	struct addr addr;
-
-	if (n > 2 && p[0] == '[' && p[n - 1] == ']' && n - 2 < sizeof(text)) {
-		memcpy(text, p + 1, n - 2);
-		text[n - 2] = '\0';
-		return conf_addr_parse(text, &addr) == 0 && addr.v6;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)p[i]) && p[i] != '.' && p[i] != '-')
-			return false;
-	return n > 0 && isalnum((unsigned char)p[0]) && isalnum((unsigned char)p[n - 1]);
-}
-
-static int read_host(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	size_t n = strlen(text);
-	char *copy;
-
-	if (n > f->max || !host_ok(text, n))
-		return -EINVAL;
-	copy = arena_text(arena, text, n);
-	if (copy == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		copy[i] = (char)tolower((unsigned char)copy[i]);
-	*(const char **)out = copy;
-	return 0;
-}
-
-static int read_hostport(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	const char *port = strrchr(text, ':');
-	size_t n = strlen(text);
-	uint64_t number;
-
-	if (n > f->max)
-		return -ERANGE;
-	if (port != NULL && strchr(port, ']') == NULL) {
-		n = (size_t)(port - text);
-		if (conf_number(port + 1, strlen(port + 1), UINT16_MAX, &number) != 0 || number == 0)
-			return -EINVAL;
-	}
-	return host_ok(text, n) ? keep_text(text, out, arena) : -EINVAL;
-}
-
-static int read_digits(const struct field *f, const char *text, void *out, struct arena *arena)
-{
-	char digits[LIMIT_NAME + 1];
-	size_t n = 0;
-
-	for (; *text != '\0'; text++) {
-		if (strchr("-.()", *text) != NULL) /* visual separators, RFC 3966 3 */
-			continue;
-		if (!isalnum((unsigned char)*text) && strchr("*#", *text) == NULL &&
-		    !(*text == '+' && n == 0))
-			return -EINVAL;
-		if (n == f->max)
-			return -ERANGE;
-		digits[n++] = *text;
-	}
-	digits[n] = '\0';
-	return n > 0 ? keep_text(digits, out, arena) : -EINVAL;
 }
 
 static int read_enum(const struct field *f, const char *text, void *out, struct arena *arena)
@@ -370,20 +244,20 @@ static const struct kind_row {
 		RANGE_BYTES
 	} range;
 } kinds[KIND_SCALARS] = {
-	[KIND_TEXT] = { "text", "text", sizeof(char *), read_text, print_text, RANGE_BYTES },
+	[KIND_TEXT] = { "text", "text", sizeof(char *), conf_read_text, print_text, RANGE_BYTES },
 	[KIND_NAME] = { "name", "a name of at most 63 letters, digits, \".\", \"_\" or \"-\"", sizeof(char *),
-			read_name, print_text, RANGE_NONE },
-	[KIND_PATH] = { "path", "an absolute path", sizeof(char *), read_path, print_text, RANGE_BYTES },
+			conf_read_name, print_text, RANGE_NONE },
+	[KIND_PATH] = { "path", "an absolute path", sizeof(char *), conf_read_path, print_text, RANGE_BYTES },
 	[KIND_IFNAME] = { "interface", "an interface name of at most 15 bytes without \"/\", \":\" or spaces",
-			  sizeof(char *), read_ifname, print_text, RANGE_NONE },
+			  sizeof(char *), conf_read_ifname, print_text, RANGE_NONE },
 	[KIND_HOST] = { "host", "a host name or address such as sip.example.net, 192.0.2.1 or [2001:db8::1]",
-			sizeof(char *), read_host, print_text, RANGE_NONE },
+			sizeof(char *), conf_read_host, print_text, RANGE_NONE },
 	[KIND_HOSTPORT] = { "host[:port]",
 			    "a host name or address, with or without port, such as lb.example.net:5060",
-			    sizeof(char *), read_hostport, print_text, RANGE_NONE },
+			    sizeof(char *), conf_read_hostport, print_text, RANGE_NONE },
 	[KIND_DIGITS] = { "number prefix", "the start of a number such as \"+82\" or \"0800\"",
-			  sizeof(char *), read_digits, print_text, RANGE_NONE },
-	[KIND_REF] = { "name", "a name", sizeof(struct conf_ref), read_ref, print_text, RANGE_NONE },
+			  sizeof(char *), conf_read_digits, print_text, RANGE_NONE },
+	[KIND_REF] = { "name", "a name", sizeof(struct conf_ref), conf_read_ref, print_text, RANGE_NONE },
 	[KIND_ENUM] = { "word", NULL, sizeof(uint32_t), read_enum, print_enum, RANGE_NONE },
 	[KIND_NUMBER] = { "number", "a number", sizeof(uint32_t), read_number, print_number, RANGE_NUMBER },
 	[KIND_COUNT] = { "count", "a count such as 5000, 200k or 2M", sizeof(uint32_t), read_count,

@@ -57,6 +57,16 @@ int conf_read_prefix(const struct field *f, const char *text, void *out, struct 
 void conf_print_addr(const struct field *f, const void *in, char *text, size_t n);
 void conf_print_prefix(const struct field *f, const void *in, char *text, size_t n);
 
+/* The kinds that stay text, the same. */
+int conf_read_text(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_name(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_ref(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_path(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_ifname(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_host(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_hostport(const struct field *f, const char *text, void *out, struct arena *arena);
+int conf_read_digits(const struct field *f, const char *text, void *out, struct arena *arena);
+
 /* A name: 1..LIMIT_NAME letters, digits, ".", "_", "-", the first a letter or digit. */
 bool conf_name_ok(const char *text);
 
