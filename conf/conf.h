@@ -165,6 +165,7 @@ struct conf_failover {
 struct conf_overload {
 	enum conf_learn learn;
 	enum conf_law law;
+	uint32_t oc; /* CONF_ON, CONF_OFF */
 };
 
 /* One of always, n_on > 0, no_answer_ns > 0, or both of the latter. */

@@ -15,6 +15,10 @@ static const struct word laws[] = { { "gradient", CONF_LAW_GRADIENT },
 				    { "static", CONF_LAW_STATIC },
 				    { NULL, 0 } };
 
+static const struct word switches[] = { { "on", CONF_ON },   { "true", CONF_ON },   { "yes", CONF_ON },
+					{ "off", CONF_OFF }, { "false", CONF_OFF }, { "no", CONF_OFF },
+					{ NULL, 0 } };
+
 static const struct field fields[] = {
 	{ .name = "learn",
 	  .kind = KIND_ENUM,
@@ -32,6 +36,14 @@ static const struct field fields[] = {
 	  .change = CHANGE_RELOAD,
 	  .help = "How the limits follow the signals: by the length of the queue that the delay tells of, by "
 		  "additive growth and multiplicative cuts, or not at all" },
+	{ .name = "oc",
+	  .kind = KIND_ENUM,
+	  AT(conf_overload, oc),
+	  .def = "on",
+	  .words = switches,
+	  .change = CHANGE_RELOAD,
+	  .help = "Whether the gateways are asked to say how much they can take (RFC 7339, RFC 7415: "
+		  "parameters `oc` of our Via), and are obeyed" },
 };
 
 const struct section conf_overload_section = { .size = sizeof(struct conf_overload), FIELDS(fields) };

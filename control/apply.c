@@ -160,6 +160,7 @@ static int make_pools(struct ctl_policy *p, const struct conf *conf)
 				.listener = listener,
 				.port = (uint8_t)conf->listeners[listener].port,
 				.count_in = gw->count == CONF_COUNT_BOTH,
+				.oc = pool->overload.oc == CONF_ON,
 				.observe = pool->overload.learn == CONF_LEARN_OBSERVE,
 			};
 		}

@@ -119,7 +119,8 @@ static int send_probe(struct target *t)
 				   .branch = branch,
 				   .call_id = t->call_id,
 				   .tag = tag,
-				   .cseq = t->cseq },
+				   .cseq = t->cseq,
+				   .oc = gw->oc },
 		msg);
 	return n < 0 ? n : dp_send_message(app->dp, gw->listener, &gw->addr, msg, (uint32_t)n);
 }

@@ -4,6 +4,7 @@
 #include <numa.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "control/apply.h"
 #include "control/lanes.h"
@@ -25,10 +26,13 @@ int lanes_make(struct app *app)
 	struct dp_plan *dp = &app->plan->dp;
 	size_t words = (lb_words_size() + 63) & ~(size_t)63, size = lane_size(app);
 	void *mem = aligned_alloc(64, words);
+	struct timespec wall;
 
 	if (!mem)
 		return -ENOMEM;
 	app->words = lb_words_init(mem);
+	clock_gettime(CLOCK_REALTIME, &wall); /* so that a process after this one says larger numbers */
+	lb_set_oc_start(app->words, (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000);
 	app->stats = calloc(1, sizeof(*app->stats));
 	if (!app->stats)
 		return -ENOMEM;

@@ -44,7 +44,8 @@ static int set_headers(osip_message_t *m, const struct options *o, const char *g
 {
 	char via[256], from[256], to[128], contact[128], cseq[32];
 
-	snprintf(via, sizeof(via), "SIP/2.0/UDP %s;branch=%s;rport", o->local, o->branch);
+	snprintf(via, sizeof(via), "SIP/2.0/UDP %s;branch=%s;rport%s", o->local, o->branch,
+		 o->oc ? ";oc;oc-algo=\"loss,rate\"" : "");
 	snprintf(from, sizeof(from), "<sip:weir@%s>;tag=%s", o->local, o->tag);
 	snprintf(to, sizeof(to), "<sip:%s>", gateway);
 	snprintf(contact, sizeof(contact), "<sip:%s>", o->local);

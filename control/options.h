@@ -17,6 +17,7 @@ struct options {
 	const char *call_id;
 	const char *tag; /* From tag */
 	uint32_t cseq;
+	bool oc; /* asks for overload control (RFC 7339 5.1) */
 };
 
 /* Once per process, before the others. */

@@ -64,7 +64,7 @@ static void too_long(struct dp_worker *w, struct dp_ctx *c, struct rte_mbuf *out
 	uint32_t n = 0;
 
 	if (c->q.request && c->q.method != METHOD_ACK) {
-		lb_reply_tag(w->policy, &c->q, &act);
+		lb_reply_own(w->lb, w->policy, &c->q, &act);
 		n = dp_write_reply(c, &act, rte_pktmbuf_mtod(out, char *),
 				   dp_room(w, out, &w->dp->listeners[act.listener]));
 	}
@@ -95,7 +95,7 @@ static void act_message(struct dp_worker *w, struct dp_ctx *c, const struct lb_a
 	else if (c->q.request)
 		n = dp_write_request(w->dp, c, act, p, cap);
 	else
-		n = dp_write_response(c, p, cap);
+		n = dp_write_response(c, act, p, cap);
 	if (!n && act->op == LB_REPLY) {
 		dp_end(w, out, ST_DROP_NO_REPLY);
 		return;

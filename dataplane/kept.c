@@ -58,7 +58,7 @@ void dp_keep_final(struct dp_worker *w, const struct lb_act *act, const char *by
 static void keep_response(struct dp_worker *w, const struct dp_ctx *c, const struct lb_act *act)
 {
 	char text[LIMIT_MBUF_OBJ];
-	uint32_t n = dp_write_response(c, text, sizeof(text));
+	uint32_t n = dp_write_response(c, act, text, sizeof(text));
 
 	if (n)
 		dp_keep_final(w, act, text, n);

@@ -252,16 +252,22 @@ static void query_texts(struct dp_ctx *c)
 
 #define OC_VALIDITY_MS 500 /* RFC 7339 4.3: where it is not told */
 #define OC_ALGOS       (LB_OC_LOSS | LB_OC_RATE)
-_Static_assert(LB_OC_LOSS == SIP_OC_LOSS && LB_OC_RATE == SIP_OC_RATE, "copied as they are");
+_Static_assert(LB_OC_LOSS == SIP_OC_LOSS && LB_OC_RATE == SIP_OC_RATE && LB_OC_SEQ_UNIT == SIP_OC_SEQ_UNIT,
+	       "copied as they are");
 
-/* What the sender of a request would follow (RFC 7339 5.1): a bare oc; the default algorithm is loss. */
+/*
+ * What the sender of a request would follow (RFC 7339 5.1): a bare oc, and loss among its algorithms, which
+ * is the default. Anything else is no support.
+ */
 static uint8_t oc_asked(const struct dp_ctx *c)
 {
 	struct sip_oc oc;
 
 	if (!c->f.via.has_oc || !sip_oc_parse(&c->msg->sip, &c->f.via, &oc) || !oc.present || oc.has_value)
 		return 0;
-	return oc.n_algos ? oc.algos & OC_ALGOS : LB_OC_LOSS;
+	if (oc.n_algos == 0)
+		return LB_OC_LOSS;
+	return oc.algos & SIP_OC_LOSS ? oc.algos & OC_ALGOS : 0;
 }
 
 /*
@@ -396,6 +402,7 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 		if (!sip_via_parse(m, value, &below))
 			return false;
 		q->via_to = via_address(m, &below);
+		c->oc_below = below.has_oc || it.row != SIP_NO_ROW;
 		break;
 	case SIP_NEXT_END:
 		break;
@@ -447,7 +454,7 @@ bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_c
 		.src = c->msg->pkt.src,
 		.call_hash = c->msg->call_hash,
 	};
-	c->pop = c->strict = c->route_lr = 0;
+	c->pop = c->strict = c->route_lr = c->oc_below = 0;
 	c->values = 0;
 	c->route = c->last = (struct sip_span){ 0 };
 	if (c->msg->quoted) {

@@ -114,7 +114,7 @@ static void read_show(struct dp_listener *l)
 }
 
 /* All that is written around the texts of a request: names of Via, two Record-Routes and two numbers. */
-#define ROW_NAMES 128
+#define ROW_NAMES 160
 
 static void make_listeners(struct dp *dp, const struct dp_plan *plan)
 {

@@ -238,6 +238,7 @@ struct dp_ctx {
 	uint8_t strict;        /* the Request-URI is ours, placed there by a strict router (RFC 3261 16.4) */
 	uint8_t routed;        /* Route values are left after `pop` (and the one that `strict` uses up) */
 	struct sip_span route; /* the next of them */
+	uint8_t oc_below;      /* response: a Via below the first may carry overload control */
 	uint8_t route_lr;      /* its URI has the lr parameter */
 	struct sip_span last;  /* strict: value of the last Route */
 	uint16_t values;       /* Route values altogether */
@@ -263,8 +264,8 @@ int dp_listener_named(const struct dp *dp, struct str host, uint16_t port);
 uint32_t dp_write_request(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act, char *out,
 			  uint32_t cap);
 
-/* The response of c as it is sent on. */
-uint32_t dp_write_response(const struct dp_ctx *c, char *out, uint32_t cap);
+/* The response of c as act sends it on. */
+uint32_t dp_write_response(const struct dp_ctx *c, const struct lb_act *act, char *out, uint32_t cap);
 
 /* The reply to the request of c that act asks for. */
 uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *out, uint32_t cap);

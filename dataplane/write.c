@@ -12,8 +12,11 @@
 #define CONTACT_USER 256 /* bytes of the user part in a Contact of ours */
 #define MAX_FORWARDS 70  /* RFC 3261 16.6, step 3 */
 
+/* What our Via offers to follow (RFC 7339 5.1): whoever can, gets the choice. */
+#define OC_ASK ";oc;oc-algo=\"loss,rate\""
+
 /* All that one request gets on top: Via, two Record-Routes, two numbers. */
-#define TOP_TEXT (3 * (DP_SHOW + LIMIT_BRANCH + 32) + 48)
+#define TOP_TEXT (3 * (DP_SHOW + LIMIT_BRANCH + 32) + 48 + sizeof(OC_ASK))
 
 /* Text that grows at the end; the caller has made room for the worst case. */
 struct text {
@@ -54,6 +57,8 @@ static void add_top_rows(const struct dp *dp, const struct dp_ctx *c, const stru
 	put(t, out->show, out->show_n);
 	PUT(t, ";branch=");
 	put(t, act->branch, act->branch_n);
+	if (act->oc_ask)
+		PUT(t, OC_ASK);
 	PUT(t, "\r\n");
 	if (act->token_n) {
 		put_record_route(t, out, act->token, act->token_n);
@@ -134,6 +139,8 @@ uint32_t dp_write_request(const struct dp *dp, const struct dp_ctx *c, const str
 	add_top_rows(dp, c, act, &top);
 	sip_edits_add(&edits, m->headers, 0, (struct str){ top.p, top.n });
 	sip_edits_received(m, &c->f.via, &c->q.src, texts.received, &edits);
+	if (c->f.via.has_oc) /* between him and us only (RFC 7339 5.6) */
+		sip_edits_oc(m, &c->f.via, (struct str){ 0 }, &edits);
 	edit_numbers(c, &texts, &edits);
 	return sip_apply(m, &edits, out, cap);
 }
@@ -142,7 +149,7 @@ uint32_t dp_write_hop(const struct dp *dp, const struct dp_ctx *invite, const st
 		      const struct sip_msg *response, char *out, uint32_t cap)
 {
 	const struct dp_listener *l = &dp->listeners[act->listener];
-	char via[DP_SHOW + LIMIT_BRANCH + 32];
+	char via[DP_SHOW + LIMIT_BRANCH + 32 + sizeof(OC_ASK)];
 	struct text t = { .p = via };
 	struct sip_hop hop = {
 		.method = response ? METHOD_ACK : METHOD_CANCEL,
@@ -154,18 +161,53 @@ uint32_t dp_write_hop(const struct dp *dp, const struct dp_ctx *invite, const st
 	put(&t, l->show, l->show_n);
 	PUT(&t, ";branch=");
 	put(&t, act->branch, act->branch_n);
+	if (act->oc_ask)
+		PUT(&t, OC_ASK);
 	hop.via = (struct str){ via, t.n };
 	return sip_hop_write(&invite->msg->sip, &hop, out, cap);
 }
 
-/* RFC 3261 16.7, step 3: our Via goes, nothing else changes. */
-uint32_t dp_write_response(const struct dp_ctx *c, char *out, uint32_t cap)
+/* Bytes of the text that put_oc() writes at most. */
+#define OC_TEXT 96
+
+/* What we tell a client in his Via (RFC 7339 4): a value, one algorithm, how long it holds, which is newer.
+ */
+static void put_oc(struct text *t, const struct lb_oc *oc)
 {
+	uint64_t ms = oc->seq / (LB_OC_SEQ_UNIT / 1000);
+	char fraction[3] = { (char)('0' + ms / 100 % 10), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10) };
+
+	PUT(t, ";oc=");
+	t->n += sip_number_text(oc->value, t->p + t->n);
+	if (oc->algo == LB_OC_RATE)
+		PUT(t, ";oc-algo=\"rate\"");
+	else
+		PUT(t, ";oc-algo=\"loss\"");
+	PUT(t, ";oc-validity=");
+	t->n += sip_number_text(oc->validity_ms, t->p + t->n);
+	PUT(t, ";oc-seq=");
+	t->n += sip_number_text((uint32_t)(ms / 1000), t->p + t->n);
+	PUT(t, ".");
+	put(t, fraction, sizeof(fraction));
+}
+
+/*
+ * RFC 3261 16.7, step 3: our Via goes. The next one's sender is told about overload if it asks; nothing else
+ * changes.
+ */
+uint32_t dp_write_response(const struct dp_ctx *c, const struct lb_act *act, char *out, uint32_t cap)
+{
+	char oc[OC_TEXT];
+	struct text told = { .p = oc };
 	struct sip_edits edits;
 
 	edits.n = edits.failed = 0;
 	if (sip_edits_pop(&c->msg->sip, SIP_HDR_VIA, 1, &edits) != 1)
 		return 0;
+	if (act->oc.algo)
+		put_oc(&told, &act->oc);
+	if (act->oc.algo || c->oc_below)
+		sip_edits_oc_below(&c->msg->sip, &c->f.via, (struct str){ oc, told.n }, &edits);
 	return sip_apply(&c->msg->sip, &edits, out, cap);
 }
 
@@ -186,8 +228,8 @@ static void put_contact(struct text *t, const struct dp_ctx *c, const struct add
 
 uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *out, uint32_t cap)
 {
-	char extra[512];
-	struct text t = { .p = extra };
+	char extra[512], oc[OC_TEXT];
+	struct text t = { .p = extra }, told = { .p = oc };
 	struct sip_reply reply = {
 		.status = act->status,
 		.reason = { act->reason, (uint32_t)strlen(act->reason) },
@@ -196,6 +238,9 @@ uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *
 		.fields = c->fault == SIP_FAULT_NONE ? &c->f : NULL,
 	};
 
+	if (act->oc.algo)
+		put_oc(&told, &act->oc);
+	reply.oc = (struct str){ oc, told.n };
 	if (act->retry_after_s) {
 		PUT(&t, "Retry-After: ");
 		t.n += sip_number_text(act->retry_after_s, t.p + t.n);

@@ -247,7 +247,7 @@ static struct pin find_bye(const struct event *e, enum bye_side side)
 static void remember_bye(struct event *e, enum bye_side side, uint16_t slot)
 {
 	if (pin_add(&e->w->pins, bye_key(e->q), side, (struct pin){ 0 }, slot, e->now,
-		    BYE_MEMORY_PINS * e->w->pin_ns))
+		    BYE_MEMORY_PINS * e->w->pin_ns, 0))
 		st_inc(e->w->lane, ST_PIN_LOST);
 }
 

@@ -7,6 +7,7 @@
  * one got.
  */
 #include "lb/decide.h"
+#include "lb/oc.h"
 #include "lb/peers.h"
 #include "lb/pick.h"
 #include "lb/routes.h"
@@ -53,6 +54,8 @@ static bool reply(struct decision *d, uint16_t status, const char *reason, enum 
 	d->act->dst = q->reply_to;
 	if (!q->has_to_tag)
 		d->act->to_tag_n = tag_write(&d->s->keys, q, d->act->to_tag);
+	if (q->oc_ask)
+		oc_tell_peer(d->act, d->w->words, d->s, d->peer);
 	return true;
 }
 
@@ -81,6 +84,7 @@ static bool forward(struct decision *d, enum branch_kind kind, const struct gate
 	const struct lb_query *q = d->q;
 	struct branch b = {
 		.kind = kind,
+		.oc = d->oc_ask,
 		.listener = q->listener,
 		.gateway = to ? to->id : 0,
 		.loop = q->loop_hash,
@@ -91,6 +95,7 @@ static bool forward(struct decision *d, enum branch_kind kind, const struct gate
 	d->act->dst = *dst;
 	d->act->listener = listener;
 	d->act->branch_n = branch_write(&d->s->keys, &b, q->call_hash, &q->reply_to, d->act->branch);
+	d->act->oc_ask = oc_ask(to);
 	if (to) {
 		d->act->gateway = to->slot;
 		st_gateway_inc(d->w->lane, to->slot, ST_GW_REQUESTS);
@@ -288,6 +293,12 @@ static bool refuse_again(struct decision *d)
 	return true;
 }
 
+/* True for what must have the branch that its INVITE had (RFC 3261 9.1, 17.1.1.3). */
+static bool is_of_invite(const struct lb_query *q)
+{
+	return q->method == METHOD_ACK || q->method == METHOD_CANCEL;
+}
+
 /*
  * Repetitions, CANCEL, ACK and whatever comes with a To tag but without token follow the pin, outside all
  * limits. Only from a gateway that is down and has never answered a repetition may move on.
@@ -311,6 +322,8 @@ static bool follow_pin(struct decision *d)
 	    !(d->pin.b->flags[d->pin.i] & PIN_ANSWERED) && word_down(&d->w->words->gateway[g->slot]))
 		return false;
 	st_inc(d->w->lane, ST_PINNED);
+	if (is_of_invite(d->q)) /* the branch is that of the INVITE */
+		d->oc_ask = d->pin.b->flags[d->pin.i] / PIN_OC;
 	return decision_forward(d, BRANCH_PINNED, g);
 }
 
@@ -368,12 +381,6 @@ static bool take_route(struct decision *d)
 	return false;
 }
 
-/* True for what must have the branch that its INVITE had (RFC 3261 9.1, 17.1.1.3). */
-static bool is_of_invite(const struct lb_query *q)
-{
-	return q->method == METHOD_ACK || q->method == METHOD_CANCEL;
-}
-
 /* What belongs to an earlier request of which nothing is known goes where that went if all was well. */
 static bool follow_hash(struct decision *d)
 {
@@ -413,7 +420,9 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 		  struct lb_act *acts)
 {
 	struct event e = { .w = w, .s = s, .q = q, .now = now, .acts = acts };
-	struct decision d = { .w = w, .s = s, .q = q, .now = now, .e = &e, .act = acts, .peer = LB_NONE };
+	struct decision d = {
+		.w = w, .s = s, .q = q, .now = now, .e = &e, .act = acts, .peer = LB_NONE, .oc_ask = q->oc_ask
+	};
 
 	if (q->lost) {
 		came_back(&e);

@@ -14,6 +14,7 @@ struct decision {
 	struct event *e;            /* the same for the transactions */
 	struct lb_act *act;         /* the one that ends the message */
 	const struct gateway *from; /* the source, if it is a gateway */
+	uint8_t oc_ask;             /* what the branch of this request notes of lb_query.oc_ask */
 	uint16_t peer;              /* the source, if it is a peer, else LB_NONE */
 	uint16_t pool;              /* where the route leads */
 	struct pin_key key;

@@ -6,6 +6,7 @@
  * who has answered 6xx ends the search; and the last branch is given up only for a better one.
  */
 #include "lb/invite.h"
+#include "lb/oc.h"
 #include "lb/refusal.h"
 #include "lb/worker.h"
 
@@ -148,9 +149,13 @@ static bool is_fit(const struct setup *u, unsigned i, uint16_t status)
 /* Keeps the response in hand if it is the best so far. */
 static void note_best(struct event *e, struct setup *u, unsigned i, uint16_t status)
 {
+	struct lb_act *act;
+
 	if (!is_fit(u, i, status) || !e->q->room || (u->best && rank(status) >= rank(u->best)))
 		return;
-	act_add(e, LB_KEEP_FINAL, ST_ABSORB_FINAL)->kept = 2 * setup_index(&e->w->setups, u);
+	act = act_add(e, LB_KEEP_FINAL, ST_ABSORB_FINAL);
+	act->kept = 2 * setup_index(&e->w->setups, u);
+	oc_tell(act, u->oc_ask, e->w->words, e->s, &u->src);
 	u->flags |= SETUP_FINAL_KEPT;
 	u->best = status;
 }

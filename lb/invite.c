@@ -6,6 +6,7 @@
  * call.
  */
 #include "lb/invite.h"
+#include "lb/oc.h"
 #include "lb/worker.h"
 
 /* As much of it as a setup keeps, so that all branches of a call are chosen alike. */
@@ -154,6 +155,7 @@ static void answer_cancel(struct event *e)
 	act->listener = e->q->listener;
 	act->dst = e->q->reply_to;
 	act->to_tag_n = tag_write(&e->s->keys, e->q, act->to_tag);
+	oc_tell(act, e->q->oc_ask, e->w->words, e->s, &e->q->src);
 }
 
 bool invite_request(struct event *e, struct setup *u)
@@ -231,7 +233,7 @@ void invite_response(struct event *e, struct setup *u, unsigned i)
 	struct verdict v = verdict_on(e, u, i);
 	uint32_t kept = 2 * setup_index(&e->w->setups, u);
 	uint16_t gateway = u->client[i].gateway;
-	uint8_t listener = u->listener;
+	uint8_t listener = u->listener, oc = u->oc_ask;
 	struct addr reply_to;
 	struct lb_act *act;
 
@@ -245,6 +247,7 @@ void invite_response(struct event *e, struct setup *u, unsigned i)
 	act->listener = listener;
 	act->kept = kept;
 	act->keep_final = v.keep;
+	oc_tell(act, oc, e->w->words, e->s, &reply_to);
 }
 
 /* ---- Time -------------------------------------------------------------------------------------------- */

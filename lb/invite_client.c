@@ -6,6 +6,7 @@
  * Must stay true: every final response other than 2xx is acknowledged, each time it comes.
  */
 #include "lb/invite.h"
+#include "lb/oc.h"
 #include "lb/worker.h"
 
 enum client_event {
@@ -33,24 +34,19 @@ static struct keys keys_of(const struct event *e, const struct setup *u)
 	return keys;
 }
 
-static uint32_t gateway_id(const struct event *e, const struct client *c)
-{
-	const struct gateway *g = gateway_by_slot(e->s, c->gateway);
-
-	return g ? g->id : 0;
-}
-
 /* Where act goes, and the Via branch that the INVITE, its CANCEL and its ACK have in common (RFC 3261 9.1).
  */
 static void name_branch(struct event *e, const struct setup *u, unsigned i, struct lb_act *act)
 {
 	const struct client *c = &u->client[i];
+	const struct gateway *g = gateway_by_slot(e->s, c->gateway);
 	const struct keys keys = keys_of(e, u);
 	struct branch b = {
 		.kind = BRANCH_SETUP,
 		.attempt = i,
+		.oc = u->oc_ask,
 		.listener = u->listener,
-		.gateway = gateway_id(e, c),
+		.gateway = g ? g->id : 0,
 		.loop = u->loop_hash,
 		.identity = u->via_hash,
 	};
@@ -61,15 +57,17 @@ static void name_branch(struct event *e, const struct setup *u, unsigned i, stru
 	act->listener = c->listener;
 	act->gateway = c->gateway;
 	act->towards = 1;
+	act->oc_ask = oc_ask(g);
 	act->kept = 2 * setup_index(&e->w->setups, u);
 	act->branch_n = branch_write(&keys, &b, u->call_hash, &to, act->branch);
 }
 
 void client_request(struct event *e, const struct setup *u, unsigned i, struct lb_act *act)
 {
+	const struct gateway *g = gateway_by_slot(e->s, u->client[i].gateway);
 	const struct keys keys = keys_of(e, u);
 	struct token t = {
-		.gateway = gateway_id(e, &u->client[i]),
+		.gateway = g ? g->id : 0,
 		.caller = (uint32_t)u->from_hash,
 		.node = e->s->node,
 		.listener = u->listener,

@@ -7,6 +7,7 @@
  * call.
  */
 #include "lb/invite.h"
+#include "lb/oc.h"
 #include "lb/routes.h"
 #include "lb/worker.h"
 
@@ -15,6 +16,7 @@ static void address(const struct event *e, const struct setup *u, struct lb_act 
 	setup_reply_to(u, &act->dst);
 	act->listener = u->listener;
 	act->kept = 2 * setup_index(&e->w->setups, u);
+	oc_tell(act, u->oc_ask, e->w->words, e->s, &act->dst);
 }
 
 static void send_trying(struct event *e, struct setup *u)

@@ -90,6 +90,18 @@ enum lb_health lb_get_health(const struct lb_words *words, uint16_t slot);
 enum lb_admin lb_get_admin(const struct lb_words *words, uint16_t slot);
 
 /*
+ * The least sequence number that clients are told with overload control (RFC 7339 4.4), ms; 0: none. To be
+ * larger than what any process before this one has told. Control, before start.
+ */
+void lb_set_oc_start(struct lb_words *words, uint64_t ms);
+
+/*
+ * What the peer at `slot` is told if it asks: to withhold `percent` (0..100) of its requests. `ms` is the
+ * sequence number, larger than any before. True if the peer has ever asked. Control.
+ */
+bool lb_set_told(struct lb_words *words, uint16_t slot, uint32_t percent, uint64_t ms);
+
+/*
  * The node drains: new calls and OPTIONS to Weir get 503 with Retry-After, retry_after_s (>= 1) to twice
  * that; everything else goes on. Emergency calls are taken all the same. Control.
  */
@@ -212,12 +224,14 @@ enum {
 	LB_OC_BROKEN = 4 /* a response's parameters cannot be believed */
 };
 
+#define LB_OC_SEQ_UNIT 100000 /* of lb_oc.seq: "1.5" is 150000 */
+
 /* What a server says about its own load to the client whose Via carries it. */
 struct lb_oc {
 	uint8_t algo;         /* LB_OC_LOSS, LB_OC_RATE; 0: it says nothing; a query's also LB_OC_BROKEN */
 	uint32_t value;       /* LOSS: per cent to withhold, 0..100; RATE: most requests per second */
 	uint32_t validity_ms; /* 500 where it says none (RFC 7339 4.3); 0: it controls nothing now */
-	uint64_t seq;         /* larger: newer; in 1/100000 (RFC 7339 4.4); 0: it says none */
+	uint64_t seq;         /* larger: newer; in 1/LB_OC_SEQ_UNIT (RFC 7339 4.4); 0: it says none */
 };
 
 struct lb_query {
@@ -298,10 +312,10 @@ struct lb_act {
 	uint16_t status;        /* REPLY */
 	const char *reason;     /* REPLY: static reason phrase */
 	uint32_t retry_after_s; /* REPLY: 0: no Retry-After */
-	uint8_t oc_ask;         /* FORWARD request: LB_OC_*, what our Via offers to follow; 0: nothing */
-	struct lb_oc oc;        /* what the client's Via is told in a response or reply; algo 0: nothing */
-	uint8_t listener;       /* FORWARD: where it leaves; REPLY: where it arrived */
-	uint8_t towards;        /* FORWARD request: 1 to a gateway, 0 away from it */
+	uint8_t oc_ask; /* FORWARD, RESEND, CANCEL, ACK: LB_OC_*, what our Via offers to follow; 0: nothing */
+	struct lb_oc oc;  /* what the client's Via is told in a response or reply; algo 0: nothing */
+	uint8_t listener; /* FORWARD: where it leaves; REPLY: where it arrived */
+	uint8_t towards;  /* FORWARD request: 1 to a gateway, 0 away from it */
 	uint8_t branch_n, token_n, to_tag_n;
 	struct addr dst; /* FORWARD, REPLY, and all that sends */
 	struct addr
@@ -342,10 +356,11 @@ unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now,
 int lb_branch_loop(struct str branch, uint32_t *loop);
 
 /*
- * Gives a reply of the caller's own making (one that lb_input() did not ask for) its To tag, in act->to_tag,
- * so that the ACK to it is absorbed. Any.
+ * Gives a reply of the caller's own making (one that lb_input() did not ask for) what every reply has: its To
+ * tag, in act->to_tag, so that the ACK to it is absorbed, and what a client that asks is told. Worker.
  */
-void lb_reply_tag(const struct lb_snapshot *s, const struct lb_query *q, struct lb_act *act);
+void lb_reply_own(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q,
+		  struct lb_act *act);
 
 /* The key (lb_spec.hash_key) with which call_hash, from_hash and the others of a query are made. Any. */
 const struct lb_key *lb_snapshot_key(const struct lb_snapshot *s);

@@ -100,7 +100,7 @@ static struct pin best_place(const struct pins *p, struct pin_key key, uint64_t 
 }
 
 bool pin_add(struct pins *p, struct pin_key key, uint64_t branch, struct pin old, uint16_t gateway,
-	     uint64_t now, uint64_t life)
+	     uint64_t now, uint64_t life, uint8_t flags)
 {
 	bool reuse = old.b && (old.same || old.b->flags[old.i] & PIN_FINAL);
 	struct pin at = reuse ? old : best_place(p, key, now);
@@ -110,7 +110,7 @@ bool pin_add(struct pins *p, struct pin_key key, uint64_t branch, struct pin old
 	at.b->branch[at.i] = branch;
 	at.b->sent[at.i] = fine(now);
 	at.b->gateway[at.i] = gateway;
-	at.b->flags[at.i] = 0;
+	at.b->flags[at.i] = flags;
 	pin_extend(at, now, life);
 	return lost;
 }

@@ -14,6 +14,7 @@
 enum pin_flags {
 	PIN_ANSWERED = 1, /* the gateway has sent a response */
 	PIN_FINAL = 2,    /* and a final one */
+	PIN_OC = 4,       /* times lb_query.oc_ask of the request */
 };
 
 /* One cache line. All fields: worker. */
@@ -58,11 +59,11 @@ void pin_prefetch(const struct pins *p, uint64_t call_hash);
 struct pin pin_find(const struct pins *p, struct pin_key key, uint64_t branch, uint64_t now);
 
 /*
- * Pins a new request to `gateway` (slot) for `life` ns. Takes the place of `old` if that is over, a free one,
- * or that of the pin that would end first; returns true if a living one was lost.
+ * Pins a new request to `gateway` (slot) for `life` ns, with these flags. Takes the place of `old` if that is
+ * over, a free one, or that of the pin that would end first; returns true if a living one was lost.
  */
 bool pin_add(struct pins *p, struct pin_key key, uint64_t branch, struct pin old, uint16_t gateway,
-	     uint64_t now, uint64_t life);
+	     uint64_t now, uint64_t life, uint8_t flags);
 
 /* Moves the end of a pin to now + life. */
 void pin_extend(struct pin pin, uint64_t now, uint64_t life);

@@ -11,6 +11,8 @@
 /* How the source wants to hear that there is no room. */
 static enum lb_when_full when_full(const struct decision *d)
 {
+	if (d->q->oc_ask) /* RFC 7339 5.10: it slows itself */
+		return LB_FULL_503;
 	if (d->peer != LB_NONE)
 		return d->s->peers[d->peer].when_full;
 	return d->from ? LB_FULL_503 : LB_FULL_503_RETRY;
@@ -115,7 +117,7 @@ static bool send_pinned(struct decision *d, const struct gateway *g)
 	if (invite)
 		st_gateway_inc(w->lane, g->slot, ST_GW_CALLS);
 	if (pin_add(&w->pins, d->key, d->q->via_hash, d->pin, g->slot, d->now,
-		    invite ? w->ringing_ns : w->pin_ns))
+		    invite ? w->ringing_ns : w->pin_ns, PIN_OC * d->q->oc_ask))
 		st_inc(w->lane, ST_PIN_LOST);
 	return decision_forward(d, BRANCH_PINNED, g);
 }

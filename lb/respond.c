@@ -5,6 +5,7 @@
  * gateway's cells and the pin of its request. Runs on the worker that owns the Call-ID.
  */
 #include "lb/invite.h"
+#include "lb/oc.h"
 #include "lb/peers.h"
 #include "lb/worker.h"
 
@@ -39,6 +40,7 @@ static void pass_on(struct event *e, const struct branch *b, const struct gatewa
 	act->gateway = g ? g->slot : LB_NONE;
 	act->dst = e->q->via_to;
 	act->listener = b->listener;
+	oc_tell(act, b->oc, e->w->words, e->s, &act->dst);
 }
 
 /* True for a refusal of a branch that was left, when another one has brought the call meanwhile. */
@@ -119,6 +121,8 @@ void respond(struct event *e)
 		break;
 	}
 	g = gateway_by_id(e->s, b.gateway);
+	if (g && q->oc.algo)
+		oc_hear(e->w, g, &q->oc, e->now);
 	if (b.kind == BRANCH_PROBE) {
 		act_add(e, LB_TO_CONTROL, ST_TO_CONTROL)->gateway = g ? g->slot : LB_NONE;
 		return;
@@ -191,7 +195,9 @@ unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8
 	return branch_write(&s->keys, &b, call_hash, NULL, out);
 }
 
-void lb_reply_tag(const struct lb_snapshot *s, const struct lb_query *q, struct lb_act *act)
+void lb_reply_own(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q,
+		  struct lb_act *act)
 {
+	oc_tell(act, q->oc_ask, w->words, s, &q->src);
 	act->to_tag_n = q->has_to_tag ? 0 : tag_write(&s->keys, q, act->to_tag);
 }

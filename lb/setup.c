@@ -125,6 +125,7 @@ struct setup *setup_new(struct setups *t, const struct lb_query *q)
 	u->via_hash = q->via_hash;
 	u->src = q->src;
 	u->reply_port = q->reply_to.port;
+	u->oc_ask = q->oc_ask;
 	u->cseq = q->cseq;
 	u->loop_hash = q->loop_hash;
 	u->listener = q->listener;

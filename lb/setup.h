@@ -99,6 +99,7 @@ struct setup {
 	uint8_t origin;                  /* signal_origin() of the call */
 	uint8_t key_id;                  /* of the key that its branches and tokens are minted with */
 	uint8_t number_n;                /* bytes of number */
+	uint8_t oc_ask;                  /* lb_query.oc_ask of the INVITE */
 	uint32_t to[SETUP_ANSWERS];      /* To tags of the first 2xx, as hashes; 0: none */
 	uint8_t target_i, targets;       /* the next of `target`, and where they end */
 	uint16_t target[LIMIT_CONTACTS]; /* of the 3xx followed last: slots, or LB_NONE */

@@ -207,6 +207,7 @@ static void fill_gateways(struct lb_snapshot *s, const struct lb_spec *spec)
 			.listener = g->listener,
 			.port = g->port,
 			.count_in = g->count_in,
+			.oc = g->oc,
 			.observe = g->observe,
 		};
 	}

@@ -20,6 +20,7 @@ struct gateway {
 	uint8_t listener; /* where messages to it leave */
 	uint8_t port;     /* of that */
 	uint8_t count_in; /* calls that it makes count, too */
+	uint8_t oc;       /* it is asked for overload control (RFC 7339) */
 	uint8_t observe;  /* the governor's limits are only counted */
 };
 

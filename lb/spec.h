@@ -40,6 +40,7 @@ struct lb_gateway_spec {
 	uint8_t listener; /* where messages to it leave */
 	uint8_t port;     /* and the port of that: gateways with one number share a fate */
 	uint8_t count_in; /* 1: calls that it makes count, too, though they are never refused for its limit */
+	uint8_t oc;       /* 1: it is asked for overload control (RFC 7339), and obeyed */
 	uint8_t observe;  /* 1: what the governor's limits would stop is counted and not stopped */
 };
 

@@ -11,7 +11,7 @@
 #define COOKIE_N    7
 #define TOKEN4_BITS (144 + 64)
 #define TOKEN6_BITS (240 + 64)
-#define BRANCH_BITS (152 + 64)
+#define BRANCH_BITS (156 + 64)
 #define TAG_BITS    (16 + 64)
 
 _Static_assert(BASE32_ROOM(TOKEN6_BITS) <= LIMIT_TOKEN, "whole groups are written");
@@ -135,7 +135,7 @@ static uint64_t branch_mac(const struct lb_key *key, const struct branch *b, uin
 		to = &here;
 	w[0] = first_word(DOMAIN_BRANCH, key->id, kind_byte(b), b->listener, b->gateway);
 	w[1] = b->identity;
-	w[2] = b->loop | (uint64_t)to->port << 32 | (uint64_t)to->v6 << 48;
+	w[2] = b->loop | (uint64_t)to->port << 32 | (uint64_t)to->v6 << 48 | (uint64_t)b->oc << 49;
 	memcpy(&w[3], to->ip, 16);
 	w[5] = call_hash;
 	return hash_words(key, w, 6);
@@ -151,7 +151,7 @@ unsigned branch_write(const struct keys *keys, const struct branch *b, uint64_t 
 	g[2] = b->identity >> 24;
 	g[3] = (b->identity & 0xffffff) << 16 | mac >> 48;
 	g[4] = mac >> 8 & BASE32_GROUP;
-	g[5] = (mac & 0xff) << 32 | (uint64_t)kind_byte(b) << 24;
+	g[5] = (mac & 0xff) << 32 | (uint64_t)kind_byte(b) << 24 | (uint64_t)b->oc << 20;
 	memcpy(out, COOKIE, COOKIE_N);
 	return COOKIE_N + base32_write(out + COOKIE_N, g, BRANCH_BITS);
 }
@@ -169,6 +169,7 @@ static bool branch_groups(struct str text, uint64_t g[6], struct branch *b)
 	b->identity = g[2] << 24 | g[3] >> 16;
 	b->kind = g[5] >> 24 & 15;
 	b->attempt = g[5] >> 28 & 15;
+	b->oc = g[5] >> 20 & 15;
 	return b->kind < BRANCH_KINDS;
 }
 

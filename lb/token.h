@@ -36,6 +36,7 @@ enum branch_kind {
 struct branch {
 	uint8_t kind;      /* enum branch_kind */
 	uint8_t attempt;   /* which branch of its setup, from 0, < 16 */
+	uint8_t oc;        /* LB_OC_LOSS, LB_OC_RATE: lb_query.oc_ask of the request; its responses tell */
 	uint8_t listener;  /* where the request came in; of a probe where it went out */
 	uint32_t gateway;  /* lb_gateway_id() of the gateway it went to; 0: went to a caller */
 	uint32_t loop;     /* lb_query.loop_hash */

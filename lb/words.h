@@ -49,12 +49,17 @@ struct word {
 _Static_assert(offsetof(struct word, rps) == 64, "a new call needs one line of a gateway");
 _Static_assert(sizeof(struct word) == 128, "two cache lines each");
 
+/* peer_word.told: sequence (ms) << 8 | TOLD_ASKED | value. */
+#define TOLD_ASKED 0x80u /* the peer has asked at least once; worker sets it, nobody takes it away */
+#define TOLD_VALUE 0x7fu /* per cent that it shall withhold; control */
+
 /* A peer's. */
 struct peer_word {
 	struct bucket cps, rps; /* max-cps, max-rps; control: interval, workers: next */
 	struct bucket urgent;   /* max-emergency; the same */
 	uint32_t max_calls;     /* calls at once, or LB_UNLIMITED; control */
 	uint32_t calls;         /* places taken, each one owned by an entry; workers */
+	uint64_t told;          /* what it is told about our load, control, workers set TOLD_ASKED */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct peer_word) == 64, "one cache line each");
 
@@ -77,6 +82,7 @@ _Static_assert(sizeof(struct pool_word) == 128, "two cache lines each");
 
 /* The node's. */
 struct node_word {
+	uint64_t oc_start_ms;   /* the least sequence that clients are told, ms; control */
 	uint32_t drain_retry_s; /* Retry-After of a draining node, s; 0: it does not drain; control */
 } __attribute__((aligned(64)));
 

@@ -9,6 +9,7 @@
 #define SEQ_WHOLE    12 /* digits before the point, at most (RFC 7339 9) */
 #define SEQ_FRACTION 5  /* and behind it */
 #define Q850_MOST    127
+#define OC_PLACES    4 /* in one Via that are taken out */
 
 /* The digits of `value` and nothing else. */
 static bool number(const struct sip_msg *m, struct sip_span value, uint32_t *out)
@@ -124,6 +125,54 @@ bool sip_oc_parse(const struct sip_msg *m, const struct sip_via *via, struct sip
 			return false;
 	}
 	return true;
+}
+
+/* True for the four parameters of RFC 7339 4. */
+static bool is_oc(const struct sip_msg *m, struct sip_span name)
+{
+	struct str s = sip_str(m, name);
+
+	return s.n == 2 || str_eq_nocase(s, STR("oc-algo")) || str_eq_nocase(s, STR("oc-validity")) ||
+	       str_eq_nocase(s, STR("oc-seq"));
+}
+
+void sip_edits_oc(const struct sip_msg *m, const struct sip_via *via, struct str text, struct sip_edits *list)
+{
+	uint32_t end = (uint32_t)via->value.off + via->value.len, p = via_params(m, via);
+	uint32_t from = 0, past = 0, places = 0; /* of parameters one behind the other */
+	struct sip_window w = SIP_WINDOW;
+	struct sip_param param;
+
+	while (places < OC_PLACES && via->has_oc && next_oc(m, &w, &p, end, &param)) {
+		if (!is_oc(m, param.name))
+			continue;
+		if (past && past != param.whole.off) {
+			sip_edits_add(list, from, past - from, (struct str){ 0 });
+			places++;
+			past = 0;
+		}
+		from = past ? from : param.whole.off;
+		past = (uint32_t)param.whole.off + param.whole.len;
+	}
+	if (past && places < OC_PLACES)
+		sip_edits_add(list, from, past - from, (struct str){ 0 });
+	if (text.n)
+		sip_edits_add(list, end, 0, text);
+}
+
+void sip_edits_oc_below(const struct sip_msg *m, const struct sip_via *first, struct str text,
+			struct sip_edits *list)
+{
+	struct sip_list it = sip_list_behind(m, SIP_HDR_VIA, first->value);
+	struct sip_span value;
+	struct sip_via via;
+
+	while (list->n + OC_PLACES + 1u < LIMIT_EDITS && sip_list_next(m, &it, &value) == SIP_NEXT_VALUE) {
+		if (!sip_via_parse(m, value, &via))
+			return;
+		sip_edits_oc(m, &via, text, list);
+		text.n = 0;
+	}
 }
 
 /* Past a comment in parentheses at p, which may hold others (RFC 3261 25.1); 0: it does not end. */

@@ -14,10 +14,13 @@ static void put_vias(struct sip_out *out, const struct sip_msg *m, const struct 
 	struct sip_via top;
 
 	edits.n = edits.failed = 0;
-	if (reply->fields)
-		sip_edits_received(m, &reply->fields->via, &reply->src, text, &edits);
-	else if (sip_via_top(m, &top))
-		sip_edits_received(m, &top, &reply->src, text, &edits);
+	if (reply->fields || sip_via_top(m, &top)) {
+		const struct sip_via *via = reply->fields ? &reply->fields->via : &top;
+
+		sip_edits_received(m, via, &reply->src, text, &edits);
+		if (reply->oc.n)
+			sip_edits_oc(m, via, reply->oc, &edits);
+	}
 	for (uint8_t i = m->first[SIP_HDR_VIA]; i != SIP_NO_ROW; i = m->row[i].next)
 		sip_put_row(out, m, &m->row[i], &edits);
 }

@@ -371,6 +371,21 @@ unsigned sip_edits_pop(const struct sip_msg *m, enum sip_hdr id, unsigned n, str
  */
 bool sip_edits_pop_last(const struct sip_msg *m, enum sip_hdr id, struct sip_edits *list);
 
+/*
+ * Add the changes that take the overload control parameters of RFC 7339 out of a Via of m and put `text`
+ * (";oc=..." or nothing) at its end. A Via that has more than four places of them keeps the rest.
+ */
+void sip_edits_oc(const struct sip_msg *m, const struct sip_via *via, struct str text,
+		  struct sip_edits *list);
+
+/*
+ * Add the changes for a response whose first Via, `first`, is taken away: the next one gets `text` in place
+ * of its own overload control, and none of those below keeps any (RFC 7339 5.4), as far as there are edits
+ * left.
+ */
+void sip_edits_oc_below(const struct sip_msg *m, const struct sip_via *first, struct str text,
+			struct sip_edits *list);
+
 #define SIP_RECEIVED_TEXT 72 /* bytes of text for received and rport */
 
 /*
@@ -398,6 +413,7 @@ struct sip_reply {
 	struct str extra;  /* whole header lines, each with CRLF; may be empty */
 	struct addr src;   /* where the request came from; for received and rport of the top Via */
 	const struct sip_fields *fields; /* what sip_check() filled for SIP_FAULT_NONE; NULL: not at hand */
+	struct str oc; /* overload control for the top Via, in place of its own; empty: as it is */
 };
 
 /*

@@ -41,8 +41,18 @@ static struct lb_snapshot *make_policy(void)
 	static const struct lb_pool_spec pools[] = { { .name = { "pstn", 4 }, .retry_after_s = 5 } };
 	static const struct lb_peer_spec peers[] = { { .name = { "carrier", 7 }, .slot = 0 } };
 	struct lb_gateway_spec gws[] = {
-		{ .name = { "gw1", 3 }, .addr = h_addr(H_GW1, 5060), .slot = 0, .weight = 10, .listener = 1 },
-		{ .name = { "gw2", 3 }, .addr = h_addr(H_GW2, 5060), .slot = 1, .weight = 10, .listener = 1 },
+		{ .name = { "gw1", 3 },
+		  .addr = h_addr(H_GW1, 5060),
+		  .slot = 0,
+		  .weight = 10,
+		  .listener = 1,
+		  .oc = 1 },
+		{ .name = { "gw2", 3 },
+		  .addr = h_addr(H_GW2, 5060),
+		  .slot = 1,
+		  .weight = 10,
+		  .listener = 1,
+		  .oc = 1 },
 	};
 	struct lb_prefix prefix = { .len = 96 + 24, .peer = 0 };
 	struct lb_route_spec routes[] = {

@@ -24,7 +24,7 @@ static void found_until_it_ends(void **state)
 	struct pin pin = pin_find(&p, key, 3, now);
 
 	assert_null(pin.b);
-	assert_false(pin_add(&p, key, 3, pin, 40, now, LIFE));
+	assert_false(pin_add(&p, key, 3, pin, 40, now, LIFE, 0));
 	pin = pin_find(&p, key, 3, now + LIFE - 1);
 	assert_non_null(pin.b);
 	assert_true(pin.same);
@@ -46,7 +46,7 @@ static void branches_live_side_by_side(void **state)
 	uint64_t now = SECOND;
 
 	for (uint64_t branch = 10; branch < 14; branch++)
-		pin_add(&p, key, branch, pin_find(&p, key, branch, now), branch, now, LIFE);
+		pin_add(&p, key, branch, pin_find(&p, key, branch, now), branch, now, LIFE, 0);
 	for (uint64_t branch = 10; branch < 14; branch++) {
 		struct pin pin = pin_find(&p, key, branch, now);
 
@@ -67,7 +67,7 @@ static void a_finished_pin_is_reused(void **state)
 	for (uint64_t branch = 1; branch < 100; branch++) {
 		struct pin old = pin_find(&p, key, branch, SECOND), pin;
 
-		assert_false(pin_add(&p, key, branch, old, 1, SECOND, LIFE));
+		assert_false(pin_add(&p, key, branch, old, 1, SECOND, LIFE, 0));
 		pin = pin_find(&p, key, branch, SECOND);
 		assert_true(pin.same);
 		pin.b->flags[pin.i] |= PIN_FINAL;
@@ -87,7 +87,7 @@ static void room_for_what_was_asked(void **state)
 
 		call[i] = next_random(&random);
 		key = pin_key(call[i], i);
-		lost += pin_add(&p, key, i, pin_find(&p, key, i, SECOND), i % 100, SECOND, LIFE);
+		lost += pin_add(&p, key, i, pin_find(&p, key, i, SECOND), i % 100, SECOND, LIFE, 0);
 	}
 	for (uint32_t i = 0; i < n; i++)
 		missing += !pin_find(&p, pin_key(call[i], i), i, SECOND).same;
@@ -98,7 +98,7 @@ static void room_for_what_was_asked(void **state)
 	for (uint32_t i = 0; i < n; i++) {
 		struct pin_key key = pin_key(call[i] ^ 1, i);
 
-		lost += pin_add(&p, key, i, pin_find(&p, key, i, now), 1, now, LIFE);
+		lost += pin_add(&p, key, i, pin_find(&p, key, i, now), 1, now, LIFE, 0);
 	}
 	assert_true(lost < n / 1000);
 	test_free(call);
@@ -116,9 +116,9 @@ static void one_owners_calls_spread(void **state)
 		uint64_t h = next_random(&random);
 		struct pin_key key = pin_key(h & ~UINT64_C(63), i);
 
-		lost_low += pin_add(&low, key, i, pin_find(&low, key, i, SECOND), 1, SECOND, LIFE);
+		lost_low += pin_add(&low, key, i, pin_find(&low, key, i, SECOND), 1, SECOND, LIFE, 0);
 		key = pin_key(h >> 6, i);
-		lost_high += pin_add(&high, key, i, pin_find(&high, key, i, SECOND), 1, SECOND, LIFE);
+		lost_high += pin_add(&high, key, i, pin_find(&high, key, i, SECOND), 1, SECOND, LIFE, 0);
 	}
 	assert_true(lost_low < n / 1000);
 	assert_true(lost_high < n / 1000);
@@ -132,7 +132,7 @@ static void a_full_table_loses_the_oldest(void **state)
 	unsigned lost = 0;
 
 	for (uint64_t i = 0; i < 20; i++)
-		lost += pin_add(&p, pin_key(i, i), i, (struct pin){ 0 }, i, SECOND + i * TICK, LIFE);
+		lost += pin_add(&p, pin_key(i, i), i, (struct pin){ 0 }, i, SECOND + i * TICK, LIFE, 0);
 	assert_int_equal(lost, 17);
 	for (uint64_t i = 17; i < 20; i++)
 		assert_true(pin_find(&p, pin_key(i, i), i, SECOND + 20 * TICK).same);

@@ -148,6 +148,15 @@ static void branch_is_bound(void **state)
 	assert_int_equal(back.gateway, b.gateway);
 	assert_int_equal(back.loop, b.loop);
 	assert_int_equal(back.identity, b.identity);
+	assert_int_equal(back.oc, 0);
+	b.oc = LB_OC_LOSS | LB_OC_RATE;
+	assert_int_equal(branch_write(&keys, &b, CALL, reply_to(), out), n);
+	assert_int_equal(branch_read(&keys, text, CALL, reply_to(), &back), BRANCH_OK);
+	assert_int_equal(back.oc, b.oc);
+	out[n - 1] = 'a'; /* the flags are believed no more than the rest */
+	assert_int_equal(branch_read(&keys, text, CALL, reply_to(), &back), BRANCH_FORGED);
+	b.oc = 0;
+	branch_write(&keys, &b, CALL, reply_to(), out);
 	assert_int_equal(branch_read(&keys, text, CALL, &other, &back), BRANCH_FORGED);
 	assert_int_equal(branch_read(&keys, text, CALL + 1, reply_to(), &back), BRANCH_FORGED);
 	assert_int_equal(branch_read(&rotated, text, CALL, reply_to(), &back), BRANCH_OK);
@@ -219,12 +228,26 @@ static void kinds_do_not_mix(void **state)
 	assert_int_equal(branch_read(&keys, text_of(out, n), CALL, reply_to(), &read), BRANCH_NONE);
 }
 
+/* As minted before branches noted who asks for overload control. */
+static void old_branches_are_read(void **state)
+{
+	static const char text[] = "z9hG4bKamjdivtyappk3pxpcerdgrcvmz3yqrzampeegnh3jiqq";
+	const struct keys then = { { { 1, 2 }, 3 }, { { 1, 2 }, 3 } };
+	struct addr to = addr_v4(0x01020304, 5060);
+	struct branch b;
+
+	assert_int_equal(branch_read(&then, text_of(text, sizeof(text) - 1), 42, &to, &b), BRANCH_OK);
+	assert_int_equal(b.oc, 0);
+	assert_int_equal(b.identity, 0x1122334455667788);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(token_round_trip), cmocka_unit_test(no_mutant_is_believed),
-		cmocka_unit_test(branch_is_bound),  cmocka_unit_test(tag_is_bound),
-		cmocka_unit_test(guesses_fail),     cmocka_unit_test(kinds_do_not_mix),
+		cmocka_unit_test(token_round_trip),      cmocka_unit_test(no_mutant_is_believed),
+		cmocka_unit_test(branch_is_bound),       cmocka_unit_test(tag_is_bound),
+		cmocka_unit_test(guesses_fail),          cmocka_unit_test(kinds_do_not_mix),
+		cmocka_unit_test(old_branches_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

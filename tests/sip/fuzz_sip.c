@@ -134,6 +134,29 @@ static void edit(enum sip_simd simd, const struct sip_msg *m, const struct addr 
 	must(!g.via.has_rport || g.via.rport_port == src->port);
 }
 
+/* What a client is told replaces what was there, and changes nothing else of the Via. */
+static void tell(enum sip_simd simd, const struct sip_msg *m)
+{
+	static const struct str told = { ";oc=1;oc-seq=2.3", 16 };
+	struct sip_edits edits = { 0 };
+	struct sip_via via, after;
+	struct sip_msg o;
+	struct sip_oc oc;
+	uint32_t n;
+
+	if (!sip_via_top(m, &via))
+		return;
+	sip_edits_oc(m, &via, told, &edits);
+	sip_edits_oc_below(m, &via, told, &edits);
+	must(!edits.failed);
+	n = sip_apply(m, &edits, out, sizeof(out));
+	must(n > 0 && sip_scan(simd, out, n, &o) <= SIP_FAULTY && sip_via_top(&o, &after));
+	must(str_eq(sip_str(&o, after.branch), sip_str(m, via.branch)) && after.port == via.port &&
+	     str_eq(sip_str(&o, after.host), sip_str(m, via.host)) && after.has_rport == via.has_rport);
+	if (edits.n < 5 && sip_oc_parse(&o, &after, &oc))
+		must(oc.value == 1 && oc.seq == 230000 && !oc.has_validity);
+}
+
 static void reply(enum sip_simd simd, const struct sip_msg *m, const struct addr *src)
 {
 	struct sip_reply r = { 400, STR("No"), STR("tag"), { 0 }, *src };
@@ -179,6 +202,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (verdict == SIP_GOOD)
 			edit(sip_simd_best(), &m, &src);
 		reply(sip_simd_best(), &m, &src);
+		if (verdict == SIP_GOOD)
+			tell(sip_simd_best(), &m);
 	}
 	free(bytes);
 	return 0;
