@@ -61,7 +61,7 @@ void governed_start(struct lb_governor *g, struct governed *at, const struct gat
 {
 	health_init(&at->h, g->now);
 	lb_set_health(g->words, gw->slot, LB_UP);
-	limit_start(&at->l, &g->s->pools[gw->pool], g->now);
+	at->l.cap = at->l.rate = INFINITY; /* limit.c starts its law */
 }
 
 unsigned lb_govern(struct lb_governor *g, const struct lb_snapshot *s, uint64_t now,

@@ -42,6 +42,7 @@ struct lb_governor {
 	struct lb_notice *notices;
 	unsigned n_notices, max_notices;
 
+	uint16_t measuring[LIMIT_POOLS]; /* gateways of each pool whose floor is being measured */
 	uint32_t n_awake;
 	uint16_t *awake;     /* slots that the steps look at, ascending; n_slots */
 	uint32_t *stamps;    /* [worker][group of SIGNAL_GROUP slots]: as last seen */

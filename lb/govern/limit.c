@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Second step: what each gateway may be given, as learned from how it answers. Control. */
+/*
+ * Second step: what each gateway may be given, as learned from how it answers. Signals are collected until
+ * they tell something, and only those about calls that were sent under the limits in force; then the law
+ * decides. Control. Must stay true: a floor is learned only while the gateway is below half of its limits or
+ * by measuring it; what is not in use does not grow.
+ */
 #include "lb/govern/governor.h"
+
+#define TARGET_PART 0.75  /* of the unloaded delay that calls may wait in the gateway */
+#define TARGET_MIN  0.002 /* s */
+#define TARGET_MAX  0.2   /* s; a long delay of far ends is no reason for a long queue; T1 is 0.5 s */
+#define SURE        2.0   /* standard errors */
+#define ENOUGH      2     /* blocks that a decision needs */
+#define LONGEST_S   2.0   /* a decision is made after this long with what there is */
 
 const char *lb_moved_name(enum lb_moved why)
 {
@@ -14,18 +26,228 @@ const char *lb_moved_name(enum lb_moved why)
 	return names[why];
 }
 
-void limit_start(struct limit *l, const struct pool *pool, uint64_t now)
+void limit_start(struct limit *l, const struct law *law, bool has_max_cps, uint64_t now)
 {
-	(void)pool;
-	(void)now;
-	*l = (struct limit){ .cap = INFINITY, .rate = INFINITY };
+	*l = (struct limit){ .law = law, .clear = now, .target = TARGET_MIN };
+	law->start(l, has_max_cps);
 }
 
-void limit_sight(const struct limit *l, struct lb_congestion *out)
+static void window_clear(struct limit *l)
 {
-	out->why = l->why;
-	out->moved = l->moved;
-	out->moved_from = l->moved_from >= LB_UNLIMITED ? LB_UNLIMITED : (uint32_t)l->moved_from;
+	l->w = (struct window){ 0 };
+}
+
+double limit_delay(const struct limit *l)
+{
+	double low = fmax(l->progress.low, l->response.low);
+
+	return fmin(low + fmax(l->queue_mid, 0), 5);
+}
+
+void limit_move(struct limit *l, double cap, enum lb_moved why, uint64_t now)
+{
+	if (cap == l->cap)
+		return;
+	l->moved_from = l->cap;
+	l->cap = cap;
+	l->why = why;
+	l->moved = now;
+	l->hold = now + 1 + (uint64_t)(limit_delay(l) * 1e9);
+}
+
+/* ---- What the window shows ------------------------------------------------------------------------------
+ */
+
+static void collect(struct limit *l, const struct reading *r, double dt)
+{
+	struct window *w = &l->w;
+
+	delay_add(&w->response, &r->response);
+	delay_add(&w->progress, &r->progress);
+	w->seconds += dt;
+	w->sent += r->sent;
+	w->finished += r->finished;
+	w->stopped += r->passed;
+	w->open += r->open * dt;
+	w->open_max = fmax(w->open_max, r->open);
+	w->steps++;
+}
+
+/* Time for a decision: every signal that has a floor has something to say, or will not have it soon. */
+static bool is_full(const struct limit *l)
+{
+	const struct window *w = &l->w;
+	bool response = !floor_known(&l->response) || w->response.lows >= ENOUGH;
+	bool progress = !floor_known(&l->progress) || w->progress.lows >= ENOUGH;
+
+	return w->steps > 0 && ((response && progress) || w->seconds > LONGEST_S);
+}
+
+static void look_at(struct limit *l, const struct floor *f, const struct delay *d)
+{
+	struct excess x;
+
+	if (!floor_known(f) || d->lows == 0)
+		return;
+	x = floor_excess(f, d);
+	l->queue_lo = fmax(l->queue_lo, x.value - SURE * x.error);
+	l->queue_mid = fmax(l->queue_mid, x.value);
+	l->known = true;
+}
+
+/* Puts the window into figures. */
+static void conclude(struct limit *l)
+{
+	const struct window *w = &l->w;
+	double unloaded = floor_known(&l->progress) ? l->progress.mean : l->response.mean;
+
+	l->sent_s = w->sent / w->seconds;
+	l->finished_s = w->finished / w->seconds;
+	l->open_mean = w->open / w->seconds;
+	l->target = fmin(fmax(TARGET_PART * unloaded, TARGET_MIN), TARGET_MAX);
+	l->queue_lo = l->queue_mid = -INFINITY;
+	l->known = false;
+	look_at(l, &l->response, &w->response);
+	look_at(l, &l->progress, &w->progress);
+	l->response_low = w->response.lows > 0 ? delay_low(&w->response) : l->response_low;
+	l->progress_low = w->progress.lows > 0 ? delay_low(&w->progress) : l->progress_low;
+	if (!l->known)
+		l->queue_lo = l->queue_mid = 0;
+	l->in_use = (isfinite(l->cap) && w->open_max > l->cap / 2) || w->stopped > 0;
+}
+
+/* So little is asked of the gateway that no queue can stand there. */
+static bool is_idle(const struct limit *l)
+{
+	return isfinite(l->cap) && l->w.open_max <= l->cap / 2 && l->sent_s <= l->rate / 2;
+}
+
+static void learn(struct limit *l, uint64_t now)
+{
+	bool idle = is_idle(l) && l->queue_mid < l->target / 4;
+	void (*how)(struct floor *, const struct delay *, uint64_t) = idle ? floor_learn : floor_lower;
+
+	how(&l->response, &l->w.response, now);
+	how(&l->progress, &l->w.progress, now);
+}
+
+/* ---- The decision -------------------------------------------------------------------------------------- */
+
+/* What speaks for less; LB_MOVED_NEVER: nothing. */
+static enum lb_moved congestion(const struct limit *l)
+{
+	enum lb_moved evidence = evidence_of(&l->evidence);
+
+	if (!l->in_use && l->met)
+		return LB_MOVED_NEVER;
+	if (l->known && l->queue_lo > l->target)
+		return LB_MOVED_DELAY;
+	if (evidence != LB_MOVED_NEVER && (l->in_use || l->queue_lo > l->target / 4))
+		return evidence;
+	if (l->w.sent > 0 && l->w.finished == 0 && l->w.response.n == 0 && l->open_mean >= 4)
+		return LB_MOVED_SILENT;
+	return LB_MOVED_NEVER;
+}
+
+/* The last cut for refusals or repeats: if they go on as before, the load is not their cause. */
+static bool judge(struct limit *l, uint64_t now)
+{
+	struct evidence *e = &l->evidence;
+	bool refused = e->blamed == LB_MOVED_REFUSED;
+	double share = refused ? e->refused_share : e->repeated_share;
+
+	if (e->blamed == LB_MOVED_NEVER)
+		return true;
+	if (now < e->judged)
+		return false;
+	if (share > 0.8 * e->blamed_share) {
+		*(refused ? &e->refused_floor : &e->repeated_floor) = share;
+		limit_move(l, e->blamed_cap, LB_MOVED_MEASURE, now);
+	}
+	e->blamed = LB_MOVED_NEVER;
+	return true;
+}
+
+static void blame(struct limit *l, enum lb_moved why, double cap, uint64_t now)
+{
+	struct evidence *e = &l->evidence;
+
+	if (why != LB_MOVED_REFUSED && why != LB_MOVED_REPEATED)
+		return;
+	e->blamed = why;
+	e->blamed_share = why == LB_MOVED_REFUSED ? e->refused_share : e->repeated_share;
+	e->blamed_cap = cap;
+	e->judged = l->hold + 1000000000u;
+}
+
+static void decide(struct limit *l, uint64_t now)
+{
+	enum lb_moved congested = congestion(l);
+	double cap = l->cap;
+
+	l->suspect = congested == LB_MOVED_DELAY ? l->suspect + 1 : 0;
+	if (!judge(l, now) && (congested == LB_MOVED_REFUSED || congested == LB_MOVED_REPEATED))
+		return;
+	l->law->step(l, congested, now);
+	blame(l, congested, cap, now);
+}
+
+static void tell(struct lb_governor *g, struct limit *l, uint16_t slot)
+{
+	const struct gateway *gw = gateway_by_slot(g->s, slot);
+	bool less = l->moved == g->now && l->cap < l->moved_from && l->why != LB_MOVED_MEASURE;
+	struct lb_notice n = {
+		.slot = slot, .pool = gw->pool, .peer = LB_NONE, .a = (uint32_t)fmin(l->cap, 4e9)
+	};
+
+	if (less && !l->congested) {
+		l->congested = true;
+		n.kind = LB_NOTICE_CONGESTED;
+		governor_notice(g, n);
+	}
+	if (less || l->in_use)
+		l->busy = g->now;
+	if (l->congested && g->now - l->busy > LB_CLEAR_NS) {
+		l->congested = false;
+		n.kind = LB_NOTICE_CLEAR;
+		governor_notice(g, n);
+	}
+}
+
+static void step(struct lb_governor *g, struct governed *at, uint16_t slot)
+{
+	struct limit *l = &at->l;
+	uint16_t pool = gateway_by_slot(g->s, slot)->pool;
+	bool measured = l->measure.stage > 0, may;
+
+	evidence_add(&l->evidence, &at->r, g->dt, is_idle(l));
+	if (g->now < l->hold)
+		return;
+	collect(l, &at->r, g->dt);
+	if (!is_full(l))
+		return;
+	if (!measured) {
+		conclude(l);
+		learn(l, g->now);
+	}
+	may = l->law->measures && g->s->pools[pool].learn == LB_LEARN_ON && g->measuring[pool] == 0;
+	if (!limit_measure(l, may, g->now))
+		decide(l, g->now);
+	else if (g->now >= l->hold && l->measure.stage)
+		return; /* the stage goes on collecting */
+	g->measuring[pool] += (l->measure.stage > 0) - measured;
+	tell(g, l, slot);
+	window_clear(l);
+}
+
+/* A pool whose config has changed, or a law that is off, starts anew. */
+static void follow_config(struct lb_governor *g, struct governed *at, uint16_t slot)
+{
+	const struct pool *pool = &g->s->pools[gateway_by_slot(g->s, slot)->pool];
+	const struct law *law = law_of(pool->learn == LB_LEARN_OFF ? LB_LAW_STATIC : pool->law);
+
+	if (at->l.law != law)
+		limit_start(&at->l, law, g->words->gateway[slot].cps.interval != BUCKET_FREE, g->now);
 }
 
 void govern_limits(struct lb_governor *g)
@@ -33,7 +255,37 @@ void govern_limits(struct lb_governor *g)
 	for (uint32_t i = 0; i < g->n_awake; i++) {
 		struct governed *at = &g->at[g->awake[i]];
 
-		if (at->r.open || at->r.sent)
+		follow_config(g, at, g->awake[i]);
+		if (g->dt > 0)
+			step(g, at, g->awake[i]);
+		else
+			window_clear(&at->l);
+		if (at->r.open || at->r.sent || at->l.congested)
 			at->asleep = false;
 	}
+}
+
+/* ---- Sight --------------------------------------------------------------------------------------------- */
+
+static struct lb_signal_sight delay_sight(const struct limit *l, const struct floor *f, double low)
+{
+	return (struct lb_signal_sight){ low, f->low, f->low + l->target, floor_known(f) };
+}
+
+void limit_sight(const struct limit *l, struct lb_congestion *out)
+{
+	const struct evidence *e = &l->evidence;
+
+	out->why = l->why;
+	out->moved = l->moved;
+	out->moved_from = l->moved_from < LB_UNLIMITED ? (uint32_t)l->moved_from : LB_UNLIMITED;
+	out->offered_s = l->sent_s;
+	out->finished_s = l->finished_s;
+	out->response = delay_sight(l, &l->response, l->response_low);
+	out->progress = delay_sight(l, &l->progress, l->progress_low);
+	out->refused = (struct lb_signal_sight){ e->refused_share, e->refused_floor,
+						 e->refused_floor + EVIDENCE_SHARE, true };
+	out->repeated = (struct lb_signal_sight){ e->repeated_share, e->repeated_floor,
+						  e->repeated_floor + EVIDENCE_SHARE, true };
+	out->measuring = l->measure.stage > 0;
 }

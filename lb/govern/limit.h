@@ -1,24 +1,94 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a gateway may be given, as learned: the part of struct governed that limit.c writes. */
+/*
+ * What a gateway may be given, as learned: the part of struct governed that limit.c and its neighbours write.
+ *   limit.c     collects signals until they tell something, then lets the law move the limits
+ *   floor.c     delays without a queue
+ *   evidence.c  refusals and repeats that the load may have caused
+ *   measure.c   cuts the limit for a moment to see what moves with it
+ *   laws.c      the laws
+ * Control. Times in seconds, but where ns is said.
+ */
 #ifndef WEIR_LB_LIMIT_H
 #define WEIR_LB_LIMIT_H
 
 #include <math.h>
+#include "lb/govern/evidence.h"
+#include "lb/govern/floor.h"
 #include "lb/govern/govern.h"
 #include "lb/govern/reading.h"
 
-struct pool;
+struct gateway;
+struct law;
+
+/* Since the last decision. */
+struct window {
+	struct delay response, progress;
+	double seconds;
+	double sent, finished, stopped; /* stopped: picks that passed it by for cap or rate */
+	double open;                    /* integral of open INVITEs over time */
+	double open_max;
+	uint32_t steps;
+};
+
+/* A floor that is being measured: measure.c. */
+struct measure {
+	uint8_t stage;    /* 0: none under way; else times that the cap has been halved */
+	double saved;     /* cap before */
+	double open, low; /* of the stage before: open INVITEs and delay */
+	uint64_t began;   /* ns; the stage */
+	uint64_t next;    /* ns; not again before */
+};
 
 struct limit {
+	const struct law *law;
 	double cap;        /* open INVITEs at once; INFINITY: any number */
 	double rate;       /* new calls per second; INFINITY: any number */
+	bool met;          /* congestion has been seen: no doubling any more */
 	enum lb_moved why; /* of the last move of cap */
 	uint64_t moved;    /* ns; when; 0: never */
 	double moved_from;
+	uint64_t hold;  /* ns; answers before then are to what was sent under another limit */
+	uint64_t clear; /* ns; since when nothing has spoken against more */
+	struct window w;
+	struct floor response, progress;
+	struct evidence evidence;
+	struct measure measure;
+	uint32_t suspect; /* decisions in a row that found a queue, in spite of cuts */
+
+	/* As of the last decision. */
+	double sent_s, finished_s, open_mean;
+	double queue_lo, queue_mid;        /* delay that a standing queue adds: at least, and most likely */
+	double target;                     /* of it that is wanted */
+	bool known;                        /* queue_lo, queue_mid mean something */
+	bool in_use;                       /* more than half of the cap, or calls were passed by for it */
+	bool congested;                    /* told as a notice */
+	uint64_t busy;                     /* ns; when the cap was last in use */
+	double response_low, progress_low; /* for sight */
 };
 
-/* A gateway of `pool` that nothing is known of yet. */
-void limit_start(struct limit *l, const struct pool *pool, uint64_t now);
+/* A control law: how limits follow the signals. laws.c */
+struct law {
+	const char *name;
+	void (*start)(struct limit *l, bool has_max_cps);
+	/* A decision is due; congested: why less should be given, or LB_MOVED_NEVER. Moves l->cap and
+	 * l->rate. */
+	void (*step)(struct limit *l, enum lb_moved congested, uint64_t now);
+	bool measures; /* the floor is worth measuring */
+};
+
+const struct law *law_of(uint8_t law); /* enum lb_law */
+
+/* A gateway that nothing is known of yet. */
+void limit_start(struct limit *l, const struct law *law, bool has_max_cps, uint64_t now);
+
+/* Moves the cap, and waits until answers come to what is sent under it. */
+void limit_move(struct limit *l, double cap, enum lb_moved why, uint64_t now);
+
+/* The least delay that the window shows, or that is known. */
+double limit_delay(const struct limit *l);
+
+/* True while the cap is lowered to measure, and the law has to wait. may: the pool can spare it. measure.c */
+bool limit_measure(struct limit *l, bool may, uint64_t now);
 
 /* Sight. */
 void limit_sight(const struct limit *l, struct lb_congestion *out);

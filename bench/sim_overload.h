@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The overload laboratory in virtual time: callers that offer more than the gateways can take, gateways with
+ * a queue before their servers, and between them the real lb/ with its governor stepped ten times a second.
+ *   sim_overload.c          options, one run, the list of runs
+ *   sim_overload_scenes.c   the scenarios, and what each must show
+ *   sim_overload_net.c      messages under way
+ *   sim_overload_weir.c     Weir: message -> query -> lb_input() -> actions -> messages; its clock
+ *   sim_overload_gateway.c  gateways: queue, servers, 100, refusals
+ *   sim_overload_caller.c   callers: arrivals, Timer A, patience, ACK
+ *   sim_overload_report.c   table and JSON
+ * Heap, pools of objects and chance are those of sim.h. One thread; the same seed gives the same run.
+ */
+#ifndef WEIR_BENCH_SIM_OVERLOAD_H
+#define WEIR_BENCH_SIM_OVERLOAD_H
+
+#include "bench/sim.h"
+#include "lb/govern/govern.h"
+
+#define MAX_PHASES   16
+#define LAB_PEERS    4
+#define LAB_BRANCHES 4          /* gateways that one call is tried at */
+#define LAB_DIGITS   20         /* classes of called numbers */
+#define PATIENCE     (10 * S)   /* of a caller; also what a good call must be answered and ACKed in */
+#define TICK         (100 * MS) /* of the figures over time */
+
+enum trying { /* when a gateway says 100 */
+	TRYING_ON_RECEIPT,
+	TRYING_ON_DEQUEUE,
+	TRYING_NEVER,
+	TRYING_MODES
+};
+
+struct phase {
+	double seconds, load; /* offered, of what all gateways can take in sum */
+};
+
+/* What may go wrong with calls or gateways beside the load. */
+enum trouble {
+	TROUBLE_NONE,
+	TROUBLE_DEAD_PREFIX, /* a fifth of the first peer's calls: 503 after a while */
+	TROUBLE_SLOW_PREFIX, /* the same: 5 s of silence more */
+	TROUBLE_HALF_SPEED,  /* the first gateway takes twice the time, from the second phase on */
+	TROUBLE_SLOW_FAR,    /* all calls take 3 s more to make progress, from the second phase on */
+};
+
+struct scene;
+struct lab;
+
+/* A model and a load. */
+struct scene {
+	const char *name;
+	const char *shows; /* what it must show, for the table */
+	uint32_t gateways, servers;
+	double service_s; /* mean, of one INVITE by one server */
+	bool exponential; /* else constant */
+	enum trying trying;
+	uint32_t queue; /* INVITEs that wait; more are refused; 0: any number */
+	bool silent;    /* refused without an answer */
+	double reject;  /* cost of a refusal, a repeat or a CANCEL, of that of an INVITE */
+	double far_s;   /* median of the far end's delay after service, log-normal with sigma 1; 0: none */
+	double loss;    /* of datagrams between Weir and gateways */
+	enum trouble trouble;
+	enum lb_learn learn;
+	enum lb_law law;
+	double max_cps; /* of each gateway, of what it can take; 0: none */
+	struct phase phases[MAX_PHASES];
+	/* Says by the figures whether it was shown; writes why into text. */
+	bool (*check)(struct lab *l, char *text, size_t n);
+};
+
+/* One TICK. */
+struct tick {
+	uint32_t offered, admitted, good, late,
+		refused; /* calls: arrived, reached a gateway, answered in time, too late, refused */
+	uint32_t repeats, received; /* INVITEs that gateways got again, and that they got */
+	float cap, open;            /* sums over the gateways; a gateway without cap counts with open */
+	float cap0;                 /* of the first gateway */
+};
+
+/* Delays to the first response but 100 of calls that got through, ms, of one phase. */
+struct delays {
+	float *ms;
+	uint32_t n, room;
+};
+
+enum lab_call_state {
+	LAB_CALLING,
+	LAB_PROCEEDING,
+	LAB_CANCELLED,
+	LAB_OVER
+};
+
+struct lab_call {
+	uint64_t id; /* number << 24 | index; 0: free */
+	uint64_t began, due, interval;
+	uint32_t job[LAB_BRANCHES]; /* at gateways, or NONE */
+	uint8_t jobs, state, peer, digits, dead, phase, progressed, acked;
+	uint16_t status; /* of the final response */
+};
+
+enum job_state {
+	JOB_QUEUED,
+	JOB_SERVED, /* waits for the far end */
+	JOB_ANSWERED,
+	JOB_REFUSED,
+	JOB_OVER
+};
+
+/* An INVITE as a gateway has it. */
+struct lab_job {
+	uint64_t call; /* id */
+	uint64_t due, interval, give_up;
+	uint32_t index; /* of the call */
+	uint16_t gw;
+	uint16_t status; /* last one sent; 0: none */
+	uint8_t state;
+	uint8_t cancelled;
+	uint8_t branch_n, token_n;
+	char branch[LIMIT_BRANCH];
+	char token[LIMIT_TOKEN]; /* Record-Route */
+};
+
+enum item_kind {
+	ITEM_INVITE,
+	ITEM_REPEAT,
+	ITEM_REJECT,
+	ITEM_CANCEL
+};
+
+struct item {
+	uint32_t job;
+	uint8_t kind;
+};
+
+struct lab_gateway {
+	struct item *queue; /* ring of a power of two */
+	uint32_t head, n, room;
+	uint32_t invites; /* of the queue */
+	uint32_t busy;    /* servers */
+	double slow;      /* factor on its times */
+};
+
+enum lab_to {
+	TO_WEIR_CALLER, /* from a caller */
+	TO_WEIR_GATEWAY,
+	TO_GATEWAY,
+	TO_CALLER
+};
+
+struct lab_msg {
+	uint64_t call; /* id */
+	uint8_t to;    /* enum lab_to */
+	uint8_t request, method;
+	uint16_t status, gw;
+	uint8_t branch_n, token_n, to_n;
+	char branch[LIMIT_BRANCH];
+	char token[LIMIT_TOKEN];
+	char tag[LIMIT_TAG]; /* To */
+};
+
+enum lab_event {
+	LAB_MSG,
+	LAB_ARRIVAL,
+	LAB_CALL,   /* Timer A, patience, the end of a call's memory */
+	LAB_SERVER, /* a server of gateway `index` is free; sub2: job's low bits are not needed: see item */
+	LAB_JOB,    /* far end, repeats of finals */
+	LAB_SECOND,
+};
+
+struct lab_weir;
+
+struct lab {
+	struct sim base; /* time, heap, chance */
+	const struct scene *scene;
+	struct sim_pool msgs, calls, jobs, items;
+	struct lab_gateway *gw;
+	struct lab_weir *weir;
+	uint64_t start, end; /* ns */
+	double capacity;     /* calls per second of all gateways */
+	uint64_t number;     /* calls so far */
+	uint32_t phase;
+	uint64_t phase_end;
+	struct tick *ticks;
+	uint32_t n_ticks;
+	struct delays delays[MAX_PHASES];
+	double unloaded_p99; /* ms; of the same model at 0.3 of its load */
+	uint64_t events, inputs;
+	bool quiet;
+};
+
+static inline uint64_t lab_now(const struct lab *l)
+{
+	return l->base.now;
+}
+
+static inline struct tick *lab_tick(struct lab *l)
+{
+	return &l->ticks[(l->base.now - l->start) / TICK];
+}
+
+static inline struct lab_call *lab_call_at(struct lab *l, uint32_t i)
+{
+	return pool_at(&l->calls, i);
+}
+
+/* The call with this id, or NULL if it is no more. */
+static inline struct lab_call *lab_call(struct lab *l, uint64_t id)
+{
+	struct lab_call *c = lab_call_at(l, id & 0xffffff);
+
+	return c->id == id ? c : NULL;
+}
+
+static inline struct lab_job *lab_job_at(struct lab *l, uint32_t i)
+{
+	return pool_at(&l->jobs, i);
+}
+
+/* sim_overload.c */
+struct lab *lab_run(const struct scene *scene, uint64_t seed, bool quiet);
+void lab_free(struct lab *l);
+uint64_t lab_phase_start(const struct lab *l, unsigned phase); /* in ticks */
+double lab_sum(const struct lab *l, double from_s, double to_s,
+	       size_t field); /* of ticks, field: offset of a uint32_t */
+double lab_quantile(struct delays *d, double q);
+
+/* sim_overload_net.c */
+void lab_send(struct lab *l, const struct lab_msg *m);
+void lab_arrive(struct lab *l, uint32_t msg);
+
+/* sim_overload_weir.c */
+struct lab_weir *lab_weir_new(struct lab *l);
+void lab_weir_free(struct lab_weir *w);
+void lab_weir_input(struct lab *l, const struct lab_msg *m);
+void lab_weir_until(struct lab *l, uint64_t until); /* its clock and its governor, up to then */
+
+/* sim_overload_gateway.c */
+void lab_gateway_request(struct lab *l, const struct lab_msg *m);
+void lab_gateway_served(struct lab *l, uint32_t item);
+void lab_gateway_job(struct lab *l, uint32_t job);
+
+/* sim_overload_caller.c */
+void lab_caller_new(struct lab *l);
+void lab_caller_response(struct lab *l, const struct lab_msg *m);
+void lab_caller_due(struct lab *l, uint32_t call);
+
+/* sim_overload_scenes.c */
+extern const struct scene lab_scenes[];
+extern const unsigned lab_n_scenes;
+
+/* sim_overload_report.c */
+void lab_report_head(void);
+bool lab_report(struct lab *l, double cpu_s, FILE *json); /* false: not as it must be */
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A gateway: one FIFO queue of all that arrives, and `servers` that take from it. An INVITE takes the service
+ * time; a repeated INVITE, a CANCEL and a refusal take `reject` of it, since they must be read, too.
+ */
+#include <stdlib.h>
+#include "bench/sim_overload.h"
+
+#define DEAD_AFTER 300 * MS /* a dead prefix is refused so long after service */
+
+static struct lab_msg response(const struct lab_job *j, uint8_t method, uint16_t status)
+{
+	struct lab_msg m = { .to = TO_WEIR_GATEWAY,
+			     .call = j->call,
+			     .method = method,
+			     .status = status,
+			     .gw = j->gw,
+			     .branch_n = j->branch_n,
+			     .to_n = status > 100 ? 4 : 0,
+			     .tag = "gwt" };
+
+	m.token_n = j->token_n;
+	memcpy(m.branch, j->branch, j->branch_n);
+	memcpy(m.token, j->token, j->token_n);
+	m.tag[3] = (char)('0' + j->gw % 64);
+	return m;
+}
+
+static void respond(struct lab *l, struct lab_job *j, uint16_t status)
+{
+	struct lab_msg m = response(j, METHOD_INVITE, status);
+
+	j->status = status;
+	lab_send(l, &m);
+}
+
+/* ---- The queue ----------------------------------------------------------------------------------------- */
+
+static void push(struct lab_gateway *g, struct item item)
+{
+	if (g->n == g->room) {
+		struct item *bigger = calloc(g->room ? 2 * g->room : 64, sizeof(*bigger));
+
+		if (!bigger)
+			abort();
+		for (uint32_t i = 0; i < g->n; i++)
+			bigger[i] = g->queue[(g->head + i) % g->room];
+		free(g->queue);
+		g->queue = bigger;
+		g->head = 0;
+		g->room = g->room ? 2 * g->room : 64;
+	}
+	g->queue[(g->head + g->n++) % g->room] = item;
+	g->invites += item.kind == ITEM_INVITE;
+}
+
+static struct item pop(struct lab_gateway *g)
+{
+	struct item item = g->queue[g->head];
+
+	g->head = (g->head + 1) % g->room;
+	g->n--;
+	g->invites -= item.kind == ITEM_INVITE;
+	return item;
+}
+
+static uint64_t service(struct lab *l, const struct lab_gateway *g, const struct item *item)
+{
+	double s = l->scene->service_s * g->slow * (item->kind == ITEM_INVITE ? 1 : l->scene->reject);
+
+	if (l->scene->exponential)
+		return chance_exp(&l->base, s * 1e9) + 1;
+	return (uint64_t)(s * 1e9) + 1;
+}
+
+/* Servers that are free take what waits. */
+static void serve(struct lab *l, uint16_t gw)
+{
+	struct lab_gateway *g = &l->gw[gw];
+
+	while (g->busy < l->scene->servers && g->n > 0) {
+		struct item item = pop(g);
+		struct lab_job *j = lab_job_at(l, item.job);
+		uint32_t i;
+
+		if (item.kind == ITEM_INVITE && l->scene->trying == TRYING_ON_DEQUEUE)
+			respond(l, j, 100);
+		i = pool_take(&l->items);
+		*(struct item *)pool_at(&l->items, i) = item;
+		g->busy++;
+		event_add(&l->base, lab_now(l) + service(l, g, &item), (enum event_kind)LAB_SERVER, i);
+	}
+}
+
+/* ---- What becomes of an INVITE ------------------------------------------------------------------------- */
+
+static void job_due(struct lab *l, uint32_t job, uint64_t at)
+{
+	lab_job_at(l, job)->due = at;
+	event_add(&l->base, at, (enum event_kind)LAB_JOB, job);
+}
+
+/* A final response, repeated until its ACK. */
+static void finish(struct lab *l, uint32_t job, uint16_t status)
+{
+	struct lab_job *j = lab_job_at(l, job);
+
+	j->state = status < 300 ? JOB_ANSWERED : JOB_REFUSED;
+	respond(l, j, status);
+	j->interval = T1;
+	j->give_up = lab_now(l) + TIMEOUT;
+	job_due(l, job, lab_now(l) + T1);
+}
+
+/* The far end takes its time. */
+static void serve_done(struct lab *l, uint32_t job)
+{
+	struct lab_job *j = lab_job_at(l, job);
+	const struct lab_call *c = lab_call(l, j->call);
+	double far = l->scene->far_s;
+	uint64_t wait = 0;
+
+	if (far > 0) {
+		wait = chance_lognormal(&l->base, far * 1e9 * 1.6487, 1);
+		wait = wait < 100 * MS ? 100 * MS : wait > 9 * S ? 9 * S : wait;
+	}
+	if (c && c->dead)
+		wait += l->scene->trouble == TROUBLE_SLOW_PREFIX ? 5 * S : DEAD_AFTER;
+	if (l->scene->trouble == TROUBLE_SLOW_FAR && l->phase >= 1)
+		wait += 3 * S;
+	j->state = JOB_SERVED;
+	if (wait)
+		job_due(l, job, lab_now(l) + wait);
+	else
+		finish(l, job, 200);
+}
+
+void lab_gateway_served(struct lab *l, uint32_t i)
+{
+	struct item item = *(struct item *)pool_at(&l->items, i);
+	struct lab_job *j = lab_job_at(l, item.job);
+	uint16_t gw = j->gw;
+
+	pool_give(&l->items, i);
+	l->gw[gw].busy--;
+	switch ((enum item_kind)item.kind) {
+	case ITEM_INVITE:
+		if (j->cancelled)
+			finish(l, item.job, 487);
+		else
+			serve_done(l, item.job);
+		break;
+	case ITEM_REPEAT:
+		if (j->status && j->state != JOB_OVER)
+			respond(l, j, j->status);
+		break;
+	case ITEM_REJECT:
+		finish(l, item.job, 503);
+		break;
+	case ITEM_CANCEL: {
+		struct lab_msg m = response(j, METHOD_CANCEL, 200);
+
+		lab_send(l, &m);
+		if (j->state == JOB_SERVED)
+			finish(l, item.job, 487);
+		j->cancelled = 1;
+		break;
+	}
+	}
+	serve(l, gw);
+}
+
+void lab_gateway_job(struct lab *l, uint32_t i)
+{
+	struct lab_job *j = lab_job_at(l, i);
+
+	if (j->due != lab_now(l))
+		return;
+	switch ((enum job_state)j->state) {
+	case JOB_SERVED: {
+		const struct lab_call *c = lab_call(l, j->call);
+		bool dead = c && c->dead && l->scene->trouble == TROUBLE_DEAD_PREFIX;
+
+		finish(l, i, j->cancelled ? 487 : dead ? 503 : 200);
+		break;
+	}
+	case JOB_ANSWERED:
+	case JOB_REFUSED:
+		if (lab_now(l) >= j->give_up) {
+			pool_give(&l->jobs, i);
+			return;
+		}
+		respond(l, j, j->status);
+		j->interval = 2 * j->interval < T2 ? 2 * j->interval : T2;
+		job_due(l, i, lab_now(l) + j->interval);
+		break;
+	case JOB_OVER:
+		pool_give(&l->jobs, i);
+		break;
+	case JOB_QUEUED:
+		break;
+	}
+}
+
+/* ---- Requests ------------------------------------------------------------------------------------------ */
+
+static uint32_t find(struct lab *l, const struct lab_call *c, const struct lab_msg *m)
+{
+	for (unsigned i = 0; i < c->jobs; i++) {
+		const struct lab_job *j = lab_job_at(l, c->job[i]);
+
+		if (j->call == c->id && j->gw == m->gw && j->branch_n == m->branch_n &&
+		    memcmp(j->branch, m->branch, m->branch_n) == 0)
+			return c->job[i];
+	}
+	return NONE;
+}
+
+static void invite(struct lab *l, struct lab_call *c, const struct lab_msg *m)
+{
+	struct lab_gateway *g = &l->gw[m->gw];
+	bool full = l->scene->queue && g->invites >= l->scene->queue && g->busy >= l->scene->servers;
+	struct lab_job *j;
+	uint32_t i;
+
+	if ((full && l->scene->silent) || c->jobs == LAB_BRANCHES)
+		return;
+	i = pool_take(&l->jobs);
+	j = lab_job_at(l, i);
+	*j = (struct lab_job){ .call = c->id, .gw = m->gw, .branch_n = m->branch_n };
+	j->token_n = m->token_n;
+	memcpy(j->branch, m->branch, m->branch_n);
+	memcpy(j->token, m->token, m->token_n);
+	c->job[c->jobs++] = i;
+	lab_tick(l)->received++;
+	if (l->scene->trying == TRYING_ON_RECEIPT && !full)
+		respond(l, j, 100);
+	push(g, (struct item){ i, full ? ITEM_REJECT : ITEM_INVITE });
+	serve(l, m->gw);
+}
+
+/* The ACK: the gateway is done, and the call is good if it came in time. */
+static void acked(struct lab *l, struct lab_call *c, const struct lab_msg *m)
+{
+	for (unsigned i = 0; i < c->jobs; i++) {
+		struct lab_job *j = lab_job_at(l, c->job[i]);
+
+		if (j->call != c->id || j->gw != m->gw || j->state < JOB_ANSWERED || j->state == JOB_OVER)
+			continue;
+		if (j->state == JOB_ANSWERED && !c->acked) {
+			c->acked = 1;
+			if (lab_now(l) - c->began <= PATIENCE)
+				lab_tick(l)->good++;
+			else
+				lab_tick(l)->late++;
+		}
+		j->state = JOB_OVER;
+		job_due(l, c->job[i], lab_now(l) + 5 * S);
+	}
+}
+
+void lab_gateway_request(struct lab *l, const struct lab_msg *m)
+{
+	struct lab_call *c = lab_call(l, m->call);
+	uint32_t job;
+
+	if (!c)
+		return;
+	if (m->method == METHOD_ACK) {
+		acked(l, c, m);
+		return;
+	}
+	job = find(l, c, m);
+	if (job == NONE) {
+		if (m->method == METHOD_INVITE)
+			invite(l, c, m);
+		return;
+	}
+	if (m->method == METHOD_INVITE)
+		lab_tick(l)->repeats++;
+	push(&l->gw[m->gw], (struct item){ job, m->method == METHOD_CANCEL ? ITEM_CANCEL : ITEM_REPEAT });
+	serve(l, m->gw);
+}

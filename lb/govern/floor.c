@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See floor.h. Control. */
+#include <math.h>
+#include "lb/govern/floor.h"
+
+#define MEMORY 128.0 /* blocks that a floor remembers */
+#define SURE   2.0   /* standard errors */
+#define CLOCK  1e-4  /* s; what the clocks that stamps are taken by add to the error of one block */
+
+void delay_add(struct delay *sum, const struct delay *d)
+{
+	sum->n += d->n;
+	sum->sum += d->sum;
+	sum->lows += d->lows;
+	sum->low_sum += d->low_sum;
+	sum->low_sq += d->low_sq;
+}
+
+/* Moves var and mean by the weight of d. */
+static void spread(struct floor *f, const struct delay *d, double weight)
+{
+	double low = delay_low(d), var = d->low_sq / d->lows - low * low;
+
+	var += (low - f->low) * (low - f->low);
+	f->var += weight * ((var > 0 ? var : 0) - f->var);
+	if (d->n > 0)
+		f->mean += weight * (d->sum / d->n - f->mean);
+}
+
+void floor_set(struct floor *f, const struct delay *d, uint64_t now)
+{
+	double low = delay_low(d), var = d->low_sq / d->lows - low * low;
+
+	*f = (struct floor){ .low = low,
+			     .var = var > 0 ? var : 0,
+			     .mean = d->n > 0 ? d->sum / d->n : low,
+			     .blocks = d->lows,
+			     .at = now };
+}
+
+void floor_learn(struct floor *f, const struct delay *d, uint64_t now)
+{
+	double weight;
+
+	if (d->lows == 0)
+		return;
+	if (f->blocks == 0) {
+		floor_set(f, d, now);
+		return;
+	}
+	f->blocks = fmin(f->blocks + d->lows, MEMORY);
+	weight = fmin(d->lows / f->blocks, 1);
+	f->low += weight * (delay_low(d) - f->low);
+	spread(f, d, weight);
+	f->at = now;
+}
+
+void floor_lower(struct floor *f, const struct delay *d, uint64_t now)
+{
+	struct excess x;
+
+	if (d->lows == 0)
+		return;
+	if (f->blocks == 0) {
+		floor_set(f, d, now);
+		return;
+	}
+	if (!floor_known(f)) { /* the first samples: a queue that grows makes all later ones longer */
+		f->blocks += d->lows;
+		spread(f, d, d->lows / f->blocks);
+		f->low = fmin(f->low, delay_low(d));
+		return;
+	}
+	x = floor_excess(f, d);
+	if (x.value + SURE * x.error < 0) {
+		f->low += x.value + SURE * x.error;
+		f->mean = fmin(f->mean, d->sum / d->n);
+	}
+}
+
+struct excess floor_excess(const struct floor *f, const struct delay *d)
+{
+	double low = delay_low(d), var = fmax(f->var, 0) + CLOCK * CLOCK;
+
+	return (struct excess){ low - f->low, sqrt(var / d->lows + var / f->blocks) };
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control laws. What they have in common: nothing grows that is not in use; what a gateway has not been
+ * seen to take is approached by doubling until the first congestion, then step by step. Control.
+ *
+ *   gradient  The cap on open INVITEs is moved by the length of the queue that the delay tells of: throughput
+ * x (delay - floor) calls wait, throughput x target may. A window clocks itself, so that the number of
+ * servers and their speed need not be known; and it closes by itself when a gateway goes mute. aimd      The
+ * cap grows by 2 % and is cut to 80 % when anything speaks for congestion. static    No learning: the
+ * operator's max-cps and max-calls alone.
+ */
+#include "lb/govern/limit.h"
+
+#define SECOND     1000000000ull
+#define LEAST_CAP  2.0   /* one served, one waiting: the server never idles for want of a message */
+#define RATE       100.0 /* per second, at the start */
+#define LEAST_RATE 10.0
+
+/* ---- What all have ------------------------------------------------------------------------------------- */
+
+static void start(struct limit *l, bool has_max_cps)
+{
+	l->cap = INFINITY;
+	l->rate = has_max_cps ? INFINITY : RATE;
+}
+
+/* Nothing speaks against more. */
+static void grow_rate(struct limit *l, uint64_t now)
+{
+	double factor = l->met ? 1.5 : 2;
+
+	if (l->sent_s < l->rate / 2)
+		return;
+	if (now - l->clear < SECOND)
+		return;
+	l->rate *= factor;
+	l->clear = now;
+}
+
+/* The first congestion ends the doubling. */
+static void meet(struct limit *l, uint64_t now)
+{
+	l->met = true;
+	l->clear = now;
+	if (l->rate > 2 * l->finished_s)
+		l->rate = fmax(2 * l->finished_s, LEAST_RATE);
+}
+
+/* A cap that a gateway has not been seen to fill is known to be safe up to what it has had. */
+static double seen(const struct limit *l)
+{
+	return fmax(2 * l->w.open_max + 8, LEAST_CAP);
+}
+
+/* ---- Gradient ------------------------------------------------------------------------------------------ */
+
+static void gradient_less(struct limit *l, enum lb_moved why, uint64_t now)
+{
+	double from = fmin(l->cap, fmax(l->w.open_max, LEAST_CAP)), queue;
+
+	meet(l, now);
+	switch (why) {
+	case LB_MOVED_DELAY:
+		queue = l->finished_s * (l->queue_lo - l->target);
+		limit_move(l, fmax(fmax(from - queue, from / 2), LEAST_CAP), why, now);
+		break;
+	case LB_MOVED_REFUSED:
+	case LB_MOVED_REPEATED:
+		limit_move(l, fmax(0.9 * fmin(l->cap, l->open_mean), LEAST_CAP), why, now);
+		break;
+	default:
+		break;
+	}
+}
+
+static void gradient_more(struct limit *l, uint64_t now)
+{
+	double room = l->target - l->queue_mid, more;
+
+	if (!l->met) {
+		if (isfinite(l->cap) && l->queue_mid > l->target / 4)
+			return;
+		if (isinf(l->cap) || l->w.open_max * 2 > l->cap)
+			limit_move(l, fmax(isinf(l->cap) ? 0 : l->cap, seen(l)),
+				   isinf(l->cap) ? LB_MOVED_START : LB_MOVED_GREW, now);
+		return;
+	}
+	if (!l->in_use || room <= 0)
+		return;
+	more = 0.5 * l->finished_s * room;
+	if (l->queue_mid < l->target / 4)
+		more = fmax(more, l->cap / 4);
+	limit_move(l, l->cap + fmin(fmax(more, 0.5), l->cap / 2), LB_MOVED_GREW, now);
+}
+
+static void gradient_step(struct limit *l, enum lb_moved congested, uint64_t now)
+{
+	if (congested != LB_MOVED_NEVER) {
+		gradient_less(l, congested, now);
+		return;
+	}
+	grow_rate(l, now);
+	if (l->known)
+		gradient_more(l, now);
+}
+
+/* ---- AIMD ---------------------------------------------------------------------------------------------- */
+
+static void aimd_step(struct limit *l, enum lb_moved congested, uint64_t now)
+{
+	if (congested != LB_MOVED_NEVER) {
+		meet(l, now);
+		if (congested != LB_MOVED_SILENT)
+			limit_move(l, fmax(0.8 * fmin(l->cap, fmax(l->w.open_max, LEAST_CAP)), LEAST_CAP),
+				   congested, now);
+		return;
+	}
+	grow_rate(l, now);
+	if (!l->known)
+		return;
+	if (!l->met)
+		gradient_more(l, now);
+	else if (l->in_use)
+		limit_move(l, l->cap + fmax(0.02 * l->cap, 1), LB_MOVED_GREW, now);
+}
+
+/* ---- Static -------------------------------------------------------------------------------------------- */
+
+static void static_start(struct limit *l, bool has_max_cps)
+{
+	(void)has_max_cps;
+	l->cap = l->rate = INFINITY;
+}
+
+static void static_step(struct limit *l, enum lb_moved congested, uint64_t now)
+{
+	(void)l;
+	(void)congested;
+	(void)now;
+}
+
+const struct law *law_of(uint8_t law)
+{
+	static const struct law laws[LB_LAWS] = {
+		[LB_LAW_GRADIENT] = { "gradient", start, gradient_step, true },
+		[LB_LAW_AIMD] = { "aimd", start, aimd_step, true },
+		[LB_LAW_STATIC] = { "static", static_start, static_step, false },
+	};
+
+	return &laws[law < LB_LAWS ? law : LB_LAW_STATIC];
+}
