@@ -334,6 +334,7 @@ static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
 struct lab_weir *lab_weir_new(struct lab *l)
 {
 	struct lab_weir *w = calloc(1, sizeof(*w));
+	const struct lb_worker *workers[1];
 	uint32_t n = l->scene->gateways;
 	struct lb_worker_spec spec = {
 		.timers = { .t1 = T1,
@@ -362,8 +363,8 @@ struct lab_weir *lab_weir_new(struct lab *l)
 	spec.words = w->words;
 	spec.lane = w->lane;
 	w->worker = lb_worker_init(memory(lb_worker_size(&spec)), &spec, lab_now(l));
-	w->governor =
-		lb_governor_init(memory(lb_governor_size(n, 1)), n, w->words, &w->worker, 1, lab_now(l));
+	workers[0] = w->worker;
+	w->governor = lb_governor_init(memory(lb_governor_size(n, 1)), n, w->words, workers, 1, lab_now(l));
 	for (uint32_t i = 0; l->scene->max_cps > 0 && i < n; i++)
 		lb_set_gateway_cps(w->words, (uint16_t)i, (uint32_t)(l->scene->max_cps * l->capacity / n));
 	return w;

@@ -1,39 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The control laws. What they have in common: nothing grows that is not in use; what a gateway has not been
- * seen to take is approached by doubling until the first congestion, then step by step. Control.
- *
- *   gradient  The cap on open INVITEs is moved by the length of the queue that the delay tells of: throughput
- * x (delay - floor) calls wait, throughput x target may. A window clocks itself, so that the number of
- * servers and their speed need not be known; and it closes by itself when a gateway goes mute. aimd      The
- * cap grows by 2 % and is cut to 80 % when anything speaks for congestion. static    No learning: the
- * operator's max-cps and max-calls alone.
+ * The control laws: how the limits follow the signals. What they have in common: nothing grows that is not in
+ * use; a cap that no congestion has met yet is doubled when it is, later it grows step by step. Control.
  */
 #include "lb/govern/limit.h"
 
-#define SECOND     1000000000ull
-#define LEAST_CAP  2.0   /* one served, one waiting: the server never idles for want of a message */
-#define RATE       100.0 /* per second, at the start */
-#define LEAST_RATE 10.0
+#define SECOND    1000000000ull
+#define START_CAP 200.0 /* open INVITEs, before anything is known */
+#define LEAST_CAP 2.0   /* one served, one waiting: the server never idles for want of a message */
+#define LEAST_RATE                                                                                           \
+	100.0 /* per second; with less, the bucket's burst would stop calls that come by chance              \
+	       */
 
 /* ---- What all have ------------------------------------------------------------------------------------- */
 
-static void start(struct limit *l, bool has_max_cps)
+static void start(struct limit *l)
 {
-	l->cap = INFINITY;
-	l->rate = has_max_cps ? INFINITY : RATE;
+	l->cap = START_CAP;
+	l->rate = INFINITY;
 }
 
-/* Nothing speaks against more. */
+/* Nothing speaks against more. The rate is a guard against bursts only: the cap is what limits. */
 static void grow_rate(struct limit *l, uint64_t now)
 {
-	double factor = l->met ? 1.5 : 2;
-
-	if (l->sent_s < l->rate / 2)
+	if (l->sent_s < l->rate / 2 || now - l->clear < SECOND)
 		return;
-	if (now - l->clear < SECOND)
-		return;
-	l->rate *= factor;
+	l->rate *= 1.5;
 	l->clear = now;
 }
 
@@ -42,17 +34,21 @@ static void meet(struct limit *l, uint64_t now)
 {
 	l->met = true;
 	l->clear = now;
-	if (l->rate > 2 * l->finished_s)
-		l->rate = fmax(2 * l->finished_s, LEAST_RATE);
+	l->rate = fmin(l->rate, fmax(2 * l->finished_s, LEAST_RATE));
 }
 
-/* A cap that a gateway has not been seen to fill is known to be safe up to what it has had. */
-static double seen(const struct limit *l)
+/* Before it: doubles what is in use, as long as no queue grows. */
+static void double_cap(struct limit *l, uint64_t now)
 {
-	return fmax(2 * l->w.open_max + 8, LEAST_CAP);
+	if (l->in_use && l->queue_mid < l->target / 4)
+		limit_move(l, 2 * l->cap, LB_MOVED_GREW, now);
 }
 
-/* ---- Gradient ------------------------------------------------------------------------------------------ */
+/*
+ * ---- Gradient: the cap on open INVITEs is moved by the length of the queue that the delay tells of.
+ * Throughput x (delay - floor) calls wait, throughput x target may. A window clocks itself, so that the
+ * number of servers and their speed need not be known; and it closes by itself when a gateway goes mute.
+ */
 
 static void gradient_less(struct limit *l, enum lb_moved why, uint64_t now)
 {
@@ -78,11 +74,7 @@ static void gradient_more(struct limit *l, uint64_t now)
 	double room = l->target - l->queue_mid, more;
 
 	if (!l->met) {
-		if (isfinite(l->cap) && l->queue_mid > l->target / 4)
-			return;
-		if (isinf(l->cap) || l->w.open_max * 2 > l->cap)
-			limit_move(l, fmax(isinf(l->cap) ? 0 : l->cap, seen(l)),
-				   isinf(l->cap) ? LB_MOVED_START : LB_MOVED_GREW, now);
+		double_cap(l, now);
 		return;
 	}
 	if (!l->in_use || room <= 0)
@@ -104,7 +96,7 @@ static void gradient_step(struct limit *l, enum lb_moved congested, uint64_t now
 		gradient_more(l, now);
 }
 
-/* ---- AIMD ---------------------------------------------------------------------------------------------- */
+/* ---- AIMD: the cap grows by 2 %, and is cut to 80 % when anything speaks for congestion. ---- */
 
 static void aimd_step(struct limit *l, enum lb_moved congested, uint64_t now)
 {
@@ -119,16 +111,15 @@ static void aimd_step(struct limit *l, enum lb_moved congested, uint64_t now)
 	if (!l->known)
 		return;
 	if (!l->met)
-		gradient_more(l, now);
+		double_cap(l, now);
 	else if (l->in_use)
 		limit_move(l, l->cap + fmax(0.02 * l->cap, 1), LB_MOVED_GREW, now);
 }
 
-/* ---- Static -------------------------------------------------------------------------------------------- */
+/* ---- Static: no learning; the operator's max-cps and max-calls alone. ---- */
 
-static void static_start(struct limit *l, bool has_max_cps)
+static void static_start(struct limit *l)
 {
-	(void)has_max_cps;
 	l->cap = l->rate = INFINITY;
 }
 

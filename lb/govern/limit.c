@@ -26,10 +26,10 @@ const char *lb_moved_name(enum lb_moved why)
 	return names[why];
 }
 
-void limit_start(struct limit *l, const struct law *law, bool has_max_cps, uint64_t now)
+void limit_start(struct limit *l, const struct law *law, uint64_t now)
 {
 	*l = (struct limit){ .law = law, .clear = now, .target = TARGET_MIN };
-	law->start(l, has_max_cps);
+	law->start(l);
 }
 
 static void window_clear(struct limit *l)
@@ -247,7 +247,7 @@ static void follow_config(struct lb_governor *g, struct governed *at, uint16_t s
 	const struct law *law = law_of(pool->learn == LB_LEARN_OFF ? LB_LAW_STATIC : pool->law);
 
 	if (at->l.law != law)
-		limit_start(&at->l, law, g->words->gateway[slot].cps.interval != BUCKET_FREE, g->now);
+		limit_start(&at->l, law, g->now);
 }
 
 void govern_limits(struct lb_governor *g)

@@ -69,7 +69,7 @@ struct limit {
 /* A control law: how limits follow the signals. laws.c */
 struct law {
 	const char *name;
-	void (*start)(struct limit *l, bool has_max_cps);
+	void (*start)(struct limit *l);
 	/* A decision is due; congested: why less should be given, or LB_MOVED_NEVER. Moves l->cap and
 	 * l->rate. */
 	void (*step)(struct limit *l, enum lb_moved congested, uint64_t now);
@@ -79,7 +79,7 @@ struct law {
 const struct law *law_of(uint8_t law); /* enum lb_law */
 
 /* A gateway that nothing is known of yet. */
-void limit_start(struct limit *l, const struct law *law, bool has_max_cps, uint64_t now);
+void limit_start(struct limit *l, const struct law *law, uint64_t now);
 
 /* Moves the cap, and waits until answers come to what is sent under it. */
 void limit_move(struct limit *l, double cap, enum lb_moved why, uint64_t now);
