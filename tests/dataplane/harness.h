@@ -64,4 +64,27 @@ uint64_t h_count(const struct harness *h, unsigned counter);
 /* Text of the first row that begins with `name` ("Via:"), without CRLF, or NULL; static buffer. */
 const char *h_row(const struct h_out *out, const char *name, unsigned nth);
 
+/* ---- Messages; each text lies in a static buffer of its own function ----------------------------------- */
+
+#define H_SDP "v=0\r\no=- 1 1 IN IP4 192.0.2.99\r\ns=-\r\n"
+
+/* A request of H_CALLER; to_tag "": none. more: whole rows. */
+const char *h_request(const char *method, const char *uri, const char *call, const char *branch,
+		      const char *to_tag, const char *more);
+
+/* An INVITE to a number; the caller's tag is from1. */
+const char *h_invite(const char *call, const char *branch);
+
+/* The answer that a gateway gives to `req`: its Vias and dialog headers, with Record-Route. */
+const char *h_answer(const struct h_out *req, int status, const char *to_tag);
+
+/* Whose address `o` goes to. */
+enum h_who h_gateway(const struct h_out *o);
+
+/* One message must have left. */
+void h_one_out(const struct harness *h);
+
+/* Sends an INVITE for a new call; returns it as it left. The caller gets Weir's own 100. */
+struct h_out h_call(struct harness *h, uint16_t port, const char *text);
+
 #endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The packet path without wires: what ends in Weir, its own answers, what is broken, and that the load is
+ * spread. Laws hold after every frame.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tests/dataplane/harness.h"
+
+static struct harness *h;
+
+static void test_own_answers(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		int status;
+		const char *row, *begins; /* a row that must be there */
+	} cases[] = {
+		{ "OPTIONS for us",
+		  "OPTIONS sip:192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "192.0.2.99;branch=z9hG4bKo\r\nMax-Forwards: 70\r\n"
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:192.0.2.10>\r\nCall-ID: o1\r\nCSeq: 1 OPTIONS\r\n\r\n",
+		  200, "Allow:", "Allow: INVITE" },
+		{ "no hops left",
+		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "192.0.2.99;branch=z9hG4bKp\r\nMax-Forwards: 0\r\n"
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o2\r\nCSeq: 1 INVITE\r\n\r\n",
+		  483, "To:", "To: <sip:b@y>;tag=" },
+		{ "extension",
+		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "192.0.2.99;branch=z9hG4bKq\r\nProxy-Require: foo\r\n"
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o3\r\nCSeq: 1 INVITE\r\n\r\n",
+		  420, "Unsupported:", "Unsupported: foo" },
+		{ "scheme",
+		  "INVITE mail:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKr\r\n"
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o4\r\nCSeq: 1 INVITE\r\n\r\n",
+		  416, "Call-ID:", "Call-ID: o4" },
+		{ "two Call-IDs",
+		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKs;rport\r\n"
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o5\r\nCall-ID: o6\r\nCSeq: 1 "
+		  "INVITE\r\n\r\n",
+		  400, "Via:", "Via: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKs;rport=5060;received=192.0.2.99" },
+		{ "version",
+		  "INVITE sip:1@192.0.2.10 SIP/7.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKt\r\n"
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o7\r\nCSeq: 1 INVITE\r\n\r\n",
+		  505, "CSeq:", "CSeq: 1 INVITE" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *row;
+		int status = 0;
+
+		h_send(h, H_CALLER, 5060, cases[i].text);
+		if (h->n_out != 1)
+			fail_msg("%s: %u messages left", cases[i].name, h->n_out);
+		sscanf(h->out[0].text, "SIP/2.0 %d", &status);
+		row = h_row(&h->out[0], cases[i].row, 0);
+		if (status != cases[i].status || !row ||
+		    strncmp(row, cases[i].begins, strlen(cases[i].begins)))
+			fail_msg("%s: %d %s", cases[i].name, status, row ? row : "(no row)");
+		/* the same from an unknown source is not answered */
+		h_send(h, H_STRANGER, 5060, cases[i].text);
+		assert_int_equal(h->n_out, 0);
+	}
+}
+
+static void test_ack_to_own_answer_is_absorbed(void **state)
+{
+	uint64_t before = h_count(h, ST_ABSORB_ACK);
+	char tag[128], *p;
+
+	h_send(h, H_CALLER, 5060,
+	       "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+	       "192.0.2.99:5060;branch=z9hG4bKack\r\nMax-Forwards: 0\r\n"
+	       "From: <sip:a@x>;tag=from1\r\nTo: <sip:b@y>\r\nCall-ID: ack@x\r\nCSeq: 1 INVITE\r\n\r\n");
+	h_one_out(h);
+	p = strstr(h_row(&h->out[0], "To:", 0), "tag=") + 4;
+	snprintf(tag, sizeof(tag), "%s", p);
+	h->now += 600ull * 1000000000;
+	h_send(h, H_CALLER, 5060, h_request("ACK", "sip:1@192.0.2.10", "ack@x", "z9hG4bKack", tag, ""));
+	assert_int_equal(h->n_out, 0);
+	assert_int_equal(h_count(h, ST_ABSORB_ACK), before + 1);
+}
+
+static void test_loop_is_told_from_spiral(void **state)
+{
+	struct h_out req;
+	char text[H_FRAME], *p;
+
+	req = h_call(h, 5060, h_invite("loop@x", "z9hG4bKl"));
+	snprintf(text, sizeof(text), "%.*s", (int)req.n, req.text);
+	h_send(h, H_CALLER2, 5060, text);
+	h_one_out(h);
+	assert_memory_equal(h->out[0].text, "SIP/2.0 482", 11);
+	/* a changed Request-URI is a spiral */
+	p = strstr(text, "8221234");
+	*p = '9';
+	h_send(h, H_CALLER2, 5060, text);
+	assert_int_equal(h->n_out, 2);
+	assert_memory_equal(h->out[1].text, "INVITE ", 7);
+}
+
+static void test_everything_else_meets_its_end(void **state)
+{
+	uint8_t arp[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6 };
+	uint64_t twin = h_count(h, ST_TWIN), keep = h_count(h, ST_ABSORB_KEEPALIVE),
+		 not_sip = h_count(h, ST_DROP_NOT_SIP);
+
+	h_frame(h, 0, arp, sizeof(arp));
+	assert_int_equal(h_count(h, ST_TWIN), twin + 1);
+	h_send(h, H_CALLER, 5060, "\r\n\r\n");
+	assert_int_equal(h_count(h, ST_ABSORB_KEEPALIVE), keep + 1);
+	h_send(h, H_CALLER, 5060, "GET / HTTP/1.1\r\n\r\n");
+	assert_int_equal(h_count(h, ST_DROP_NOT_SIP), not_sip + 1);
+	h_frame(h, 0, arp, 13);
+	assert_int_equal(h->n_out, 0);
+}
+
+/* Every truncation and every changed byte of a request meets one end; h_frame() asserts the laws. */
+static void test_broken_messages(void **state)
+{
+	char text[H_FRAME];
+	struct h_out req;
+	uint32_t n;
+
+	req = h_call(h, 5060, h_invite("broken@x", "z9hG4bKx"));
+	n = req.n;
+	memcpy(text, req.text, n);
+	for (uint32_t i = 0; i < n; i++)
+		h_send_n(h, H_CALLER, 5060, text, i);
+	srand(1);
+	for (uint32_t i = 0; i < n; i++) {
+		char was = text[i];
+
+		for (unsigned k = 0; k < 4; k++) {
+			text[i] = (char)(k ? rand() : 0);
+			h_send_n(h, k & 1 ? H_CALLER : H_GW1, 5060, text, n);
+		}
+		text[i] = was;
+	}
+}
+
+/* A carrier is one UDP flow: the keyed hash of the Call-ID alone must spread it. */
+static void test_one_peer_loads_the_workers_alike(void **state)
+{
+	uint64_t before[2], did[2];
+	char call[32], branch[32];
+
+	for (unsigned i = 0; i < 2; i++)
+		before[i] = h->stats.lane[i]->count[ST_HANDLED];
+	for (unsigned i = 0; i < 20000; i++) {
+		snprintf(call, sizeof(call), "%u@192.0.2.99", i);
+		snprintf(branch, sizeof(branch), "z9hG4bK%u", i);
+		h_send(h, H_CALLER, 5060, h_invite(call, branch));
+	}
+	for (unsigned i = 0; i < 2; i++)
+		did[i] = h->stats.lane[i]->count[ST_HANDLED] - before[i];
+	assert_int_equal(did[0] + did[1], 20000);
+	assert_true(did[0] * 10 <= did[1] * 11 && did[1] * 10 <= did[0] * 11);
+}
+
+/* RFC 4475: whatever the verdict, an end, and nothing that leaves is broken for the next hop. */
+static void test_torture_messages(void **state)
+{
+	const char *dir = getenv("WEIR_TEST_DATA");
+	struct dirent *e;
+	unsigned seen = 0;
+	DIR *d;
+
+	assert_non_null(dir);
+	d = opendir(dir);
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		char path[1024], text[H_FRAME];
+		size_t n;
+		FILE *f;
+
+		if (!strstr(e->d_name, ".dat"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		f = fopen(path, "rb");
+		n = fread(text, 1, sizeof(text), f);
+		fclose(f);
+		seen++;
+		if (n > 1472) /* comes in fragments */
+			continue;
+		h_send_n(h, H_CALLER, 5060, text, (uint32_t)n);
+		for (uint32_t i = 0; i < h->n_out; i++) {
+			struct sip_msg m;
+			struct sip_fields fields;
+
+			assert_int_equal(sip_scan(SIP_PLAIN, h->out[i].text, h->out[i].n, &m), SIP_GOOD);
+			if (m.is_request && sip_check(&m, &fields))
+				fail_msg("%s: forwarded, but %u", e->d_name, sip_check(&m, &fields));
+		}
+	}
+	closedir(d);
+	assert_int_equal(seen, 49);
+}
+
+/* As when a gateway goes down and all its calls move: what one turn makes is sent, however much it is. */
+static void more_than_waits_for_a_port_is_sent(void **state)
+{
+	struct dp_worker *w = h->dp->workers[0];
+	uint64_t sent = h_count(h, ST_SENT_REPEAT), full = h_count(h, ST_DROP_TX_FULL);
+	uint32_t port = h->dp->holder[0] == 0 ? 0 : 1;
+	const uint32_t n = 3 * DP_TX_FRAMES;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
+
+		assert_non_null(m);
+		assert_non_null(rte_pktmbuf_append(m, 60));
+		st_inc(w->lane, ST_MADE);
+		dp_transmit(w, m, port, ST_SENT_REPEAT);
+	}
+	assert_int_equal(h_count(h, ST_DROP_TX_FULL), full);
+	assert_int_equal(h_count(h, ST_SENT_REPEAT), sent + n - w->tx[port].n);
+	while (w->tx[port].n) {
+		rte_pktmbuf_free(w->tx[port].frames[--w->tx[port].n]);
+		st_inc(w->lane, ST_SENT_REPEAT);
+		st_inc(w->lane, ST_TX_FRAMES);
+	}
+}
+
+static int start(void **state)
+{
+	h = h_start();
+	return 0;
+}
+
+static int stop(void **state)
+{
+	h_stop(h);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own_answers),
+		cmocka_unit_test(test_ack_to_own_answer_is_absorbed),
+		cmocka_unit_test(test_loop_is_told_from_spiral),
+		cmocka_unit_test(test_everything_else_meets_its_end),
+		cmocka_unit_test(test_broken_messages),
+		cmocka_unit_test(test_one_peer_loads_the_workers_alike),
+		cmocka_unit_test(test_torture_messages),
+		cmocka_unit_test(more_than_waits_for_a_port_is_sent),
+	};
+
+	return cmocka_run_group_tests_name("ends", tests, start, stop);
+}
