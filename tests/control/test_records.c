@@ -16,58 +16,27 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "control/apply.h"
 #include "control/record_file.h"
 #include "control/record_line.h"
+#include "tests/control/small.h"
 
-/* The dataplane's part, which no test here needs. */
-void *dp_alloc(int numa, size_t bytes)
-{
-	return NULL;
-}
-
-void dp_free(void *mem)
-{
-}
-
-void dp_publish_policy(struct dp *dp, int numa, struct lb_snapshot *snap)
-{
-}
-
-static const char yaml[] = "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n"
-			   "listeners: { l: { address: 192.0.2.10:5060 } }\n"
-			   "peers: { c: { from: [203.0.113.0/24] } }\n"
-			   "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 }, h: { address: "
-			   "192.0.2.22:5060 } } } }\n"
-			   "routes: [ { pool: p } ]\n";
-
-static char dir[64], file[96], moved[112], err[300];
-static struct conf *conf;
-static struct ctl_policy *policy;
+static char file[96], moved[112];
+static struct small small;
 
 static int set_up(void **state)
 {
-	const struct state_keys keys = { .hash.k = { 1, 2 }, .token.k = { 3, 4 } };
-	struct conf_report report;
-
-	strcpy(dir, "/tmp/weir-records-XXXXXX");
-	if (!mkdtemp(dir))
+	if (small_make(&small, "records"))
 		return -1;
-	snprintf(file, sizeof(file), "%s/calls.jsonl", dir);
+	snprintf(file, sizeof(file), "%s/calls.jsonl", small.dir);
 	snprintf(moved, sizeof(moved), "%s.1", file);
-	if (conf_load_text("test.yaml", yaml, strlen(yaml), &conf, &report))
-		return -1;
-	conf_report_free(&report);
-	return policy_make(conf, &keys, 1, &policy, err, sizeof(err));
+	return 0;
 }
 
 static int tear_down(void **state)
 {
-	policy_free(policy);
-	conf_free(conf);
 	unlink(file);
 	unlink(moved);
-	return rmdir(dir);
+	return small_free(&small);
 }
 
 /* ---- Lines ----------------------------------------------------------------------------------------- */
@@ -85,7 +54,7 @@ static void set_texts(struct lb_record *r, const char *caller, const char *numbe
 static void is_line(const struct lb_record *r, const char *want)
 {
 	char line[RECORD_LINE];
-	size_t n = record_line(r, "lb1", policy, &t0, line);
+	size_t n = record_line(r, "lb1", small.policy, &t0, line);
 
 	assert_int_equal(n, strlen(want));
 	assert_memory_equal(line, want, n);
@@ -97,13 +66,13 @@ static void answered_after_failover(void **state)
 		.age_ms = 62105,
 		.answered_ms = 60007,
 		.in = LB_NONE,
-		.out = policy->gateways[1].slot,
-		.peer = policy->peer_specs[0].slot,
+		.out = small.policy->gateways[1].slot,
+		.peer = small.policy->peer_specs[0].slot,
 		.status = 200,
 		.how = LB_END_BYE,
 		.bye_caller = 1,
 		.n_tries = 1,
-		.tries = { { policy->gateways[0].slot, LB_LEFT_ICMP } },
+		.tries = { { small.policy->gateways[0].slot, LB_LEFT_ICMP } },
 	};
 
 	set_texts(&r, "alice", "+8221234", "c9@x");
@@ -133,7 +102,7 @@ static void is_text(const char *bytes, const char *want)
 	char line[RECORD_LINE + 1], expect[128];
 
 	set_texts(&r, bytes, "", "");
-	line[record_line(&r, "lb1", policy, &t0, line)] = '\0';
+	line[record_line(&r, "lb1", small.policy, &t0, line)] = '\0';
 	snprintf(expect, sizeof(expect), "\"from\":\"%s\",\"to\":\"\"", want);
 	assert_non_null(strstr(line, expect));
 }
@@ -173,7 +142,7 @@ static void any_record_is_json(void **state)
 		r.number_n %= 33;
 		r.call_id_n = (uint8_t)(LIMIT_RECORD_TEXT - r.caller_n - r.number_n);
 		memset(line, '#', sizeof(line));
-		n = record_line(&r, "lb1", policy, &t0, line);
+		n = record_line(&r, "lb1", small.policy, &t0, line);
 		assert_true(n < RECORD_LINE && line[n + 1] == '#' && line[n - 1] == '\n');
 		assert_null(memchr(line, '\n', n - 1));
 		o = json_loadb(line, n, JSON_ALLOW_NUL, &error);
@@ -240,16 +209,16 @@ static void rotation_loses_nothing(void **state)
 /* A file that takes only a part, then nothing: what waits is bounded, and goes on where it stopped. */
 static void a_full_disk_tears_no_line(void **state)
 {
-	struct rlimit limit, small;
+	struct rlimit limit, tight;
 	struct record_file f;
 	unsigned n = 0;
 
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	small = (struct rlimit){ 6, limit.rlim_max };
+	tight = (struct rlimit){ 6, limit.rlim_max };
 	assert_int_equal(record_file_open(&f, file), 0);
 	record_file_add(&f, "one\ntwo\n", 8);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
 	assert_int_equal(record_file_flush(&f), -EFBIG);
 	assert_int_equal(record_file_flush(&f), -EFBIG);
 	has(file, "one\ntw");
@@ -257,9 +226,9 @@ static void a_full_disk_tears_no_line(void **state)
 	assert_int_equal(record_file_flush(&f), 0);
 	has(file, "one\ntwo\n");
 
-	small.rlim_cur = 10;
+	tight.rlim_cur = 10;
 	record_file_add(&f, "three\nfour\n", 11);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
 	assert_int_equal(record_file_flush(&f), -EFBIG);
 	while (record_file_add(&f, "12345678901234567890\n", 21))
 		n++;

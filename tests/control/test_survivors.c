@@ -17,56 +17,26 @@
 #define HOUR 3600
 #define MAX  (4 * HOUR)
 #define T0   1800000000
+#include "tests/control/small.h"
 
-/* The dataplane's part, which no test here needs. */
-void *dp_alloc(int numa, size_t bytes)
-{
-	return NULL;
-}
-
-void dp_free(void *mem)
-{
-}
-
-void dp_publish_policy(struct dp *dp, int numa, struct lb_snapshot *snap)
-{
-}
-
-static const char yaml[] = "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n"
-			   "listeners: { l: { address: 192.0.2.10:5060 } }\n"
-			   "peers: { c: { from: [203.0.113.0/24] } }\n"
-			   "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 }, h: { address: "
-			   "192.0.2.22:5060 } } } }\n"
-			   "routes: [ { pool: p } ]\n";
-
-static char dir[64], file[96], err[300];
-static struct conf *conf;
-static struct ctl_policy *policy;
+static char file[96], err[300];
+static struct small small;
 static struct lb_words *words;
 
 static int set_up(void **state)
 {
-	const struct state_keys keys = { .hash.k = { 1, 2 }, .token.k = { 3, 4 } };
-	struct conf_report report;
-
-	strcpy(dir, "/tmp/weir-survivors-XXXXXX");
-	if (!mkdtemp(dir))
+	if (small_make(&small, "survivors"))
 		return -1;
-	snprintf(file, sizeof(file), "%s/" SURVIVORS_FILE, dir);
-	if (conf_load_text("test.yaml", yaml, strlen(yaml), &conf, &report))
-		return -1;
-	conf_report_free(&report);
+	snprintf(file, sizeof(file), "%s/" SURVIVORS_FILE, small.dir);
 	words = lb_words_init(aligned_alloc(64, (lb_words_size() + 63) & ~(size_t)63));
-	return policy_make(conf, &keys, 1, &policy, err, sizeof(err));
+	return 0;
 }
 
 static int tear_down(void **state)
 {
 	unlink(file);
-	policy_free(policy);
-	conf_free(conf);
 	free(words);
-	return rmdir(dir);
+	return small_free(&small);
 }
 
 static void put(const char *text)
@@ -80,7 +50,7 @@ static void put(const char *text)
 
 static int load(struct survivors *s, int64_t now)
 {
-	return survivors_load(s, policy, dir, MAX, now, err, sizeof(err));
+	return survivors_load(s, small.policy, small.dir, MAX, now, err, sizeof(err));
 }
 
 /* A process that runs until `now`: survivors are those of the file, of which BYEs took `ended`. */
@@ -90,11 +60,11 @@ static void live(int64_t from, int64_t until, uint32_t ended)
 
 	assert_int_equal(load(&s, from), 0);
 	for (uint16_t i = 0; i < 2; i++)
-		lb_set_survivors(words, policy->gateways[i].slot, survivors_most(&s, i, from));
-	lb_cap_survivors(words, policy->gateways[0].slot, survivors_most(&s, 0, until));
-	lb_cap_survivors(words, policy->gateways[0].slot,
-			 lb_get_survivors(words, policy->gateways[0].slot) - ended);
-	assert_int_equal(survivors_store(&s, words, dir, until, true), 0);
+		lb_set_survivors(words, small.policy->gateways[i].slot, survivors_most(&s, i, from));
+	lb_cap_survivors(words, small.policy->gateways[0].slot, survivors_most(&s, 0, until));
+	lb_cap_survivors(words, small.policy->gateways[0].slot,
+			 lb_get_survivors(words, small.policy->gateways[0].slot) - ended);
+	assert_int_equal(survivors_store(&s, words, small.dir, until, true), 0);
 	survivors_free(&s);
 }
 
@@ -105,7 +75,7 @@ static void nothing_is_there_at_first(void **state)
 	assert_int_equal(load(&s, T0), 0);
 	assert_int_equal(survivors_most(&s, 0, T0), 0);
 	survivors_free(&s);
-	assert_int_equal(survivors_load(&s, policy, NULL, MAX, T0, err, sizeof(err)), 0);
+	assert_int_equal(survivors_load(&s, small.policy, NULL, MAX, T0, err, sizeof(err)), 0);
 	assert_int_equal(survivors_store(&s, words, NULL, T0, true), 0);
 	survivors_free(&s);
 }
@@ -201,7 +171,7 @@ static void nobody_else_may_read_it(void **state)
 	struct stat st;
 
 	assert_int_equal(load(&s, T0), 0);
-	assert_int_equal(survivors_store(&s, words, dir, T0, false), 0);
+	assert_int_equal(survivors_store(&s, words, small.dir, T0, false), 0);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(survivors_store(&s, words, "/nonexistent", T0, false), -ENOENT);

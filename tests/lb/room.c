@@ -137,6 +137,13 @@ void talk_bounce(struct room *r, struct talk *t, const struct leg *leg)
 	note_acts(r, t, lb_input(r->w.worker, r->w.snap, &q, r->w.now, r->w.act));
 }
 
+void talk_pass(struct room *r, struct talk *t, uint64_t ns)
+{
+	t->invite.cseq = 1; /* its INVITE is kept as 0 */
+	room_pass(r, ns);
+	t->invite.cseq = 0;
+}
+
 void talk_cancel(struct room *r, struct talk *t)
 {
 	struct lb_query q = t->invite;

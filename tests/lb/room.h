@@ -70,6 +70,9 @@ void talk_respond(struct room *r, struct talk *t, const struct leg *leg, uint16_
 /* The INVITE of that branch comes back by ICMP. */
 void talk_bounce(struct room *r, struct talk *t, const struct leg *leg);
 
+/* room_pass(), while t is the only call that is set up: what time sends for it is noted. */
+void talk_pass(struct room *r, struct talk *t, uint64_t ns);
+
 /* The caller CANCELs. */
 void talk_cancel(struct room *r, struct talk *t);
 

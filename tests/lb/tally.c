@@ -73,6 +73,12 @@ uint32_t open_call(struct tally *b, uint64_t n, uint16_t out)
 	return call_open(&b->c, &key, &sides, b->now);
 }
 
+void move_call(struct tally *b, uint32_t i, uint16_t out, bool open)
+{
+	assert_true(word_reserve(&b->words->gateway[out], true));
+	call_move(&b->c, i, out, open, b->now);
+}
+
 uint32_t answered_call(struct tally *b, uint64_t n, uint16_t out, uint32_t session_s)
 {
 	uint32_t i = open_call(b, n, out);

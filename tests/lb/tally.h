@@ -37,7 +37,10 @@ struct call_key key_of(uint64_t n);
 /* As pick does: call n from gateway 3 to gateway `out`, of peer 0. */
 uint32_t open_call(struct tally *b, uint64_t n, uint16_t out);
 
-/* The same, answered with To tag 7. */
+/* The search goes on at gateway `out`; open: the one before may still bring the call. */
+void move_call(struct tally *b, uint32_t i, uint16_t out, bool open);
+
+/* A call as open_call() makes it, answered with To tag 7. */
 uint32_t answered_call(struct tally *b, uint64_t n, uint16_t out, uint32_t session_s);
 
 /* A BYE of the caller, or of the callee, in the dialog with that To tag; what call_bye() says. */

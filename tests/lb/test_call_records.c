@@ -98,9 +98,7 @@ static void records_tell_why(void **state)
 	r.w.records = 4;
 	world_calls(&r.w, 100);
 	talk_invite(&r, t, LB_NONE);
-	t->invite.cseq = 1; /* kept as 0: see room_pass() */
-	room_pass(&r, S + S / 10);
-	t->invite.cseq = 0;
+	talk_pass(&r, t, S + S / 10);
 	second = t->legs - 1;
 	talk_respond(&r, t, &t->leg[0], 100, 0, 0);
 	talk_respond(&r, t, &t->leg[0], 487, 5, 0);
@@ -175,9 +173,7 @@ static void a_late_answer_is_no_second_record(void **state)
 	r.w.records = 4;
 	world_calls(&r.w, 100);
 	talk_invite(&r, t, LB_NONE);
-	t->invite.cseq = 1; /* kept as 0: see room_pass() */
-	room_pass(&r, S + S / 10);
-	t->invite.cseq = 0;
+	talk_pass(&r, t, S + S / 10);
 	second = t->legs - 1;
 	talk_respond(&r, t, &t->leg[second], 486, 6, 0);
 	take_record(&r, &record, LB_END_FAILED, 486, t->leg[second].gateway);

@@ -278,16 +278,14 @@ static void a_move_leaves_a_hold(void **state)
 
 	tally_make(&b, ENTRIES);
 	i = open_call(&b, 1, 0);
-	assert_true(word_reserve(&b.words->gateway[1], true));
-	call_move(&b.c, i, 1, true, b.now);
+	move_call(&b, i, 1, true);
 	expect(&b, 1, 1, 1, 1);
 	assert_int_equal(call_of(&b.c, &key), i);
 	call_let_go(&b.c, &key, 1); /* no hold */
 	call_let_go(&b.c, &key, 0);
 	call_let_go(&b.c, &key, 0);
 	expect(&b, 0, 1, 1, 1);
-	assert_true(word_reserve(&b.words->gateway[0], true));
-	call_move(&b.c, i, 0, true, b.now);
+	move_call(&b, i, 0, true);
 	call_confirm(&b.c, i, 7, 0, b.now);
 	bye(&b, 1, 7);
 	bye_answered(&b, 1, 7, 200);
@@ -298,8 +296,7 @@ static void a_move_leaves_a_hold(void **state)
 	expect_none(&b);
 	call_let_go(&b.c, &key, 1);
 	i = open_call(&b, 1, 0);
-	assert_true(word_reserve(&b.words->gateway[1], true));
-	call_move(&b.c, i, 1, false, b.now); /* refused: nothing is left there */
+	move_call(&b, i, 1, false); /* refused: nothing is left there */
 	expect(&b, 0, 1, 1, 1);
 	tally_free(&b);
 }
@@ -327,8 +324,7 @@ static void the_branch_left_wins(void **state)
 
 	tally_make(&b, ENTRIES);
 	i = open_call(&b, 1, 0);
-	assert_true(word_reserve(&b.words->gateway[1], true));
-	call_move(&b.c, i, 1, true, b.now);
+	move_call(&b, i, 1, true);
 	call_swap(&b.c, i, &key, 0, b.now);
 	expect(&b, 1, 1, 1, 1);
 	call_confirm(&b.c, i, 7, 0, b.now);

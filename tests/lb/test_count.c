@@ -136,9 +136,7 @@ static void the_mute_one_wins(void **state)
 
 	room_start(&r, 1, 2);
 	talk_invite(&r, t, LB_NONE);
-	t->invite.cseq = 1; /* kept as 0: see room_pass() */
-	room_pass(&r, 2 * S);
-	t->invite.cseq = 0;
+	talk_pass(&r, t, 2 * S);
 	assert_true(t->legs >= 2);
 	assert_int_equal(room_calls(&r, 0) + room_calls(&r, 1), 2);
 	talk_respond(&r, t, &t->leg[0], 200, 6, 0);
@@ -352,9 +350,7 @@ static void a_refusal_after_all(void **state)
 		struct talk *t = &r.talk[0];
 
 		talk_invite(&r, t, LB_NONE);
-		t->invite.cseq = 1; /* kept as 0: see room_pass() */
-		room_pass(&r, S + S / 10);
-		t->invite.cseq = 0;
+		talk_pass(&r, t, S + S / 10);
 		talk_respond(&r, t, &t->leg[t->legs - 1], answered ? 200 : 486, 6, 0);
 		for (unsigned i = 0; i < 100; i++)
 			room_pass(&r, S);

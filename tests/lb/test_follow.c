@@ -7,6 +7,18 @@ static uint64_t cell(const struct world *w, uint16_t slot, enum st_gateway_count
 	return w->lane->gateways[slot].count[id];
 }
 
+/* Sends a new call while its ideal gateway is down for a moment; returns the one that got it. */
+static uint16_t elsewhere(struct world *w, const struct lb_query *q)
+{
+	uint16_t ideal = lb_pick_ideal(w->snap, 0, q->call_hash), gateway;
+
+	lb_set_health(w->words, ideal, LB_DOWN);
+	gateway = world_input(w, q)->gateway;
+	lb_set_health(w->words, ideal, LB_UP);
+	assert_int_not_equal(gateway, ideal);
+	return gateway;
+}
+
 static void same_branch_for_invite_cancel_and_ack(void **state)
 {
 	char branch[LIMIT_BRANCH];
@@ -59,10 +71,7 @@ static void credentials_return_to_their_gateway(void **state)
 	lb_set_peer_cps(w.words, 0, 1);
 	q = world_request(&w, METHOD_INVITE, 1, 1);
 	ideal = lb_pick_ideal(w.snap, 0, q.call_hash);
-	lb_set_health(w.words, ideal, LB_DOWN);
-	first = world_input(&w, &q)->gateway;
-	assert_int_not_equal(first, ideal);
-	lb_set_health(w.words, ideal, LB_UP);
+	first = elsewhere(&w, &q);
 	r = world_response(&w, &q, 401);
 	world_input(&w, &r);
 	q = world_request(&w, METHOD_INVITE, 1, 2);
@@ -139,9 +148,7 @@ static void strays_follow_the_pin(void **state)
 	world_start(&w, 3);
 	q = world_request(&w, METHOD_INVITE, 1, 1);
 	ideal = lb_pick_ideal(w.snap, 0, q.call_hash);
-	lb_set_health(w.words, ideal, LB_DOWN);
-	was = world_input(&w, &q)->gateway;
-	lb_set_health(w.words, ideal, LB_UP);
+	was = elsewhere(&w, &q);
 	r = world_response(&w, &q, 183);
 	world_input(&w, &r);
 	w.now += 180 * SECOND; /* still ringing */
@@ -195,15 +202,12 @@ static void forks_are_kept_apart(void **state)
 static void answers_to_cancel_end_nothing(void **state)
 {
 	struct lb_query q, r;
-	uint16_t ideal, was;
+	uint16_t was;
 	struct world w;
 
 	world_start(&w, 3);
 	q = world_request(&w, METHOD_INVITE, 1, 1);
-	ideal = lb_pick_ideal(w.snap, 0, q.call_hash);
-	lb_set_health(w.words, ideal, LB_DOWN);
-	was = world_input(&w, &q)->gateway;
-	lb_set_health(w.words, ideal, LB_UP);
+	was = elsewhere(&w, &q);
 	q.method = METHOD_CANCEL;
 	world_input(&w, &q);
 	r = world_response(&w, &q, 200);
