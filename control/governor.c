@@ -43,6 +43,16 @@ static void tell(struct app *app, const struct lb_notice *n)
 		ctl_event(app, CTL_GATEWAY_CLEAR, gateway, "gateway %s: its limit of %u INVITEs is not met",
 			  gateway, n->a);
 		break;
+	case LB_NOTICE_OC:
+		ctl_event(app, CTL_GATEWAY_OC, gateway,
+			  n->a == LB_OC_RATE ? "gateway %s: asks for %u requests per second at most (oc)"
+					     : "gateway %s: asks for %u %% fewer requests (oc)",
+			  gateway, n->b);
+		break;
+	case LB_NOTICE_OC_OVER:
+		ctl_event(app, CTL_GATEWAY_OC_OVER, gateway, "gateway %s: asks for less no more (oc)",
+			  gateway);
+		break;
 	case LB_NOTICE_COUNT:
 		break;
 	}

@@ -18,6 +18,16 @@ static json_t *signal(const struct lb_signal_sight *s, double scale)
 			 s->threshold * scale);
 }
 
+/* What it asks for by overload control, and what follows; null: nothing. */
+static json_t *asked(const struct lb_congestion *c)
+{
+	if (!c->oc_algo)
+		return json_null();
+	return json_pack("{s:s, s:i, s:f, s:f}", "algorithm", c->oc_algo == LB_OC_RATE ? "rate" : "loss",
+			 "value", c->oc_value, "left_ms", (double)c->oc_left_ns / 1e6, "withheld",
+			 c->shed == UINT16_MAX ? 1.0 : c->shed / 65536.0);
+}
+
 json_t *ctl_show_congestion(const struct ctl_call *call, uint32_t index)
 {
 	struct lb_congestion c;
@@ -41,6 +51,7 @@ json_t *ctl_show_congestion(const struct ctl_call *call, uint32_t index)
 	json_object_set_new(o, "response_ms", signal(&c.response, 1e3));
 	json_object_set_new(o, "progress_ms", signal(&c.progress, 1e3));
 	json_object_set_new(o, "refused", signal(&c.refused, 1));
+	json_object_set_new(o, "oc", asked(&c));
 	json_object_set_new(o, "repeated", signal(&c.repeated, 1));
 	return o;
 }

@@ -7,9 +7,17 @@
 #include "lb/bucket.h"
 #include "lb/lb.h"
 
+/* ns between two admissions. */
+static inline uint64_t every(uint64_t interval)
+{
+	return interval & ~BUCKET_PACED;
+}
+
 /* How far `next` may lie ahead of now: a burst of b needs (b - 1) intervals. */
 static inline uint64_t ahead(uint64_t interval)
 {
+	if (interval & BUCKET_PACED)
+		return BUCKET_TAU * every(interval);
 	return interval < BUCKET_BURST_NS ? BUCKET_BURST_NS - interval : 0;
 }
 
@@ -24,6 +32,30 @@ void bucket_set(struct bucket *b, uint32_t per_s)
 	__atomic_store_n(&b->interval, interval, __ATOMIC_SEQ_CST);
 }
 
+void bucket_pace(struct bucket *b, uint32_t per_s)
+{
+	uint64_t interval = BUCKET_SHUT;
+
+	if (per_s != 0)
+		interval = BUCKET_PACED | (1000000000u + (uint64_t)per_s - 1) / per_s;
+	__atomic_store_n(&b->interval, interval, __ATOMIC_SEQ_CST);
+}
+
+void bucket_charge(struct bucket *b, uint64_t now)
+{
+	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED), next, after;
+
+	if (!(interval & BUCKET_PACED) || interval == BUCKET_SHUT)
+		return;
+	next = __atomic_load_n(&b->next, __ATOMIC_RELAXED);
+	do {
+		if (next > now + BUCKET_TAU_MOST * every(interval))
+			return;
+		after = (next > now ? next : now) + every(interval);
+	} while (!__atomic_compare_exchange_n(&b->next, &next, after, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+}
+
 bool bucket_take(struct bucket *b, uint64_t now)
 {
 	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED), next, after;
@@ -34,7 +66,7 @@ bool bucket_take(struct bucket *b, uint64_t now)
 	do {
 		if (next > now + ahead(interval))
 			return false;
-		after = (next > now ? next : now) + interval;
+		after = (next > now ? next : now) + every(interval);
 	} while (!__atomic_compare_exchange_n(&b->next, &next, after, true, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
 	return true;

@@ -10,9 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BUCKET_BURST_NS 50000000u  /* worth of time that may come at once */
-#define BUCKET_FREE     0          /* interval: no limit */
-#define BUCKET_SHUT     UINT64_MAX /* interval: admits nothing */
+#define BUCKET_BURST_NS 50000000u           /* worth of time that may come at once */
+#define BUCKET_FREE     0                   /* interval: no limit */
+#define BUCKET_SHUT     UINT64_MAX          /* interval: admits nothing */
+#define BUCKET_PACED    (UINT64_C(1) << 62) /* in interval: paced by RFC 7415, see bucket_pace() */
+#define BUCKET_TAU      4  /* intervals that a paced one admits ahead of its rate: five at once (TAU = 4 T) */
+#define BUCKET_TAU_MOST 10 /* and that it can owe for what it must let pass (RFC 7415 3.5.2: TAU2) */
 
 struct bucket {
 	uint64_t interval; /* ns between two admissions; written by control, atomic */
@@ -21,6 +24,20 @@ struct bucket {
 
 /* Sets the rate, LB_UNLIMITED or 0 included. What was admitted before still counts. Control. */
 void bucket_set(struct bucket *b, uint32_t per_s);
+
+/*
+ * The same by RFC 7415 3.5, for a bucket that every request is charged to: at most 5 at once, and what passes
+ * whatever it says (bucket_charge()) is made up for by those that do not. Control.
+ */
+void bucket_pace(struct bucket *b, uint32_t per_s);
+
+/* Whoever passes a paced bucket in any case pays all the same; of no effect on others. Workers. */
+void bucket_charge(struct bucket *b, uint64_t now);
+
+static inline bool bucket_is_paced(const struct bucket *b)
+{
+	return __atomic_load_n(&b->interval, __ATOMIC_RELAXED) & BUCKET_PACED;
+}
 
 /* Takes one; false if the limit forbids it, and then nothing has changed. now: monotonic ns. Workers. */
 bool bucket_take(struct bucket *b, uint64_t now);

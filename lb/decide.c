@@ -96,6 +96,8 @@ static bool forward(struct decision *d, enum branch_kind kind, const struct gate
 	d->act->listener = listener;
 	d->act->branch_n = branch_write(&d->s->keys, &b, q->call_hash, &q->reply_to, d->act->branch);
 	d->act->oc_ask = oc_ask(to);
+	if (to && q->has_to_tag)
+		word_charge(d->w->words, to->slot, d->now);
 	if (to) {
 		d->act->gateway = to->slot;
 		st_gateway_inc(d->w->lane, to->slot, ST_GW_REQUESTS);

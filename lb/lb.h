@@ -129,6 +129,12 @@ void lb_set_peer_rps(struct lb_words *words, uint16_t slot, uint32_t per_s);
  * priority go by none of them. Control.
  */
 void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s);
+
+/*
+ * The same by RFC 7415 3.5: per_s of all requests, new or in a dialog. Those in dialogs, urgent ones and
+ * repeats pass, and are paid for by new ones. Until lb_set_gateway_rate() sets another. Control.
+ */
+void lb_set_gateway_pace(struct lb_words *words, uint16_t slot, uint32_t per_s);
 void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max);
 void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part);
 

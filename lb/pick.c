@@ -56,6 +56,8 @@ bool pick_take(const struct pick *p, const struct gateway *g)
 		pick_passed(p, g, stop);
 		return false;
 	}
+	if (ask.what != ASK_STATE)
+		st_gateway_inc(p->lane, g->slot, ST_GW_NEW);
 	if (ask.what == ASK_CALL && ask.opens) {
 		__atomic_fetch_add(&p->words->pool[g->pool].open[g->tier], 1, __ATOMIC_RELAXED);
 		st_gateway_inc(p->lane, g->slot, ST_GW_OPEN_TAKEN);

@@ -108,10 +108,27 @@ void lb_set_peer_rps(struct lb_words *words, uint16_t slot, uint32_t per_s)
 	bucket_set(&words->peer[slot].rps, per_s);
 }
 
+/* Sets the bucket by either law, and keeps count of those that are paced. */
+static void set_rate(struct lb_words *words, uint16_t slot, uint32_t per_s,
+		     void (*set)(struct bucket *, uint32_t))
+{
+	struct bucket *b = &words->gateway[slot].rate;
+	bool was = bucket_is_paced(b);
+
+	set(b, per_s);
+	if (was != bucket_is_paced(b))
+		__atomic_fetch_add(&words->node.paced, was ? -1 : 1, __ATOMIC_RELAXED);
+	word_changed(words, slot);
+}
+
 void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s)
 {
-	bucket_set(&words->gateway[slot].rate, per_s);
-	word_changed(words, slot);
+	set_rate(words, slot, per_s, bucket_set);
+}
+
+void lb_set_gateway_pace(struct lb_words *words, uint16_t slot, uint32_t per_s)
+{
+	set_rate(words, slot, per_s, bucket_pace);
 }
 
 void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max)
@@ -195,7 +212,7 @@ static bool is_shed(const struct word *g, uint32_t id, const struct ask *ask)
 {
 	uint16_t shed = __atomic_load_n(&g->shed, __ATOMIC_RELAXED);
 
-	return shed && hash_again(ask->branch + id) >> 48 < shed;
+	return shed && (shed == UINT16_MAX || hash_again(ask->branch + id) >> 48 < shed);
 }
 
 static enum lb_stop governor_stop(const struct word *g, uint32_t id, const struct ask *ask)
@@ -207,12 +224,24 @@ static enum lb_stop governor_stop(const struct word *g, uint32_t id, const struc
 	return bucket_open(&g->rate, ask->now) ? LB_STOP_NONE : LB_STOP_RATE;
 }
 
+/* Of what the governor says, only what a gateway asked for itself is for requests other than calls, too. */
+static enum lb_stop request_stop(const struct word *g, uint32_t id, const struct ask *ask)
+{
+	if (!bucket_open(&g->rps, ask->now))
+		return LB_STOP_RPS;
+	if (!ask->governed)
+		return LB_STOP_NONE;
+	if (is_shed(g, id, ask))
+		return LB_STOP_SHED;
+	return bucket_is_paced(&g->rate) && !bucket_open(&g->rate, ask->now) ? LB_STOP_RATE : LB_STOP_NONE;
+}
+
 enum lb_stop word_stop(const struct word *g, uint32_t id, const struct ask *ask)
 {
 	if (!word_ready(g))
 		return LB_STOP_STATE;
 	if (ask->what == ASK_REQUEST)
-		return bucket_open(&g->rps, ask->now) ? LB_STOP_NONE : LB_STOP_RPS;
+		return request_stop(g, id, ask);
 	if (ask->what == ASK_STATE)
 		return LB_STOP_NONE;
 	if (!has_place(g, ask->room))
@@ -247,6 +276,18 @@ static bool take_open(struct word *g, const struct ask *ask)
 	return word_raise(&g->open, ask->governed ? &g->open_cap : &any, NULL);
 }
 
+static enum lb_stop take_request(struct word *g, const struct ask *ask)
+{
+	if (!bucket_take(&g->rps, ask->now))
+		return LB_STOP_RPS;
+	if (!bucket_is_paced(&g->rate) || bucket_take(&g->rate, ask->now))
+		return LB_STOP_NONE;
+	if (ask->governed)
+		return LB_STOP_RATE;
+	bucket_charge(&g->rate, ask->now);
+	return LB_STOP_NONE;
+}
+
 /* What was free a moment ago is taken, one after the other; who comes too late gives all back. */
 static enum lb_stop take_call(struct lb_words *words, uint16_t slot, const struct ask *ask)
 {
@@ -262,8 +303,12 @@ static enum lb_stop take_call(struct lb_words *words, uint16_t slot, const struc
 	if (!bucket_take(&g->cps, ask->now))
 		goto give_open_back;
 	stop = LB_STOP_RATE;
-	if (bucket_take(&g->rate, ask->now) || !ask->governed)
+	if (bucket_take(&g->rate, ask->now))
 		return LB_STOP_NONE;
+	if (!ask->governed) {
+		bucket_charge(&g->rate, ask->now);
+		return LB_STOP_NONE;
+	}
 give_open_back:
 	if (ask->opens)
 		word_lower(&g->open);
@@ -282,6 +327,6 @@ enum lb_stop word_admit(struct lb_words *words, uint16_t slot, uint32_t id, cons
 	if (stop != LB_STOP_NONE || ask->what == ASK_STATE)
 		return stop;
 	if (ask->what == ASK_REQUEST)
-		return bucket_take(&g->rps, ask->now) ? LB_STOP_NONE : LB_STOP_RPS;
+		return take_request(g, ask);
 	return take_call(words, slot, ask);
 }

@@ -82,6 +82,7 @@ _Static_assert(sizeof(struct pool_word) == 128, "two cache lines each");
 
 /* The node's. */
 struct node_word {
+	uint32_t paced;         /* gateways whose rate is of all requests (RFC 7415); control */
 	uint64_t oc_start_ms;   /* the least sequence that clients are told, ms; control */
 	uint32_t drain_retry_s; /* Retry-After of a draining node, s; 0: it does not drain; control */
 } __attribute__((aligned(64)));
@@ -229,6 +230,13 @@ static inline void word_close(struct lb_words *words, uint16_t slot, uint16_t po
 static inline bool word_panic(const struct word *g)
 {
 	return __atomic_load_n(&g->panic, __ATOMIC_RELAXED);
+}
+
+/* A request in a dialog goes to the gateway: paid for where the gateway asked for a rate of all. Workers. */
+static inline void word_charge(struct lb_words *words, uint16_t slot, uint64_t now)
+{
+	if (__atomic_load_n(&words->node.paced, __ATOMIC_RELAXED))
+		bucket_charge(&words->gateway[slot].rate, now);
 }
 
 #define WORD_HEARD_NS                                                                                        \

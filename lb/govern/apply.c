@@ -24,13 +24,23 @@ static void apply(struct lb_governor *g, uint16_t slot)
 	uint32_t cap = least(whole(at->l.cap), at->h.open_cap);
 	uint32_t rate = least(whole(at->l.rate), at->h.rate);
 
-	if (at->set && cap == at->cap && rate == at->rate)
+	bool paced = at->x.rate <= rate && at->x.rate != LB_UNLIMITED;
+
+	if (paced)
+		rate = at->x.rate;
+	if (at->set && cap == at->cap && rate == at->rate && paced == at->paced && at->x.shed == at->shed)
 		return;
 	at->set = true;
 	at->cap = cap;
 	at->rate = rate;
+	at->paced = paced;
+	at->shed = at->x.shed;
 	lb_set_open_cap(g->words, slot, cap);
-	lb_set_gateway_rate(g->words, slot, rate);
+	if (paced)
+		lb_set_gateway_pace(g->words, slot, rate);
+	else
+		lb_set_gateway_rate(g->words, slot, rate);
+	lb_set_shed(g->words, slot, at->shed);
 }
 
 void govern_apply(struct lb_governor *g)
@@ -51,4 +61,5 @@ void lb_congestion(const struct lb_governor *g, uint16_t slot, struct lb_congest
 	out->rate = at->rate;
 	out->oldest_ns = at->r.oldest_ns;
 	limit_sight(&at->l, out);
+	explicit_sight(&at->x, g->now, out);
 }

@@ -9,10 +9,11 @@
 
 /* The order of a step. */
 static void (*const steps[])(struct lb_governor *) = {
-	govern_read,   /* what the workers have noticed; who has to be looked at */
-	govern_health, /* who is there */
-	govern_limits, /* what each gateway may be given, as learned */
-	govern_apply,  /* all of it into the words */
+	govern_read,     /* what the workers have noticed; who has to be looked at */
+	govern_health,   /* who is there */
+	govern_limits,   /* what each gateway may be given, as learned */
+	govern_explicit, /* what they ask for themselves */
+	govern_apply,    /* all of it into the words */
 };
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
@@ -62,6 +63,7 @@ void governed_start(struct lb_governor *g, struct governed *at, const struct gat
 	health_init(&at->h, g->now);
 	lb_set_health(g->words, gw->slot, LB_UP);
 	at->l.cap = at->l.rate = INFINITY; /* limit.c starts its law */
+	explicit_start(&at->x, g->now);
 }
 
 unsigned lb_govern(struct lb_governor *g, const struct lb_snapshot *s, uint64_t now,

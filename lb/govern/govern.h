@@ -22,6 +22,8 @@ enum lb_notice_kind {
 	LB_NOTICE_PANIC,     /* so many gateways of a port fell silent at once that the fault may be ours, and
 				they     go on being used for a while; a: port, b: how many, c: of how many */
 	LB_NOTICE_CALM,      /* and that is over; a: port */
+	LB_NOTICE_OC,        /* gateway: it asks for less by overload control; a: LB_OC_*, b: its value */
+	LB_NOTICE_OC_OVER,   /* gateway: it does so no more */
 	LB_NOTICE_COUNT
 };
 #define LB_CLEAR_NS UINT64_C(10000000000)
@@ -149,6 +151,11 @@ struct lb_congestion {
 	struct lb_signal_sight refused;  /* share of calls refused in most classes of numbers and callers */
 	struct lb_signal_sight repeated; /* share of INVITEs sent again */
 	uint64_t oldest_ns;              /* age of the oldest unanswered INVITE; 0: there is none */
+	uint8_t oc_algo;                 /* LB_OC_* that it asks for now; 0: nothing */
+	uint32_t oc_value;               /* as it said: per cent, or requests per second */
+	uint64_t oc_left_ns;             /* how long that still holds */
+	uint16_t shed;                   /* part of new requests, of 65536, that follows from it */
+	double sheddable;                /* share of its requests that could be withheld, as measured */
 	bool measuring;                  /* the limit is lowered for a moment to measure the floor */
 };
 

@@ -6,6 +6,7 @@
 #ifndef WEIR_LB_GOVERNOR_H
 #define WEIR_LB_GOVERNOR_H
 
+#include "lb/govern/explicit.h"
 #include "lb/govern/govern.h"
 #include "lb/govern/health.h"
 #include "lb/govern/limit.h"
@@ -19,9 +20,12 @@ struct governed {
 	bool asleep; /* set by the first step, cleared by any that wants to look at it again next time */
 	bool set;    /* cap and rate are those of the words */
 	uint32_t cap, rate;
-	struct reading r; /* reading.h: what the workers noticed */
-	struct health h;  /* health.h: whether it is there */
-	struct limit l;   /* limit.h: what it may be given, as learned */
+	uint16_t shed;
+	bool paced;        /* rate is of all requests, see lb_set_gateway_pace() */
+	struct reading r;  /* reading.h: what the workers noticed */
+	struct health h;   /* health.h: whether it is there */
+	struct limit l;    /* limit.h: what it may be given, as learned */
+	struct explicit x; /* explicit.h: what it asks for itself */
 };
 
 /* Many gateways of a port fell silent together: until then it is not held against them. */
@@ -65,9 +69,10 @@ static inline void governor_notice(struct lb_governor *g, struct lb_notice n)
 void governed_start(struct lb_governor *g, struct governed *at, const struct gateway *gw);
 
 /* The steps, in the order of the table in govern.c; each looks at the gateways that are awake. */
-void govern_read(struct lb_governor *g);   /* read.c */
-void govern_health(struct lb_governor *g); /* alive.c: who is there; DOWN goes into the words at once */
-void govern_limits(struct lb_governor *g); /* limit.c */
-void govern_apply(struct lb_governor *g);  /* apply.c: what all steps together allow goes into the words */
+void govern_read(struct lb_governor *g);     /* read.c */
+void govern_health(struct lb_governor *g);   /* alive.c: who is there; DOWN goes into the words at once */
+void govern_limits(struct lb_governor *g);   /* limit.c */
+void govern_explicit(struct lb_governor *g); /* explicit.c */
+void govern_apply(struct lb_governor *g);    /* apply.c: what all steps together allow goes into the words */
 
 #endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Step: what gateways ask for by overload control (RFC 7339 5.5, RFC 7415 3.5), and what part of new
+ * requests, or how many a second, follows from it. Control. Must stay true: nothing is obeyed longer than it
+ * is valid, nothing old undoes what is newer, and only new requests are withheld (RFC 7339 7.2: all the rest
+ * is of the second category, which Weir never sheds). That a gateway which does not answer at all gets
+ * nothing but trials (RFC 7339 5.9) is health.c's.
+ */
+#include "lb/govern/governor.h"
+#include "lb/oc.h"
+
+#define VALID_MS   60000 /* a longer validity counts as this: who is given nothing must be asked again */
+#define SHEDDABLE  0.8   /* until it is measured (RFC 7339 7.2) */
+#define MEASURE_NS UINT64_C(5000000000) /* time that is measured over, 5 to 10 s there */
+#define MEASURE_N  20                   /* requests that make a figure */
+
+void explicit_start(struct explicit *x, uint64_t now)
+{
+	*x = (struct explicit){ .sheddable = SHEDDABLE, .measured = now, .rate = LB_UNLIMITED };
+}
+
+void explicit_sight(const struct explicit *x, uint64_t now, struct lb_congestion *out)
+{
+	out->oc_algo = x->algo;
+	out->oc_value = x->value;
+	out->oc_left_ns = x->algo && x->until > now ? x->until - now : 0;
+	out->shed = x->shed;
+	out->sheddable = x->sheddable;
+}
+
+/* ---- What is heard ------------------------------------------------------------------------------------- */
+
+static void hear(struct explicit *x, const struct oc_signal *oc)
+{
+	uint64_t age = oc->heard > x->heard ? oc->heard - x->heard : 0;
+	uint32_t ms = oc->validity_ms < VALID_MS ? oc->validity_ms : VALID_MS;
+
+	if (x->heard && ((oc->seq && oc->seq == x->seq) || !oc_is_news(oc->seq, x->seq, age)))
+		return;
+	x->seq = oc->seq;
+	x->value = oc->value;
+	x->algo = ms ? oc->algo : 0; /* 0 ms: it controls nothing (RFC 7339 4.3) */
+	x->until = oc->heard + ms * UINT64_C(1000000);
+}
+
+/* Every worker has heard something else last; what came since the step before is taken in. */
+static void listen(const struct lb_governor *g, uint16_t slot, struct explicit *x)
+{
+	uint64_t since = x->heard, last = since;
+	struct oc_signal oc;
+
+	for (uint32_t i = 0; i < g->n_workers; i++) {
+		if (!signal_read_oc(&g->workers[i]->signals->at[slot], &oc) || oc.heard <= since)
+			continue;
+		hear(x, &oc);
+		if (oc.heard > last)
+			last = oc.heard;
+		x->heard = last;
+	}
+}
+
+/* ---- What could be withheld ---------------------------------------------------------------------------- */
+
+static uint64_t cell(const struct lb_governor *g, uint16_t slot, enum st_gateway_counter id)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < g->n_workers; i++)
+		sum += st_cell_read(&g->workers[i]->lane->gateways[slot].count[id]);
+	return sum;
+}
+
+/* What was withheld counts as meant for the gateway, else its own success would move the figure. */
+static void measure(const struct lb_governor *g, uint16_t slot, struct explicit *x)
+{
+	uint64_t shed, news, all;
+
+	if (g->now < x->measured + MEASURE_NS)
+		return;
+	shed = cell(g, slot, ST_GW_SKIPPED_SHED);
+	news = cell(g, slot, ST_GW_NEW) + shed;
+	all = cell(g, slot, ST_GW_REQUESTS) + shed;
+	if (x->all && all - x->all >= MEASURE_N) {
+		double share = (double)(news - x->news) / (double)(all - x->all);
+
+		x->sheddable = share < 1 ? share : 1;
+	}
+	x->measured = g->now;
+	x->news = news;
+	x->all = all;
+}
+
+/* ---- What follows -------------------------------------------------------------------------------------- */
+
+/* RFC 7339 7.2: oc per cent of all requests, all of them taken from the share that can be withheld. */
+static uint16_t part(const struct explicit *x)
+{
+	double p = x->value / 100.0;
+
+	if (p >= x->sheddable)
+		return x->value ? UINT16_MAX : 0;
+	return (uint16_t)(p / x->sheddable * 65536);
+}
+
+static void follow(const struct lb_governor *g, uint16_t slot, const struct gateway *gw)
+{
+	struct governed *at = &g->at[slot];
+	struct explicit *x = &at->x;
+
+	if (!gw->oc) {
+		explicit_start(x, g->now);
+		return;
+	}
+	listen(g, slot, x);
+	measure(g, slot, x);
+	if (x->algo && g->now >= x->until)
+		x->algo = 0;
+	x->shed = x->algo == LB_OC_LOSS ? part(x) : 0;
+	x->rate = x->algo == LB_OC_RATE ? x->value : LB_UNLIMITED;
+	if (x->algo)
+		at->asleep = false;
+}
+
+static void note(struct lb_governor *g, uint16_t slot, const struct gateway *gw, uint8_t before)
+{
+	const struct explicit *x = &g->at[slot].x;
+	enum lb_notice_kind kind = x->algo ? LB_NOTICE_OC : LB_NOTICE_OC_OVER;
+
+	if (!before == !x->algo)
+		return;
+	governor_notice(g, (struct lb_notice){ .kind = kind,
+					       .slot = slot,
+					       .pool = gw->pool,
+					       .peer = LB_NONE,
+					       .a = x->algo,
+					       .b = x->value });
+}
+
+void govern_explicit(struct lb_governor *g)
+{
+	for (uint32_t i = 0; i < g->n_awake; i++) {
+		const struct gateway *gw = gateway_by_slot(g->s, g->awake[i]);
+		uint8_t before = g->at[g->awake[i]].x.algo;
+
+		if (!gw)
+			continue;
+		follow(g, g->awake[i], gw);
+		note(g, g->awake[i], gw, before);
+	}
+}
