@@ -94,12 +94,16 @@ enum lb_admin lb_get_admin(const struct lb_words *words, uint16_t slot);
  * larger than what any process before this one has told. Control, before start.
  */
 void lb_set_oc_start(struct lb_words *words, uint64_t ms);
+uint64_t lb_get_oc_start(const struct lb_words *words);
 
 /*
  * What the peer at `slot` is told if it asks: to withhold `percent` (0..100) of its requests. `ms` is the
- * sequence number, larger than any before. True if the peer has ever asked. Control.
+ * sequence number, larger than any before. Control.
  */
-bool lb_set_told(struct lb_words *words, uint16_t slot, uint32_t percent, uint64_t ms);
+void lb_set_told(struct lb_words *words, uint16_t slot, uint32_t percent, uint64_t ms);
+
+/* True if the peer has ever asked. Any. */
+bool lb_peer_asks(const struct lb_words *words, uint16_t slot);
 
 /*
  * The node drains: new calls and OPTIONS to Weir get 503 with Retry-After, retry_after_s (>= 1) to twice

@@ -44,14 +44,23 @@ void lb_set_oc_start(struct lb_words *words, uint64_t ms)
 	__atomic_store_n(&words->node.oc_start_ms, ms, __ATOMIC_RELAXED);
 }
 
-bool lb_set_told(struct lb_words *words, uint16_t slot, uint32_t percent, uint64_t ms)
+uint64_t lb_get_oc_start(const struct lb_words *words)
+{
+	return __atomic_load_n(&words->node.oc_start_ms, __ATOMIC_RELAXED);
+}
+
+bool lb_peer_asks(const struct lb_words *words, uint16_t slot)
+{
+	return __atomic_load_n(&words->peer[slot].told, __ATOMIC_RELAXED) & TOLD_ASKED;
+}
+
+void lb_set_told(struct lb_words *words, uint16_t slot, uint32_t percent, uint64_t ms)
 {
 	uint64_t *word = &words->peer[slot].told, old = __atomic_load_n(word, __ATOMIC_RELAXED);
 
 	while (!__atomic_compare_exchange_n(word, &old, ms << 8 | (old & TOLD_ASKED) | percent, true,
 					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
-	return old & TOLD_ASKED;
 }
 
 void lb_set_draining(struct lb_words *words, bool on, uint32_t retry_after_s)

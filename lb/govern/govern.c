@@ -14,6 +14,7 @@ static void (*const steps[])(struct lb_governor *) = {
 	govern_limits,   /* what each gateway may be given, as learned */
 	govern_explicit, /* what they ask for themselves */
 	govern_apply,    /* all of it into the words */
+	govern_clients,  /* what callers that ask are told about our load */
 };
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
@@ -47,7 +48,7 @@ struct lb_governor *lb_governor_init(void *mem, uint32_t n_slots, struct lb_word
 	g->n_workers = n_workers;
 	for (uint32_t i = 0; i < n_workers; i++)
 		g->workers[i] = workers[i];
-	g->now = g->hearing = now;
+	g->now = g->hearing = g->born = now;
 	g->at = (struct governed *)at;
 	at += align64(n_slots * sizeof(struct governed));
 	g->stamps = (uint32_t *)at;

@@ -6,6 +6,7 @@
 #ifndef WEIR_LB_GOVERNOR_H
 #define WEIR_LB_GOVERNOR_H
 
+#include "lb/govern/clients.h"
 #include "lb/govern/explicit.h"
 #include "lb/govern/govern.h"
 #include "lb/govern/health.h"
@@ -51,11 +52,14 @@ struct lb_governor {
 	uint16_t *awake;     /* slots that the steps look at, ascending; n_slots */
 	uint32_t *stamps;    /* [worker][group of SIGNAL_GROUP slots]: as last seen */
 	struct governed *at; /* by slot */
+	uint64_t born;       /* ns */
 
 	uint64_t hearing;                /* ns; silence before this may be our own */
 	struct panic panic[LIMIT_PORTS]; /* by port */
 	uint16_t well_pool;              /* pool of the last look, or LB_NONE, */
 	bool well;                       /* and whether anybody was well there */
+
+	struct oc_client client[LIMIT_PEERS]; /* clients.h: by slot of the peer */
 };
 
 /* Tells the operator; what does not fit is lost. */
@@ -72,6 +76,7 @@ void governed_start(struct lb_governor *g, struct governed *at, const struct gat
 void govern_read(struct lb_governor *g);     /* read.c */
 void govern_health(struct lb_governor *g);   /* alive.c: who is there; DOWN goes into the words at once */
 void govern_limits(struct lb_governor *g);   /* limit.c */
+void govern_clients(struct lb_governor *g);  /* clients.c: what callers are told about our load */
 void govern_explicit(struct lb_governor *g); /* explicit.c */
 void govern_apply(struct lb_governor *g);    /* apply.c: what all steps together allow goes into the words */
 
