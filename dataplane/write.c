@@ -15,8 +15,9 @@
 /* What our Via offers to follow (RFC 7339 5.1): whoever can, gets the choice. */
 #define OC_ASK ";oc;oc-algo=\"loss,rate\""
 
-/* All that one request gets on top: Via, two Record-Routes, two numbers. */
-#define TOP_TEXT (3 * (DP_SHOW + LIMIT_BRANCH + 32) + 48 + sizeof(OC_ASK))
+/* All that one request gets on top: Via, two numbers; and its two Record-Routes. */
+#define TOP_TEXT   (DP_SHOW + LIMIT_BRANCH + 32 + 48 + sizeof(OC_ASK))
+#define ROUTE_TEXT (2 * (DP_SHOW + LIMIT_TOKEN + 32))
 
 /* Text that grows at the end; the caller has made room for the worst case. */
 struct text {
@@ -44,14 +45,30 @@ static void put_record_route(struct text *t, const struct dp_listener *l, const 
 }
 
 /*
- * RFC 3261 16.6, steps 3, 4 and 8, and RFC 5393 5.3.3.1: what is put above the first header row. Of two
- * Record-Route values (RFC 5658) the one on the side that the request leaves by is on top.
+ * RFC 3261 16.6, step 4: above the first Record-Route. If there is none, behind the Call-ID, which so stays
+ * within the 500 bytes that an ICMP message quotes: without it nobody knows whose INVITE came back. Of two
+ * values (RFC 5658) the one on the side that the request leaves by is on top.
  */
+static void edit_record_route(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act,
+			      struct text *t, struct sip_edits *edits)
+{
+	const struct dp_listener *out = &dp->listeners[act->listener];
+	const struct dp_listener *in = &dp->listeners[c->q.listener];
+	const struct sip_msg *m = &c->msg->sip;
+	uint8_t first = m->first[SIP_HDR_RECORD_ROUTE];
+	uint32_t at = first != SIP_NO_ROW ? m->row[first].off : m->row[m->first[SIP_HDR_CALL_ID]].end + 2u;
+
+	put_record_route(t, out, act->token, act->token_n);
+	if (in != out)
+		put_record_route(t, in, NULL, 0);
+	sip_edits_add(edits, at, 0, (struct str){ t->p, t->n });
+}
+
+/* RFC 3261 16.6, steps 3 and 8, and RFC 5393 5.3.3.1: what is put above the first header row. */
 static void add_top_rows(const struct dp *dp, const struct dp_ctx *c, const struct lb_act *act,
 			 struct text *t)
 {
 	const struct dp_listener *out = &dp->listeners[act->listener];
-	const struct dp_listener *in = &dp->listeners[c->q.listener];
 
 	PUT(t, "Via: SIP/2.0/UDP ");
 	put(t, out->show, out->show_n);
@@ -60,11 +77,6 @@ static void add_top_rows(const struct dp *dp, const struct dp_ctx *c, const stru
 	if (act->oc_ask)
 		PUT(t, OC_ASK);
 	PUT(t, "\r\n");
-	if (act->token_n) {
-		put_record_route(t, out, act->token, act->token_n);
-		if (in != out)
-			put_record_route(t, in, NULL, 0);
-	}
 	if (!c->f.max_forwards.present)
 		PUT(t, "Max-Forwards: 70\r\n");
 	if (!c->f.max_breadth.present && c->q.method != METHOD_ACK && c->q.method != METHOD_CANCEL)
@@ -74,6 +86,7 @@ static void add_top_rows(const struct dp *dp, const struct dp_ctx *c, const stru
 /* Texts that the edits of one request point to until they are applied. */
 struct request_texts {
 	char top[TOP_TEXT];
+	char record[ROUTE_TEXT];
 	char received[SIP_RECEIVED_TEXT];
 	char hops[10];
 	char breadth[10];
@@ -132,12 +145,14 @@ uint32_t dp_write_request(const struct dp *dp, const struct dp_ctx *c, const str
 	const struct sip_msg *m = &c->msg->sip;
 	struct sip_edits edits;
 	struct request_texts texts;
-	struct text top = { .p = texts.top };
+	struct text top = { .p = texts.top }, record = { .p = texts.record };
 
 	edits.n = edits.failed = 0;
 	edit_routes(c, &texts, &edits);
 	add_top_rows(dp, c, act, &top);
 	sip_edits_add(&edits, m->headers, 0, (struct str){ top.p, top.n });
+	if (act->token_n)
+		edit_record_route(dp, c, act, &record, &edits);
 	sip_edits_received(m, &c->f.via, &c->q.src, texts.received, &edits);
 	if (c->f.via.has_oc) /* between him and us only (RFC 7339 5.6) */
 		sip_edits_oc(m, &c->f.via, (struct str){ 0 }, &edits);

@@ -39,6 +39,22 @@ static void test_invite_reaches_a_gateway(void **state)
 	assert_memory_equal(req.text + req.n - strlen(H_SDP), H_SDP, strlen(H_SDP));
 }
 
+/* A Record-Route of a proxy before us stays below ours; else ours leaves room for what ICMP should quote. */
+static void test_where_record_route_goes(void **state)
+{
+	struct h_out req = h_call(h, 5060, h_invite("rr1@x", "z9hG4bKrr1"));
+
+	assert_true(strstr(req.text, "Call-ID: rr1@x") < strstr(req.text, "Record-Route:"));
+	assert_true(strstr(req.text, "Call-ID: rr1@x") - req.text < 500);
+	req = h_call(h, 5060,
+		     h_request("INVITE", "sip:+8221234@192.0.2.10", "rr2@x", "z9hG4bKrr2", "",
+			       "Record-Route: <sip:p1;lr>\r\nSubject: x\r\nRecord-Route: <sip:p2;lr>\r\n"));
+	assert_non_null(strstr(h_row(&req, "Record-Route:", 0), "@core.example.net;lr>"));
+	assert_string_equal(h_row(&req, "Record-Route:", 1), "Record-Route: <sip:192.0.2.10:5060;lr>");
+	assert_string_equal(h_row(&req, "Record-Route:", 2), "Record-Route: <sip:p1;lr>");
+	assert_string_equal(h_row(&req, "Record-Route:", 3), "Record-Route: <sip:p2;lr>");
+}
+
 /* Lets every transaction of earlier tests come to its end. */
 static void until_quiet(void)
 {
@@ -276,6 +292,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_invite_reaches_a_gateway),
+		cmocka_unit_test(test_where_record_route_goes),
 		cmocka_unit_test(test_repeats_cancel_and_ack_hop_by_hop),
 		cmocka_unit_test(test_a_call_is_counted_and_recorded),
 		cmocka_unit_test(test_response_goes_back),
