@@ -133,6 +133,16 @@ def test_c10_the_next_contact_after_the_best(family, wire, caller):
     assert not stale.pending() and codes(wire, setup, caller) == [100, 200]
 
 
+def test_c10_the_next_contact_when_the_best_is_mute(family, wire, caller):
+    """After `failover.after`, and before another gateway of the mute one's pool."""
+    setup, low, best, stale = by_q(family, caller)
+    best.request("INVITE")
+    again = low.request("INVITE", 4)
+    assert again.uri == "sip:new@198.51.100.31:6203"
+    answered(caller, setup, low, again)
+    assert not stale.pending() and codes(wire, setup, caller) == [100, 200]
+
+
 @pytest.mark.parametrize("contact", ["<sip:x@203.0.113.5:5060>", "<sip:x@other.test>", "<tel:+1555>", "<sips:x@198.51.100.31:6203>"])
 def test_c10_strangers_are_left_to_the_caller(family, caller, contact):
     gateway = family.peer("gateways", 21, 6202)
