@@ -138,6 +138,7 @@ static void make(struct bench *b, enum kind kind, uint32_t n, struct lb_query *q
 		in_dialog(b, q, text);
 		q->method = METHOD_BYE;
 		q->src = b->w.gateway[0].addr;
+		q->to_hash = (uint32_t)q->from_hash;
 		q->from_hash++;
 		break;
 	case FIRST_RESPONSE:
