@@ -26,7 +26,7 @@ MODES = {
                "peer": {"retry_after": "hold"}},
     "D-cc": {"title": "Kamailio 5.6, alg 11, cc=1", "path": Kamailio, "algorithm": 11},
     "D-load": {"title": "Kamailio 5.6, alg 10, call load", "path": Kamailio, "algorithm": 10},
-    "E": {"title": "Weir, told the capacity"} | weir("", f"max-cps: {GATEWAY_CPS:g}/s"),
+    "E": {"title": "Weir, told the capacity"} | weir("overload: { learn: off, oc: off }", f"max-cps: {GATEWAY_CPS:g}/s"),
     "F-loss": {"title": "Weir, obeys oc (loss)", "gwsim": {"oc": "loss"}} | weir("overload: { learn: off, oc: on }"),
     "F-rate": {"title": "Weir, obeys oc (rate)", "gwsim": {"oc": "rate"}} | weir("overload: { learn: off, oc: on }"),
     "G": {"title": "Weir learns, 100 on receipt"} | weir("overload: { learn: on }"),
