@@ -33,7 +33,7 @@ class Path:
         return {}
 
     def limits(self):
-        """What each gateway may be given, as far as somebody has learned it: name -> calls/s."""
+        """What each gateway may be given, as far as somebody has learned it, by its name."""
         return {}
 
     def close(self):
@@ -143,7 +143,7 @@ class WeirPath(Path):
 
     def limits(self):
         rows = self.weir.ask("show", "congestion")["gateways"]
-        return {row["name"]: row.get("limit_cps") for row in rows}
+        return {row["name"]: {key: row[key] for key in ("open_limit", "rate_limit", "moved_for")} for row in rows}
 
     def close(self):
         self.weir.stop()
