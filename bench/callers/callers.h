@@ -184,6 +184,9 @@ int write_find(struct world *w, struct kit_text call_id, uint32_t *target, struc
 
 /* ---- obey.c */
 
+/* One more request goes to this target: a rate that was told is of all requests (RFC 7415 3.1). */
+void obey_charge(struct world *w, struct peer *p, uint32_t target);
+
 /* A target that may be asked now; n_targets when all are held. */
 uint32_t obey_target(struct world *w, struct peer *p);
 void obey_response(struct world *w, struct peer *p, uint32_t target, const struct kit_sip *m);

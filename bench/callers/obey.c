@@ -10,21 +10,34 @@
 #include <string.h>
 
 #define DEFAULT_VALIDITY (500 * MS) /* RFC 7339 4.3 */
+#define BURST            5          /* requests; TAU = 4 T (RFC 7415 3.5.1) */
 
-/* May one more go to this target? */
+static void refill(struct world *w, struct told *t)
+{
+	t->tokens += (double)(w->now - t->counted) / 1e9 * t->oc_value;
+	t->tokens = t->tokens > BURST ? BURST : t->tokens;
+	t->counted = w->now;
+}
+
+void obey_charge(struct world *w, struct peer *p, uint32_t target)
+{
+	struct told *t = &p->told[target];
+
+	if (t->oc_until <= w->now || !t->oc_is_rate)
+		return;
+	refill(w, t);
+	t->tokens -= 1; /* it goes whatever was told; new calls wait for it */
+}
+
+/* May one more call go to this target? */
 static bool oc_allows(struct world *w, struct told *t)
 {
 	if (t->oc_until <= w->now)
 		return true;
 	if (!t->oc_is_rate)
 		return kit_unit(&w->draw) * 100 > t->oc_value;
-	t->tokens += (double)(w->now - t->counted) / 1e9 * t->oc_value;
-	t->tokens = t->tokens > 5 ? 5 : t->tokens; /* TAU = 4 T (RFC 7415 3.5.1) */
-	t->counted = w->now;
-	if (t->tokens < 1)
-		return false;
-	t->tokens -= 1;
-	return true;
+	refill(w, t);
+	return t->tokens >= 1; /* charged when it is sent */
 }
 
 uint32_t obey_target(struct world *w, struct peer *p)

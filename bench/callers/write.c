@@ -33,8 +33,10 @@ static struct kit_writer start(struct peer *p, uint32_t port)
 static void put_out(struct world *w, struct peer *p, uint32_t port, uint32_t target,
 		    const struct kit_writer *out)
 {
-	if (!out->full)
-		kit_udp_put(&p->port[port], &w->target[target], out->n);
+	if (out->full)
+		return;
+	kit_udp_put(&p->port[port], &w->target[target], out->n);
+	obey_charge(w, p, target);
 }
 
 /* Request-URI of the call, and URI in its To. */

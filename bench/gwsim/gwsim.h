@@ -151,12 +151,14 @@ struct gw_server {
 
 struct gw_oc {
 	struct kit_timer timer;
-	double arrivals; /* smoothed, per s, as they came */
-	double loss;     /* 0 .. 1 */
-	uint64_t active; /* ns until which control is told */
-	uint64_t seq;    /* ns of the last update */
-	uint64_t seen;   /* arrivals at the last update */
-	uint32_t value;  /* % or requests/s */
+	double arrivals;              /* INVITEs per s, smoothed */
+	double invites, requests;     /* of the last seconds, fading: how many requests a call brings along */
+	double let;                   /* part that clients were let send, smoothed alike */
+	double loss;                  /* 0 .. 1 */
+	uint64_t active;              /* ns until which control is told */
+	uint64_t seq;                 /* ns of the last update */
+	uint64_t seen, seen_requests; /* arrivals and requests at the last update */
+	uint32_t value;               /* % or requests/s */
 	struct {
 		uint64_t who, last; /* hash of the address; ns */
 	} client[MAX_CLIENTS];
@@ -247,6 +249,7 @@ void gw_say(struct gw *g, struct gw_txn *t, uint16_t status);
 void gw_oc_start(struct gw *g);
 void gw_oc_timer(struct gw *g);
 void gw_oc_client(struct gw *g, const union kit_addr *from);
+uint32_t gw_oc_clients(const struct gw *g);
 void gw_oc_say(struct gw *g, const struct gw_head *h, struct kit_writer *w);
 
 /* ---- report.c */

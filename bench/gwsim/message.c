@@ -177,6 +177,7 @@ void gw_receive(struct gw *g, const char *data, uint32_t bytes, const union kit_
 		gw_count(g, GW_odd);
 		return;
 	}
+	gw_count(g, GW_requests);
 	if (kit_param(m.via, "oc").p)
 		gw_oc_client(g, from);
 	request(g, &m, from);

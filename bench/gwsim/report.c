@@ -37,13 +37,13 @@ static json_t *series(const struct gw *g, uint64_t seconds)
 
 static json_t *report_one(const struct gw *g, uint64_t seconds)
 {
-	json_t *all =
-		json_pack("{s:s, s:f, s:i, s:i, s:i, s:f, s:f, s:f, s:I}", "address", g->udp.text, "capacity",
-			  g->set.servers * 1e9 / (double)g->set.service, "waiting", (int)g->waiting,
-			  "max_queue", (int)g->waiting_max, "max_backlog", (int)g->backlog_max, "oc_loss",
-			  g->oc.loss, "busy_serving_s", (double)g->busy_serving / 1e9, "busy_overhead_s",
-			  (double)g->busy_overhead / 1e9, "lost_by_kernel",
-			  (json_int_t)(kit_udp_dropped(&g->udp) + g->udp.unsent));
+	json_t *all = json_pack("{s:s, s:f, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:I}", "address", g->udp.text,
+				"capacity", g->set.servers * 1e9 / (double)g->set.service, "waiting",
+				(int)g->waiting, "max_queue", (int)g->waiting_max, "max_backlog",
+				(int)g->backlog_max, "oc_value", (int)g->oc.value, "oc_clients",
+				(int)gw_oc_clients(g), "busy_serving_s", (double)g->busy_serving / 1e9,
+				"busy_overhead_s", (double)g->busy_overhead / 1e9, "lost_by_kernel",
+				(json_int_t)(kit_udp_dropped(&g->udp) + g->udp.unsent));
 
 	for (uint32_t c = 0; c < GW_COUNTERS; c++)
 		json_object_set_new(all, counters[c].name, json_integer((json_int_t)g->count[c]));
@@ -80,6 +80,6 @@ void gw_reset(struct sim *sim)
 		memset(g->second_queue, 0, sizeof(g->second_queue));
 		g->waiting_max = g->backlog_max = 0;
 		g->busy_serving = g->busy_overhead = 0;
-		g->oc.seen = 0;
+		g->oc.seen = g->oc.seen_requests = 0;
 	}
 }

@@ -218,7 +218,10 @@ static uint32_t allowed(uint32_t of, uint64_t apart)
 	uint32_t yes = 0;
 
 	for (uint32_t i = 0; i < of; i++) {
-		yes += obey_target(w, &w->peer[0]) == 0;
+		if (obey_target(w, &w->peer[0]) == 0) {
+			obey_charge(w, &w->peer[0], 0);
+			yes++;
+		}
 		w->now += apart;
 	}
 	return yes;
