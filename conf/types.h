@@ -79,6 +79,7 @@ struct addr {
 	uint8_t pad[5]; /* zero */
 };
 _Static_assert(sizeof(struct addr) == 24, "struct addr is compared and hashed as bytes");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "addr_v4() writes its bytes as words");
 
 static inline bool addr_eq(const struct addr *a, const struct addr *b)
 {
@@ -93,9 +94,11 @@ static inline bool addr_same_ip(const struct addr *a, const struct addr *b)
 /* ip_be: IPv4 address in network byte order; port in host byte order. */
 static inline struct addr addr_v4(uint32_t ip_be, uint16_t port)
 {
-	struct addr a = { .ip = { [10] = 0xff, [11] = 0xff }, .port = port };
+	/* whole words: a copy of what was written in pieces would wait for them */
+	const uint64_t words[3] = { 0, (uint64_t)ip_be << 32 | 0xffff0000, port };
+	struct addr a;
 
-	memcpy(a.ip + 12, &ip_be, 4);
+	memcpy(&a, words, sizeof(a));
 	return a;
 }
 

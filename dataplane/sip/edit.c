@@ -34,7 +34,7 @@ unsigned sip_edits_pop(const struct sip_msg *m, enum sip_hdr id, unsigned n, str
 
 	while (taken < n && it.row != SIP_NO_ROW) {
 		const struct sip_row *row = &m->row[it.row];
-		uint8_t here = it.row;
+		uint32_t here = it.row;
 		struct sip_span value;
 		unsigned in_row = 0;
 
@@ -45,7 +45,7 @@ unsigned sip_edits_pop(const struct sip_msg *m, enum sip_hdr id, unsigned n, str
 		}
 		if (it.row ==
 		    here) /* values are left: keep the name, and the separator goes with the taken */
-			sip_edits_add(list, row->value, (uint32_t)it.pos - row->value, (struct str){ 0 });
+			sip_edits_add(list, row->value, it.pos - row->value, (struct str){ 0 });
 		else
 			sip_edits_add(list, row->off, (uint32_t)row->end + 2 - row->off, (struct str){ 0 });
 		taken += in_row;

@@ -11,7 +11,7 @@ struct sip_list sip_list_behind(const struct sip_msg *m, enum sip_hdr id, struct
 	uint32_t p = sip_skip_ws(m, (uint32_t)first.off + first.len, row->end);
 
 	if (p < row->end)
-		return (struct sip_list){ .row = m->first[id], .pos = (uint16_t)(p + 1) };
+		return (struct sip_list){ .row = m->first[id], .pos = p + 1 };
 	return (struct sip_list){ .row = row->next };
 }
 
@@ -57,7 +57,7 @@ enum sip_next sip_list_next(const struct sip_msg *m, struct sip_list *it, struct
 		return SIP_NEXT_BAD;
 	}
 	if (end < row->end) {
-		it->pos = (uint16_t)(end + 1);
+		it->pos = end + 1;
 	} else {
 		it->row = row->next;
 		it->pos = 0;

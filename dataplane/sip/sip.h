@@ -125,8 +125,8 @@ struct str sip_fault_reason(enum sip_fault fault);
 
 /* Where a walk over the values of one header is. Set by sip_list_start, moved by sip_list_next. */
 struct sip_list {
-	uint8_t row;  /* row of the next value, or SIP_NO_ROW */
-	uint16_t pos; /* where the next value begins in that row; 0 = at the row's start */
+	uint32_t row; /* row of the next value, or SIP_NO_ROW; words, so that it travels in a register */
+	uint32_t pos; /* where the next value begins in that row; 0 = at the row's start */
 };
 
 enum sip_next {
