@@ -192,7 +192,7 @@ static double pass(struct bench *b, enum kind kind, uint64_t *random)
 		b->w.now += 1000;
 		from = clock_ns();
 		for (unsigned i = 0; i < LIMIT_BURST; i++)
-			lb_prefetch(b->w.worker, b->q[i].call_hash);
+			lb_prefetch(b->w.worker, b->q[i].call_hash, LB_FETCH_HEADS);
 		for (unsigned i = 0; i < LIMIT_BURST; i++)
 			lb_input(b->w.worker, b->w.snap, &b->q[i], b->w.now, acts);
 		spent += clock_ns() - from;
@@ -271,11 +271,11 @@ static double pass_counted(struct bench *b, uint32_t *turns, uint64_t *random)
 		b->w.now += 1000000;
 		from = clock_ns();
 		for (unsigned i = 0; i < LIMIT_BURST; i++) {
-			call_prefetch(c, old[i].call_hash);
-			call_prefetch(c, new[i].call_hash);
+			call_prefetch(c, old[i].call_hash, LB_FETCH_HEADS);
+			call_prefetch(c, new[i].call_hash, LB_FETCH_HEADS);
 		}
 		for (unsigned i = 0; i < LIMIT_BURST; i++)
-			call_prefetch_more(c, old[i].call_hash);
+			call_prefetch(c, old[i].call_hash, LB_FETCH_ENTRIES);
 		for (unsigned i = 0; i < LIMIT_BURST; i++) {
 			call_bye(c, old[i].call_hash, old[i].caller, 7, b->w.now);
 			call_bye_answered(c, old[i].call_hash, old[i].caller, 7, 200, b->w.now);

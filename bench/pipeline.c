@@ -4,7 +4,7 @@
  * and answers each with one line of JSON: messages, ns, how the messages ended. UPTO is "whole" for the loop
  * of the product, as it is, or a stage after which each message is freed; the difference of two neighbours is
  * the cost of a stage, so that the stages add up to the whole. pipeline.py drives it and makes the tables.
- * The stages before the whole repeat dp_process() with a way out; nothing else of the path is repeated here.
+ * Nothing of the path is repeated here but the order of its steps.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -81,36 +81,27 @@ static void receive_part(struct run *r, struct rte_mbuf **frames, uint32_t n)
 	free_all(frames, n);
 }
 
-/* Stages 2 and 3 as in dp_process(). */
+/* Stages 2 and 3, the steps of dp_process() with a way out. */
 static void process_part(struct run *r, struct rte_mbuf **msgs, uint32_t n)
 {
 	struct dp_worker *w = r->w;
 	struct lb_act acts[LIMIT_ACTS];
 	struct dp_ctx c;
-	enum st_end end;
 
-	for (uint32_t i = 0; i < n; i++)
-		lb_prefetch(w->lb, dp_msg(msgs[i])->call_hash);
-	for (uint32_t i = 0; i < n; i++)
-		lb_prefetch_more(w->lb, dp_msg(msgs[i])->call_hash);
+	dp_fetch(w, msgs, n);
 	for (uint32_t i = 0; i < n; i++) {
-		unsigned n_acts;
+		unsigned n_acts = 0;
 
-		c.m = msgs[i];
-		c.msg = dp_msg(msgs[i]);
-		if (!dp_query(w->dp, w->policy, &c, &end) || r->upto == UPTO_QUERY) {
-			rte_pktmbuf_free(c.m);
+		if (!dp_read(w, msgs[i], &c))
 			continue;
-		}
-		c.q.room = dp_has_room(w, &c);
-		n_acts = lb_input(w->lb, w->policy, &c.q, w->now, acts);
-		if (r->upto == UPTO_POLICY) {
-			rte_pktmbuf_free(c.m);
-			continue;
-		}
-		for (unsigned a = 0; a < n_acts; a++)
+		if (r->upto >= UPTO_POLICY)
+			n_acts = dp_decide(w, &c, acts);
+		for (unsigned a = 0; a < n_acts && r->upto > UPTO_POLICY; a++)
 			dp_act(w, &c, &acts[a]);
+		if (r->upto <= UPTO_POLICY)
+			rte_pktmbuf_free(c.m);
 	}
+	w->n_forwarded = 0;
 	if (r->upto >= UPTO_POLICY)
 		dp_tick(w);
 	free_all(w->tx[0].frames, w->tx[0].n);

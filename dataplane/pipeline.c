@@ -170,7 +170,8 @@ static void count_message(struct dp_worker *w, const struct sip_msg *sip)
 		st_inc(w->lane, ST_RESPONSE_1XX + sip->status / 100 - 1);
 }
 
-bool dp_has_room(const struct dp_worker *w, const struct dp_ctx *c)
+/* True if this INVITE, or this final to one, can be kept and sent again. */
+static bool has_room(const struct dp_worker *w, const struct dp_ctx *c)
 {
 	const struct dp_listener *l = &w->dp->listeners[c->q.listener];
 	uint32_t frame = w->dp->ports[l->port].mtu - (l->addr.v6 ? 48u : 28u);
@@ -179,31 +180,50 @@ bool dp_has_room(const struct dp_worker *w, const struct dp_ctx *c)
 	return c->q.method == METHOD_INVITE && grown <= frame && keep_room(w->keep, n);
 }
 
+void dp_fetch(const struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
+{
+	for (enum lb_fetch step = LB_FETCH_HEADS; step <= LB_FETCH_NEXT; step++) {
+		for (uint32_t i = 0; i < n; i++)
+			lb_prefetch(w->lb, dp_msg(msgs[i])->call_hash, step);
+	}
+}
+
+bool dp_read(struct dp_worker *w, struct rte_mbuf *m, struct dp_ctx *c)
+{
+	enum st_end end;
+
+	c->m = m;
+	c->msg = dp_msg(m);
+	if (!c->msg->quoted)
+		count_message(w, &c->msg->sip);
+	if (!dp_query(w->dp, w->policy, c, &end)) {
+		dp_end(w, m, end);
+		return false;
+	}
+	c->q.room = has_room(w, c);
+	return true;
+}
+
+unsigned dp_decide(struct dp_worker *w, const struct dp_ctx *c, struct lb_act *acts)
+{
+	unsigned n = lb_input(w->lb, w->policy, &c->q, w->now, acts);
+
+	if (acts[n - 1].op == LB_FORWARD)
+		w->forwarded[w->n_forwarded++] = c->msg->at;
+	return n;
+}
+
 void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 {
-	const struct lb_snapshot *policy = w->policy;
 	struct lb_act acts[LIMIT_ACTS];
 	struct dp_ctx c;
 	unsigned n_acts;
-	enum st_end end;
 
-	for (uint32_t i = 0; i < n; i++)
-		lb_prefetch(w->lb, dp_msg(msgs[i])->call_hash);
-	for (uint32_t i = 0; i < n; i++)
-		lb_prefetch_more(w->lb, dp_msg(msgs[i])->call_hash);
+	dp_fetch(w, msgs, n);
 	for (uint32_t i = 0; i < n; i++) {
-		c.m = msgs[i];
-		c.msg = dp_msg(msgs[i]);
-		if (!c.msg->quoted)
-			count_message(w, &c.msg->sip);
-		if (!dp_query(w->dp, policy, &c, &end)) {
-			dp_end(w, c.m, end);
+		if (!dp_read(w, msgs[i], &c))
 			continue;
-		}
-		c.q.room = dp_has_room(w, &c);
-		n_acts = lb_input(w->lb, policy, &c.q, w->now, acts);
-		if (acts[n_acts - 1].op == LB_FORWARD)
-			w->forwarded[w->n_forwarded++] = c.msg->at;
+		n_acts = dp_decide(w, &c, acts);
 		for (unsigned a = 0; a < n_acts; a++)
 			dp_act(w, &c, &acts[a]);
 	}

@@ -191,11 +191,15 @@ static inline void dp_end(struct dp_worker *w, struct rte_mbuf *m, enum st_end e
 uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte_mbuf **frames, uint32_t n,
 		    struct rte_mbuf **own);
 
-/* Stages 2 and 3: decides and carries out n <= LIMIT_BURST messages that this worker owns. */
+/*
+ * Stages 2 and 3 of n <= LIMIT_BURST messages that this worker owns. Its steps: fetching what they will
+ * touch, all at once, as waits overlap; then for each its query (false: it has met its end), the decision (at
+ * most LIMIT_ACTS actions, returns their number), and dp_act() for each action.
+ */
 void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n);
-
-/* True if this INVITE, or this final to one, can be kept and sent again. */
-bool dp_has_room(const struct dp_worker *w, const struct dp_ctx *c);
+void dp_fetch(const struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n);
+bool dp_read(struct dp_worker *w, struct rte_mbuf *m, struct dp_ctx *c);
+unsigned dp_decide(struct dp_worker *w, const struct dp_ctx *c, struct lb_act *acts);
 
 /* What time alone brings: repeats, time-outs, fail-over. Once a turn. */
 void dp_tick(struct dp_worker *w);

@@ -43,17 +43,19 @@ void calls_init(struct calls *c, void *mem, const struct calls_spec *spec)
 	}
 }
 
-void call_prefetch(const struct calls *c, uint64_t call_hash)
+void call_prefetch(const struct calls *c, uint64_t call_hash, enum lb_fetch step)
 {
-	__builtin_prefetch(&c->chain[call_tag(call_hash) & c->mask], 1);
-}
+	uint32_t tag = call_tag(call_hash), *head = &c->chain[tag & c->mask];
 
-void call_prefetch_more(const struct calls *c, uint64_t call_hash)
-{
-	uint32_t i = c->chain[call_tag(call_hash) & c->mask];
-
-	if (i != CALL_NONE)
-		__builtin_prefetch(&c->at[i], 1);
+	if (step == LB_FETCH_HEADS) {
+		__builtin_prefetch(head, 1);
+	} else if (*head != CALL_NONE) {
+		wheel_prefetch(c->spec.wheel, call_timer(c, *head), step == LB_FETCH_NEXT);
+		if (step == LB_FETCH_ENTRIES)
+			__builtin_prefetch(&c->at[*head], 1);
+		else if (c->at[*head].tag != tag && c->at[*head].next != CALL_NONE)
+			__builtin_prefetch(&c->at[c->at[*head].next], 1);
+	}
 }
 
 bool calls_room(const struct calls *c)
@@ -67,6 +69,8 @@ static uint32_t take_entry(struct calls *c)
 
 	if (i != CALL_NONE) {
 		c->free_list = c->at[i].next;
+		if (c->free_list != CALL_NONE)
+			__builtin_prefetch(&c->at[c->free_list], 1); /* that of the next call */
 		__atomic_store_n(&c->in_use, c->in_use + 1, __ATOMIC_RELAXED);
 	}
 	return i;

@@ -122,7 +122,7 @@ void invite_close(struct event *e, struct setup *u)
 		wheel_cancel(&e->w->wheel, i);
 		setup_free(t, u);
 	} else {
-		wheel_arm(&e->w->wheel, i, next_due(u));
+		wheel_sooner(&e->w->wheel, i, next_due(u)); /* one that comes too early arms it again */
 	}
 }
 

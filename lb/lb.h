@@ -210,14 +210,19 @@ size_t lb_worker_size(const struct lb_worker_spec *spec);
  */
 struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, uint64_t now);
 
-/*
- * Brings the lines that lb_input() will touch for this Call-ID into the cache. Pins are placed by call_hash
- * alone, so that this can be done before the message is decoded. Worker.
- */
-void lb_prefetch(const struct lb_worker *w, uint64_t call_hash);
+/* Steps from the Call-ID's hash to all that a message touches; each reads the lines that the one before
+ * fetched. */
+enum lb_fetch {
+	LB_FETCH_HEADS,   /* pins, heads of chains */
+	LB_FETCH_ENTRIES, /* the first of each chain, their timers */
+	LB_FETCH_NEXT,    /* the entry behind, the timers' neighbours */
+};
 
-/* The same for what lies one step further; for when the lines of lb_prefetch() have come. Worker. */
-void lb_prefetch_more(const struct lb_worker *w, uint64_t call_hash);
+/*
+ * Brings the lines of this step for this Call-ID into the cache. Everything is placed by call_hash alone, so
+ * that this can be done before the message is decoded. Worker.
+ */
+void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_fetch step);
 
 /* ---- One message in -------------------------------------------------------------------------------- */
 

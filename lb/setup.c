@@ -53,19 +53,24 @@ static uint32_t *head(const struct setups *t, uint64_t call_hash)
 	return &t->chain[hash_again(call_hash) & t->mask];
 }
 
-void setup_prefetch(const struct setups *t, uint64_t call_hash)
+/* The lines of a setup that an event touches while there is one branch. */
+static void fetch_setup(const struct setups *t, uint32_t i)
 {
-	__builtin_prefetch(head(t, call_hash), 1);
-}
-
-void setup_prefetch_more(const struct setups *t, uint64_t call_hash)
-{
-	uint32_t i = *head(t, call_hash);
-
-	if (i == SETUP_NONE)
-		return;
 	for (unsigned line = 0; line < FIRST_LINES; line++)
 		__builtin_prefetch((char *)&t->at[i] + 64 * line, 1);
+}
+
+void setup_prefetch(const struct setups *t, const struct wheel *wheel, uint64_t call_hash, enum lb_fetch step)
+{
+	uint32_t *first = head(t, call_hash);
+
+	if (step == LB_FETCH_HEADS) {
+		__builtin_prefetch(first, 1);
+	} else if (*first != SETUP_NONE) {
+		wheel_prefetch(wheel, *first, step == LB_FETCH_NEXT);
+		if (step == LB_FETCH_ENTRIES)
+			fetch_setup(t, *first);
+	}
 }
 
 struct setup *setup_find(const struct setups *t, const struct lb_query *q)
@@ -118,6 +123,8 @@ struct setup *setup_new(struct setups *t, const struct lb_query *q)
 		return NULL;
 	u = &t->at[i];
 	t->free_list = u->next;
+	if (t->free_list != SETUP_NONE)
+		fetch_setup(t, t->free_list); /* that of the next new call */
 	__atomic_store_n(&t->in_use, t->in_use + 1, __ATOMIC_RELAXED);
 	memset(u, 0, offsetof(struct setup, client));
 	u->call_hash = q->call_hash;

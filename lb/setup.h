@@ -9,6 +9,7 @@
 #define WEIR_LB_SETUP_H
 
 #include "lb/event.h"
+#include "lb/wheel.h"
 
 #define SETUP_NONE    UINT32_MAX
 #define SETUP_NUMBER  32         /* bytes of a number that are known to rules; E.164 has 15 digits */
@@ -74,39 +75,44 @@ enum setup_flags {
 	SETUP_RELIABLE = 16,  /* Require: 100rel: no provisional response of ours (RFC 3262 3) */
 };
 
-/* All fields: worker. */
+/*
+ * All fields: worker. In the order in which events touch them: what a message finds it by and timers ask for,
+ * what a response needs, the branch that most calls have one of; what only fail-over needs comes last.
+ */
 struct setup {
 	uint64_t call_hash; /* lb_query of the INVITE, as all that is named alike */
 	uint64_t from_hash;
 	uint64_t via_hash;
-	struct addr src;
+	uint32_t cseq;
+	uint32_t next;   /* in the chain of its hash, or of the free list */
 	uint64_t repeat; /* ns; Timer G; SETUP_NEVER: no repeats */
 	uint64_t end;    /* ns; Timer H, I or L: the server side is over; SETUP_NEVER while proceeding */
-	uint32_t cseq;
 	uint32_t loop_hash;
-	uint32_t next;       /* in the chain of its hash, or of the free list */
 	uint16_t reply_port; /* src with this port is where responses go */
 	uint16_t best;       /* status of the best final response so far that is kept; 0: none */
 	uint16_t own;        /* status that Weir itself would answer, for want of a better one */
 	uint8_t listener;
-	uint8_t state;                   /* enum server_state */
-	uint8_t flags;                   /* enum setup_flags */
-	uint8_t n;                       /* branches so far */
-	uint8_t attempts;                /* of them in the pool in hand */
-	uint8_t moves;                   /* redirects followed and rules applied */
-	uint8_t when_full;               /* enum lb_when_full of the source */
-	uint8_t repeats;                 /* of the final response */
-	uint8_t origin;                  /* signal_origin() of the call */
-	uint8_t key_id;                  /* of the key that its branches and tokens are minted with */
-	uint8_t number_n;                /* bytes of number */
-	uint8_t oc_ask;                  /* lb_query.oc_ask of the INVITE */
-	uint32_t to[SETUP_ANSWERS];      /* To tags of the first 2xx, as hashes; 0: none */
-	uint8_t target_i, targets;       /* the next of `target`, and where they end */
-	uint16_t target[LIMIT_CONTACTS]; /* of the 3xx followed last: slots, or LB_NONE */
-	char number[SETUP_NUMBER]; /* the number called, as far as it fits: reroute rules may ask for it */
+	uint8_t state;    /* enum server_state */
+	uint8_t flags;    /* enum setup_flags */
+	uint8_t n;        /* branches so far */
+	uint8_t attempts; /* of them in the pool in hand */
+	uint8_t moves;    /* redirects followed and rules applied */
+	struct addr src;
+	uint8_t when_full;          /* enum lb_when_full of the source */
+	uint8_t repeats;            /* of the final response */
+	uint8_t origin;             /* signal_origin() of the call */
+	uint8_t key_id;             /* of the key that its branches and tokens are minted with */
+	uint8_t number_n;           /* bytes of number */
+	uint8_t oc_ask;             /* lb_query.oc_ask of the INVITE */
+	uint8_t target_i, targets;  /* the next of `target`, and where they end */
+	uint32_t to[SETUP_ANSWERS]; /* To tags of the first 2xx, as hashes; 0: none */
 	struct client client[LIMIT_BRANCHES];
+	char number[SETUP_NUMBER]; /* the number called, as far as it fits: reroute rules may ask for it */
+	uint16_t target[LIMIT_CONTACTS]; /* of the 3xx followed last: slots, or LB_NONE */
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct setup) <= 640, "ten lines, of which the first five are in use");
+_Static_assert(sizeof(struct setup) <= 640, "ten lines at most");
+_Static_assert(offsetof(struct setup, client[1]) <= 192,
+	       "the first three of them serve a call with one branch");
 
 /* The setups of one worker. */
 struct setups {
@@ -130,9 +136,9 @@ size_t setups_size(uint32_t n);
 /* Makes n free setups in mem (64-byte aligned). Control. */
 void setups_init(struct setups *t, void *mem, uint32_t n);
 
-/* Brings the lines where setups of the Call-ID begin into the cache; the second after the first has come. */
-void setup_prefetch(const struct setups *t, uint64_t call_hash);
-void setup_prefetch_more(const struct setups *t, uint64_t call_hash);
+/* See lb_prefetch(). */
+void setup_prefetch(const struct setups *t, const struct wheel *wheel, uint64_t call_hash,
+		    enum lb_fetch step);
 
 /* The setup of this INVITE, or of the one that an ACK or a CANCEL names (RFC 3261 17.2.3, 9.2), or NULL. */
 struct setup *setup_find(const struct setups *t, const struct lb_query *q);

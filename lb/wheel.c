@@ -100,6 +100,18 @@ bool wheel_armed(const struct wheel *w, uint32_t i)
 	return w->node[HEADS + i].next != WHEEL_NONE;
 }
 
+void wheel_prefetch(const struct wheel *w, uint32_t i, bool neighbours)
+{
+	const struct wheel_node *n = &w->node[HEADS + i];
+
+	if (!neighbours) {
+		__builtin_prefetch(n, 1);
+	} else if (n->next != WHEEL_NONE) {
+		__builtin_prefetch(&w->node[n->prev], 1);
+		__builtin_prefetch(&w->node[n->next], 1);
+	}
+}
+
 /* The first used slot of a level from `from` on, or WHEEL_SLOTS. */
 static uint32_t next_used(const uint64_t *used, uint32_t from)
 {

@@ -52,6 +52,9 @@ void wheel_cancel(struct wheel *w, uint32_t i);
 /* True while timer i waits. */
 bool wheel_armed(const struct wheel *w, uint32_t i);
 
+/* Brings the node of timer i into the cache, or, when that has come, its neighbours, which move with it. */
+void wheel_prefetch(const struct wheel *w, uint32_t i, bool neighbours);
+
 /*
  * The next timer that is due at `now` (ns), no more armed; by their deadlines to the tick. WHEEL_NONE: none
  * is, or WHEEL_MOVES nodes were moved without meeting one; the next call goes on.

@@ -59,15 +59,10 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	return w;
 }
 
-void lb_prefetch(const struct lb_worker *w, uint64_t call_hash)
+void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_fetch step)
 {
-	pin_prefetch(&w->pins, call_hash);
-	setup_prefetch(&w->setups, call_hash);
-	call_prefetch(&w->calls, call_hash);
-}
-
-void lb_prefetch_more(const struct lb_worker *w, uint64_t call_hash)
-{
-	setup_prefetch_more(&w->setups, call_hash);
-	call_prefetch_more(&w->calls, call_hash);
+	if (step == LB_FETCH_HEADS)
+		pin_prefetch(&w->pins, call_hash);
+	setup_prefetch(&w->setups, &w->wheel, call_hash, step);
+	call_prefetch(&w->calls, call_hash, step);
 }
