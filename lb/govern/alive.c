@@ -77,6 +77,7 @@ static struct health_seen see(struct lb_governor *g, uint16_t slot)
 		.up_after = p->up_after,
 		.alone = at->h.state == LB_PROBING && !any_well(g, gw->pool),
 		.panic = g->panic[gw->port].on,
+		.oc = at->x.algo != 0, /* as of the step before */
 	};
 }
 

@@ -174,6 +174,32 @@ static void who_does_not_ask(void **state)
 	stop(&b);
 }
 
+/* CANCEL and ACK have the branch of the INVITE, also where only that asked (RFC 3261 9.1, 17.1.1.3). */
+static void cancel_of_one_that_asked(void **state)
+{
+	static const enum method methods[] = { METHOD_CANCEL, METHOD_ACK };
+	struct bed b;
+	struct lb_query q;
+	struct lb_act invite;
+
+	(void)state;
+	start(&b);
+	q = world_request(&b.w, METHOD_INVITE, 1, 1);
+	q.oc_ask = LB_OC_LOSS;
+	invite = *world_input(&b.w, &q);
+	assert_int_equal(invite.op, LB_FORWARD);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct lb_act *act;
+
+		q = world_request(&b.w, methods[i], 1, 1);
+		act = world_input(&b.w, &q);
+		assert_int_equal(act->op, LB_FORWARD);
+		assert_int_equal(act->branch_n, invite.branch_n);
+		assert_memory_equal(act->branch, invite.branch, invite.branch_n);
+	}
+	stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +207,7 @@ int main(void)
 		cmocka_unit_test(who_is_never_refused_hears_nothing),
 		cmocka_unit_test(who_does_not_obey),
 		cmocka_unit_test(who_does_not_ask),
+		cmocka_unit_test(cancel_of_one_that_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

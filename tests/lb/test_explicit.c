@@ -170,9 +170,12 @@ static void what_is_over_is_over(void **state)
 	say(&b, LB_OC_LOSS, 100, 500, SEQ);
 	assert_int_equal(offer_n(&b, 100), 0);
 	step(&b, 480000000);
+	assert_int_equal(lb_get_health(b.w.words, 0), LB_SATURATED);
 	assert_int_equal(offer_n(&b, 100), 0);
 	step(&b, 20000000);
 	assert_int_equal(offer_n(&b, 100), 100);
+	step(&b, 4 * SECOND);
+	assert_int_equal(lb_get_health(b.w.words, 0), LB_UP);
 	say(&b, LB_OC_LOSS, 100, 5000, SEQ + 1);
 	assert_int_equal(offer_n(&b, 100), 0);
 	say(&b, LB_OC_LOSS, 0, 0, SEQ + 2); /* it says so itself */
