@@ -116,7 +116,7 @@ def arguments():
     p = argparse.ArgumentParser(prog="./dev bench overload", description="Goodput of a pool under overload, measured with packets.")
     p.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS), help="kinds of runs (all)")
     p.add_argument("--modes", nargs="+", choices=list(MODES), help="modes (those each kind is made for)")
-    p.add_argument("--seconds", type=float, default=8, help="length of one step of load (8)")
+    p.add_argument("--seconds", type=float, default=7, help="length of one step of load (7)")
     p.add_argument("--settle", type=float, default=3, help="first part of a step that goodput leaves out (3)")
     p.add_argument("--json", metavar="FILE", help="write the figures here; what stands there of other runs stays")
     p.add_argument("--plots", metavar="DIR", help="draw the figures of --json as SVG there")

@@ -68,6 +68,10 @@ class Panel:
         path = "L".join(f"{self.x(x):.1f} {self.y(y):.1f}" for x, y in points)
         self.page.add(f'<path class="line" stroke="{colour}" stroke-dasharray="{dashes}" stroke-linejoin="round" d="M{path}"/>')
 
+    def dots(self, mode, points):
+        self.page.add("".join(f'<circle cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="2.6" fill="{LOOK[mode][0]}"/>'
+                              for x, y in points))
+
     def names(self, ends):
         """Names of modes at the right, each as near as possible to the value where its line ends, none on another."""
         at = sorted((self.y(value), mode) for mode, value in ends.items())
@@ -111,7 +115,9 @@ def goodput(sweeps, file):
     ends = {}
     for mode in (m for m in LOOK if m in sweeps):
         rows = sweeps[mode]["rows"][:len(loads)]
-        panel.line(mode, [(row["load"], row["goodput"]) for row in rows])
+        points = [(row["load"], row["goodput"]) for row in rows]
+        panel.line(mode, points)
+        panel.dots(mode, points)
         ends[mode] = rows[-1]["goodput"]
     panel.names(ends)
     page.write(file)

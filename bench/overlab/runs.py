@@ -129,9 +129,10 @@ def flash(mode, seconds, settle):
 
 def half(mode, seconds, settle):
     """At 1.5 times the capacity one gateway of four becomes half as fast."""
+    lead = 1.5 * seconds
     slow = {1: lambda gwsim: gwsim.set("gw1", service=f"{2 * 32000 / GATEWAY_CPS:g}ms")}
-    run = Run(mode, [step(1.5, seconds), step(1.5, 2 * seconds, "gw1 at half speed")], at_step=slow)
-    before, after = run.goodput(0, settle), run.goodput(1, settle)
+    run = Run(mode, [step(1.5, lead), step(1.5, 2 * seconds, "gw1 at half speed")], at_step=slow)
+    before, after = run.goodput(0, lead / 2), run.goodput(1, settle)
     return {"before": before, "after": after, "cost": 1 - after / before if before else None,
             "left": 3.5 / 4, "starts": run.starts} | run.common()
 
@@ -141,13 +142,15 @@ def dead(mode, seconds, settle, code="503"):
     callers = peers()
     callers[0] |= {"prefix": "+99", "prefixed": 0.2}
     fails = {1: lambda gwsim: gwsim.set("all", fail=f"+99:{code}")}
-    run = Run(mode, [step(2, seconds), step(2, 2 * seconds, "+99 fails")], callers=callers, at_step=fails)
+    lead = 2 * seconds
+    run = Run(mode, [step(2, lead), step(2, lead, "+99 fails")], callers=callers, at_step=fails)
 
     def done(number):  # what gateways complete, calls to dead numbers included: they cost as much
-        first, last = (int(t) for t in run.window(number, settle))
+        first, last = (int(t) for t in run.window(number, lead / 2))
         return sum(sum(g["series"][k][first:last]) for g in run.gateways.values() for k in ("answered", "failed")) \
             / (last - first) / CAPACITY
-    return {"before": done(0), "after": done(1), "moved": abs(done(1) / done(0) - 1) if done(0) else None,
+    before, after = done(0), done(1)
+    return {"before": before, "after": after, "moved": abs(after / before - 1) if before else None,
             "limits": run.limits, "starts": run.starts} | run.common()
 
 
