@@ -174,7 +174,9 @@ bool weir_holds(struct sim *s, const struct sim_call *c, uint64_t via, uint16_t 
 	struct call_key key = { c->call_hash, (uint32_t)c->from_hash,
 				(uint32_t)lb_hash(&w->key, &via, sizeof(via)) };
 
-	i = call_of(calls, &key);
+	i = call_answered_at(calls, &key, gw);
+	if (i == CALL_NONE)
+		i = call_of(calls, &key);
 	if (i == CALL_NONE)
 		return false;
 	return calls->at[i].out == gw || calls->at[i].in == gw;

@@ -171,9 +171,45 @@ static void note_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t
 		record(c, i, how, status, now);
 }
 
+/* An answered entry of the same INVITE, or CALL_NONE. */
+static uint32_t find_twin(const struct calls *c, uint32_t i)
+{
+	const struct call *e = &c->at[i];
+	uint32_t k = c->chain[e->tag & c->mask];
+
+	while (k != CALL_NONE && (k == i || c->at[k].state != CALL_ANSWERED || c->at[k].tag != e->tag ||
+				  c->at[k].caller != e->caller || c->at[k].branch != e->branch))
+		k = c->at[k].next;
+	return k;
+}
+
+/* The call goes on at another gateway that has answered it, too. False: it does not. */
+static bool hand_on(struct calls *c, uint32_t i)
+{
+	uint32_t k = find_twin(c, i);
+	struct call *e = &c->at[i], *to = &c->at[k];
+
+	if (k == CALL_NONE || !to->again)
+		return false;
+	call_begin(to);
+	to->in = e->in;
+	to->counts_in = e->counts_in;
+	to->peer = e->peer;
+	to->again = e->again;
+	to->created = e->created;
+	call_done(to);
+	call_begin(e);
+	e->counts_in = 0;
+	e->peer = LB_NONE;
+	call_done(e);
+	record_move(c->spec.records, i, k);
+	return true;
+}
+
 void call_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, uint64_t now)
 {
-	note_end(c, i, how, status, now);
+	if (c->at[i].again || !hand_on(c, i))
+		note_end(c, i, how, status, now);
 	call_close(c, i);
 }
 
@@ -234,6 +270,16 @@ uint32_t call_of(const struct calls *c, const struct call_key *key)
 	uint32_t i = c->chain[call_tag(key->call_hash) & c->mask];
 
 	while (i != CALL_NONE && (c->at[i].state == CALL_HOLD || !same_call(&c->at[i], key)))
+		i = c->at[i].next;
+	return i;
+}
+
+uint32_t call_answered_at(const struct calls *c, const struct call_key *key, uint16_t gateway)
+{
+	uint32_t i = c->chain[call_tag(key->call_hash) & c->mask];
+
+	while (i != CALL_NONE &&
+	       (c->at[i].state != CALL_ANSWERED || c->at[i].out != gateway || !same_call(&c->at[i], key)))
 		i = c->at[i].next;
 	return i;
 }

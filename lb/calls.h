@@ -129,6 +129,12 @@ void call_is_again(struct calls *c, uint32_t i);
 /* The entry of an INVITE, set-up or answered, by its key; CALL_NONE: there is none (any more). */
 uint32_t call_of(const struct calls *c, const struct call_key *key);
 
+/*
+ * The same, answered at gateway slot `gateway`. An INVITE that two gateways have answered has an entry for
+ * each; what the call holds beside its gateway belongs to one of them, and goes over when that ends first.
+ */
+uint32_t call_answered_at(const struct calls *c, const struct call_key *key, uint16_t gateway);
+
 /* A provisional response, or another gateway: the set-up lives. */
 void call_news(struct calls *c, uint32_t i, uint64_t now);
 

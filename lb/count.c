@@ -101,7 +101,7 @@ void count_move(struct event *e, struct setup *u, uint16_t to)
 
 /*
  * A 2xx that comes after the caller was told no makes a call all the same (RFC 3261 16.7, step 10), and so
- * does one of another fork after the first one's call has ended.
+ * does one of another fork after the first one's call has ended, or of another gateway while that goes on.
  */
 static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gateway)
 {
@@ -111,11 +111,10 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 		.in = from ? from->slot : LB_NONE,
 		.out = gateway,
 		.peer = LB_NONE,
-		.counts_in = from && from->count_in,
+		.counts_in = from && from->count_in && call_of(&e->w->calls, &key) == CALL_NONE,
 		.listener = u->listener,
 		.flow = u->src,
 	};
-
 	uint32_t i;
 
 	call_let_go(&e->w->calls, &key, gateway);
@@ -151,13 +150,14 @@ static void count_accepted(struct event *e, struct setup *u, unsigned i, bool fi
 	uint32_t call = call_of(c, &key);
 
 	first |= is_new_answer(e, u);
+	if (call != CALL_NONE && c->at[call].state == CALL_SETUP)
+		call_swap(c, call, &key, gateway, e->now);
+	else
+		call = call_answered_at(c, &key, gateway);
 	if (call == CALL_NONE && first)
 		call = count_late(e, u, gateway);
-	if (call == CALL_NONE)
-		return;
-	if (c->at[call].state == CALL_SETUP)
-		call_swap(c, call, &key, gateway, e->now);
-	call_confirm(c, call, e->q->to_hash, e->q->session_s, e->now);
+	if (call != CALL_NONE)
+		call_confirm(c, call, e->q->to_hash, e->q->session_s, e->now);
 }
 
 void count_response(struct event *e, struct setup *u, unsigned i, bool was_open)

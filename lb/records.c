@@ -63,6 +63,12 @@ void record_start(struct records *r, uint32_t i, const struct lb_query *q)
 	note->call_id_n = add_text(note, note->caller_n + note->number_n, q->call_id, LIMIT_RECORD_TEXT);
 }
 
+void record_move(struct records *r, uint32_t i, uint32_t to)
+{
+	if (r->note)
+		r->note[to] = r->note[i];
+}
+
 void record_try(struct records *r, uint32_t i, uint16_t gateway, uint16_t status)
 {
 	struct note *note;

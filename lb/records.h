@@ -34,6 +34,9 @@ void records_init(struct records *r, void *mem, uint32_t n, uint32_t places);
 /* Starts the note of entry i; q: its INVITE, or NULL if that is gone. Worker, as all that follows. */
 void record_start(struct records *r, uint32_t i, const struct lb_query *q);
 
+/* Entry `to` goes on with the note of entry i. */
+void record_move(struct records *r, uint32_t i, uint32_t to);
+
 /* Gateway slot `gateway` has not taken the call of entry i; status: see struct lb_try. */
 void record_try(struct records *r, uint32_t i, uint16_t gateway, uint16_t status);
 

@@ -161,6 +161,34 @@ static void forked_answers_are_one_record(void **state)
 	room_stop(&r);
 }
 
+/* Two gateways have answered: the record is that of the one which has the call last. */
+static void two_gateways_are_one_record(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
+
+	room_start(&r, 1, 2);
+	r.w.records = 4;
+	world_calls(&r.w, 100);
+	talk_invite(&r, t, LB_NONE);
+	talk_pass(&r, t, S + S / 10);
+	talk_respond(&r, t, &t->leg[t->legs - 1], 200, 6, 0);
+	talk_respond(&r, t, &t->leg[0], 200, 5, 0);
+	talk_in_dialog(&r, t, METHOD_BYE, 6, false);
+	talk_answer(&r, t, 200, 0);
+	assert_false(lb_record_next(r.w.worker, &record));
+	room_pass(&r, 60 * S);
+	talk_in_dialog(&r, t, METHOD_BYE, 5, true);
+	talk_answer(&r, t, 200, 0);
+	take_record(&r, &record, LB_END_BYE, 200, t->leg[0].gateway);
+	assert_int_equal(record.age_ms, 61100);
+	assert_int_equal(record.answered_ms, 60000);
+	assert_true(str_eq(record_text(&record, 0, record.caller_n), STR("1234")));
+	assert_false(lb_record_next(r.w.worker, &record));
+	room_stop(&r);
+}
+
 /* The caller was told no, and then one gateway answers after all: one call, one record, one end. */
 static void a_late_answer_is_no_second_record(void **state)
 {
@@ -194,6 +222,7 @@ int main(void)
 		cmocka_unit_test(calls_are_recorded),
 		cmocka_unit_test(records_tell_why),
 		cmocka_unit_test(forked_answers_are_one_record),
+		cmocka_unit_test(two_gateways_are_one_record),
 		cmocka_unit_test(a_late_answer_is_no_second_record),
 	};
 

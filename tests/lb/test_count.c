@@ -361,6 +361,50 @@ static void a_refusal_after_all(void **state)
 	room_stop(&r);
 }
 
+/* Two gateways answer: each has a place for as long as its own dialog is up, whichever ends first. */
+static void two_gateways_answer(void **state)
+{
+	struct room r;
+
+	room_start(&r, 1, 3);
+	for (unsigned i = 0; i < 4; i++) {
+		struct talk *t = &r.talk[0];
+		uint16_t from = i / 2 ? 0 : LB_NONE, a, b; /* the peer calls, or a gateway */
+		unsigned last;
+
+		lb_set_admin(r.w.words, 0, LB_DRAIN);
+		room_pass(&r, 100 * S);
+		talk_invite(&r, t, from);
+		talk_pass(&r, t, S + S / 10);
+		last = t->legs - 1;
+		a = t->leg[0].gateway;
+		b = t->leg[last].gateway;
+		assert_int_not_equal(a, b);
+		talk_respond(&r, t, &t->leg[last], 200, 6, 0);
+		talk_respond(&r, t, &t->leg[0], 200, 5, 0); /* was left, and crosses the CANCEL */
+		for (unsigned k = 0; k < 2; k++) {          /* repeated */
+			talk_respond(&r, t, &t->leg[k ? 0 : last], 200, k ? 5 : 6, 0);
+			assert_int_equal(room_calls(&r, a), 1);
+			assert_int_equal(room_calls(&r, b), 1);
+		}
+		room_pass(&r, 1000 * S);
+		for (unsigned k = 0; k < 2; k++) {
+			bool first = (i + k) % 2; /* the BYE at a */
+
+			assert_int_equal(room_calls(&r, 0), from == 0);
+			assert_int_equal(lb_peer_calls(r.w.words, 0), from == LB_NONE);
+			talk_in_dialog(&r, t, METHOD_BYE, first ? 5 : 6, false);
+			talk_answer(&r, t, 200, 0);
+			assert_int_equal(room_calls(&r, a), !first && !k);
+			assert_int_equal(room_calls(&r, b), first && !k);
+			assert_int_equal(r.w.lane->count[ST_CALL_BYE], i + k);
+		}
+		assert_int_equal(room_calls(&r, 0), 0);
+		assert_int_equal(lb_peer_calls(r.w.words, 0), 0);
+	}
+	room_stop(&r);
+}
+
 /* "Refused" is counted whichever way the no is said. */
 static void refused_after_fail_over(void **state)
 {
@@ -403,6 +447,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_never_arrived),
 		cmocka_unit_test(a_cancel_that_crosses_the_answer),
 		cmocka_unit_test(a_fork_after_the_end),
+		cmocka_unit_test(two_gateways_answer),
 		cmocka_unit_test(a_refusal_after_all),
 		cmocka_unit_test(refused_after_fail_over),
 	};
