@@ -7,6 +7,7 @@
  * [WORD...]
  */
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 #include "bench/sim_overload.h"
@@ -24,14 +25,40 @@ static void arrival(struct lab *l)
 		event_add(&l->base, at, (enum event_kind)LAB_ARRIVAL, 0);
 }
 
+double lab_began(const struct lab *l, unsigned phase)
+{
+	double s = 0;
+
+	for (unsigned i = 0; i < phase; i++)
+		s += l->scene->phases[i].seconds;
+	return s;
+}
+
+/* When limits have settled. */
+static double settled_s(const struct lab *l, unsigned phase)
+{
+	double s = l->scene->phases[phase].seconds;
+
+	return lab_began(l, phase) + (s > 8 ? 5 : s / 2);
+}
+
+void lab_span(const struct lab *l, unsigned phase, double *from_s, double *to_s)
+{
+	*from_s = settled_s(l, phase);
+	*to_s = lab_began(l, phase + 1);
+}
+
 static void begin_phase(struct lab *l, unsigned phase)
 {
 	const struct phase *p = &l->scene->phases[phase];
 
 	l->phase = phase;
 	l->phase_end += (uint64_t)(p->seconds * 1e9);
+	l->settled = l->start + (uint64_t)(settled_s(l, phase) * 1e9);
 	if (phase == 1 && l->scene->trouble == TROUBLE_HALF_SPEED)
 		l->gw[0].slow = 2;
+	if (phase == 1 && l->scene->trouble == TROUBLE_MUTE)
+		l->gw[0].mute = lab_now(l) + 10 * S;
 	event_add(&l->base, l->phase_end, (enum event_kind)LAB_SECOND, 0);
 	event_add(&l->base, lab_now(l) + 1, (enum event_kind)LAB_ARRIVAL, 0);
 }
@@ -134,6 +161,21 @@ double lab_sum(const struct lab *l, double from_s, double to_s, size_t field)
 	return sum;
 }
 
+double lab_goodput(const struct lab *l, double from_s, double to_s)
+{
+	return LAB_SUM(l, from_s, to_s, good) / ((to_s - from_s) * l->capacity);
+}
+
+double lab_cap(const struct lab *l, double from_s, double to_s)
+{
+	uint64_t from = (uint64_t)(from_s * 10 + 0.5), to = (uint64_t)(to_s * 10 + 0.5);
+	double sum = 0;
+
+	for (uint64_t i = from; i < to; i++)
+		sum += (double)l->ticks[i].cap;
+	return sum / (double)(to - from);
+}
+
 static int by_value(const void *a, const void *b)
 {
 	float x = *(const float *)a, y = *(const float *)b;
@@ -169,6 +211,7 @@ static double unloaded(const struct scene *scene, uint64_t seed)
 	memset(calm.phases, 0, sizeof(calm.phases));
 	calm.phases[0] = (struct phase){ 10, 0.3 };
 	calm.trouble = TROUBLE_NONE;
+	calm.learn = LB_LEARN_OFF;
 	l = lab_run(&calm, seed, true);
 	p99 = lab_quantile(&l->delays[0], 0.99);
 	lab_free(l);

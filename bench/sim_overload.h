@@ -38,14 +38,22 @@ struct phase {
 /* What may go wrong with calls or gateways beside the load. */
 enum trouble {
 	TROUBLE_NONE,
-	TROUBLE_DEAD_PREFIX, /* a fifth of the first peer's calls: 503 after a while */
-	TROUBLE_SLOW_PREFIX, /* the same: 5 s of silence more */
-	TROUBLE_HALF_SPEED,  /* the first gateway takes twice the time, from the second phase on */
-	TROUBLE_SLOW_FAR,    /* all calls take 3 s more to make progress, from the second phase on */
+	/* From the second phase on: */
+	TROUBLE_DEAD_PREFIX, /* a fifth of the first peer's calls: 503 at once */
+	TROUBLE_LATE_PREFIX, /* the same: 503 after 2 s */
+	TROUBLE_SLOW_PREFIX, /* the same: progress 5 s later */
+	TROUBLE_HALF_SPEED,  /* the first gateway takes twice the time */
+	TROUBLE_SLOW_FAR,    /* all calls make progress 3 s later */
+	TROUBLE_MUTE,        /* the first gateway does nothing at all, for 10 s */
 };
 
 struct scene;
 struct lab;
+
+/* What a check has to say. */
+struct lab_text {
+	char p[300];
+};
 
 /* A model and a load. */
 struct scene {
@@ -66,7 +74,7 @@ struct scene {
 	double max_cps; /* of each gateway, of what it can take; 0: none */
 	struct phase phases[MAX_PHASES];
 	/* Says by the figures whether it was shown; writes why into text. */
-	bool (*check)(struct lab *l, char *text, size_t n);
+	bool (*check)(struct lab *l, struct lab_text *text);
 };
 
 /* One TICK. */
@@ -129,7 +137,9 @@ enum item_kind {
 };
 
 struct item {
+	uint64_t call; /* of the job, which may be forgotten before its turn comes */
 	uint32_t job;
+	uint16_t gw;
 	uint8_t kind;
 };
 
@@ -138,6 +148,7 @@ struct lab_gateway {
 	uint32_t head, n, room;
 	uint32_t invites; /* of the queue */
 	uint32_t busy;    /* servers */
+	uint64_t mute;    /* ns; until then it serves nobody */
 	double slow;      /* factor on its times */
 };
 
@@ -181,6 +192,7 @@ struct lab {
 	uint64_t number;     /* calls so far */
 	uint32_t phase;
 	uint64_t phase_end;
+	uint64_t settled; /* of the phase in hand, ns */
 	struct tick *ticks;
 	uint32_t n_ticks;
 	struct delays delays[MAX_PHASES];
@@ -220,9 +232,15 @@ static inline struct lab_job *lab_job_at(struct lab *l, uint32_t i)
 /* sim_overload.c */
 struct lab *lab_run(const struct scene *scene, uint64_t seed, bool quiet);
 void lab_free(struct lab *l);
-uint64_t lab_phase_start(const struct lab *l, unsigned phase); /* in ticks */
-double lab_sum(const struct lab *l, double from_s, double to_s,
-	       size_t field); /* of ticks, field: offset of a uint32_t */
+/* Figures between two moments, s since the start. field: offset of a uint32_t of struct tick. */
+double lab_sum(const struct lab *l, double from_s, double to_s, size_t field);
+#define LAB_SUM(l, from, to, field) lab_sum(l, from, to, offsetof(struct tick, field))
+double lab_goodput(const struct lab *l, double from_s, double to_s); /* of what the gateways can take */
+double lab_cap(const struct lab *l, double from_s, double to_s);     /* mean sum of the caps */
+double lab_began(const struct lab *l, unsigned phase);               /* s since the start */
+
+/* The part of a phase that counts: limits have settled. */
+void lab_span(const struct lab *l, unsigned phase, double *from_s, double *to_s);
 double lab_quantile(struct delays *d, double q);
 
 /* sim_overload_net.c */

@@ -32,7 +32,7 @@ void lab_caller_new(struct lab *l)
 	c->peer = (uint8_t)chance_span(&l->base, 0, LAB_PEERS);
 	c->digits = (uint8_t)chance_span(&l->base, 0, LAB_DIGITS);
 	c->phase = (uint8_t)l->phase;
-	if ((l->scene->trouble == TROUBLE_DEAD_PREFIX || l->scene->trouble == TROUBLE_SLOW_PREFIX) &&
+	if (l->scene->trouble >= TROUBLE_DEAD_PREFIX && l->scene->trouble <= TROUBLE_SLOW_PREFIX &&
 	    l->phase >= 1 && c->peer == 0 && chance(&l->base, 0.2)) {
 		c->dead = 1;
 		c->digits = 7;
@@ -104,6 +104,8 @@ static void progressed(struct lab *l, struct lab_call *c)
 	if (c->progressed)
 		return;
 	c->progressed = 1;
+	if (c->began < l->settled || c->dead)
+		return;
 	if (d->n == d->room) {
 		d->room = d->room ? 2 * d->room : 4096;
 		d->ms = realloc(d->ms, d->room * sizeof(*d->ms));

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include "bench/sim_overload.h"
 
-#define DEAD_AFTER 300 * MS /* a dead prefix is refused so long after service */
-
 static struct lab_msg response(const struct lab_job *j, uint8_t method, uint16_t status)
 {
 	struct lab_msg m = { .to = TO_WEIR_GATEWAY,
@@ -78,12 +76,12 @@ static void serve(struct lab *l, uint16_t gw)
 {
 	struct lab_gateway *g = &l->gw[gw];
 
-	while (g->busy < l->scene->servers && g->n > 0) {
+	while (g->busy < l->scene->servers && g->n > 0 && lab_now(l) >= g->mute) {
 		struct item item = pop(g);
 		struct lab_job *j = lab_job_at(l, item.job);
 		uint32_t i;
 
-		if (item.kind == ITEM_INVITE && l->scene->trying == TRYING_ON_DEQUEUE)
+		if (j->call == item.call && item.kind == ITEM_INVITE && l->scene->trying == TRYING_ON_DEQUEUE)
 			respond(l, j, 100);
 		i = pool_take(&l->items);
 		*(struct item *)pool_at(&l->items, i) = item;
@@ -112,6 +110,15 @@ static void finish(struct lab *l, uint32_t job, uint16_t status)
 	job_due(l, job, lab_now(l) + T1);
 }
 
+static uint16_t final_of(struct lab *l, const struct lab_job *j)
+{
+	const struct lab_call *c = lab_call(l, j->call);
+
+	if (j->cancelled)
+		return 487;
+	return c && c->dead && l->scene->trouble != TROUBLE_SLOW_PREFIX ? 503 : 200;
+}
+
 /* The far end takes its time. */
 static void serve_done(struct lab *l, uint32_t job)
 {
@@ -124,25 +131,31 @@ static void serve_done(struct lab *l, uint32_t job)
 		wait = chance_lognormal(&l->base, far * 1e9 * 1.6487, 1);
 		wait = wait < 100 * MS ? 100 * MS : wait > 9 * S ? 9 * S : wait;
 	}
-	if (c && c->dead)
-		wait += l->scene->trouble == TROUBLE_SLOW_PREFIX ? 5 * S : DEAD_AFTER;
+	if (c && c->dead && l->scene->trouble == TROUBLE_SLOW_PREFIX)
+		wait += 5 * S;
+	if (c && c->dead && l->scene->trouble == TROUBLE_LATE_PREFIX)
+		wait += 2 * S;
 	if (l->scene->trouble == TROUBLE_SLOW_FAR && l->phase >= 1)
 		wait += 3 * S;
 	j->state = JOB_SERVED;
 	if (wait)
 		job_due(l, job, lab_now(l) + wait);
 	else
-		finish(l, job, 200);
+		finish(l, job, final_of(l, j));
 }
 
 void lab_gateway_served(struct lab *l, uint32_t i)
 {
 	struct item item = *(struct item *)pool_at(&l->items, i);
 	struct lab_job *j = lab_job_at(l, item.job);
-	uint16_t gw = j->gw;
+	uint16_t gw = item.gw;
 
 	pool_give(&l->items, i);
 	l->gw[gw].busy--;
+	if (j->call != item.call) {
+		serve(l, gw);
+		return;
+	}
 	switch ((enum item_kind)item.kind) {
 	case ITEM_INVITE:
 		if (j->cancelled)
@@ -177,13 +190,9 @@ void lab_gateway_job(struct lab *l, uint32_t i)
 	if (j->due != lab_now(l))
 		return;
 	switch ((enum job_state)j->state) {
-	case JOB_SERVED: {
-		const struct lab_call *c = lab_call(l, j->call);
-		bool dead = c && c->dead && l->scene->trouble == TROUBLE_DEAD_PREFIX;
-
-		finish(l, i, j->cancelled ? 487 : dead ? 503 : 200);
+	case JOB_SERVED:
+		finish(l, i, final_of(l, j));
 		break;
-	}
 	case JOB_ANSWERED:
 	case JOB_REFUSED:
 		if (lab_now(l) >= j->give_up) {
@@ -235,7 +244,7 @@ static void invite(struct lab *l, struct lab_call *c, const struct lab_msg *m)
 	lab_tick(l)->received++;
 	if (l->scene->trying == TRYING_ON_RECEIPT && !full)
 		respond(l, j, 100);
-	push(g, (struct item){ i, full ? ITEM_REJECT : ITEM_INVITE });
+	push(g, (struct item){ c->id, i, m->gw, full ? ITEM_REJECT : ITEM_INVITE });
 	serve(l, m->gw);
 }
 
@@ -278,6 +287,7 @@ void lab_gateway_request(struct lab *l, const struct lab_msg *m)
 	}
 	if (m->method == METHOD_INVITE)
 		lab_tick(l)->repeats++;
-	push(&l->gw[m->gw], (struct item){ job, m->method == METHOD_CANCEL ? ITEM_CANCEL : ITEM_REPEAT });
+	push(&l->gw[m->gw],
+	     (struct item){ c->id, job, m->gw, m->method == METHOD_CANCEL ? ITEM_CANCEL : ITEM_REPEAT });
 	serve(l, m->gw);
 }

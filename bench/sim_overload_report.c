@@ -5,45 +5,22 @@
 
 void lab_report_head(void)
 {
-	printf("%-22s %6s %8s %8s %8s %9s %9s %8s %8s\n", "scenario", "load", "goodput", "refused", "p99 ms",
-	       "x unload", "repeats", "cap/gw", "cap0");
+	printf("%-22s %6s %8s %8s %8s %9s %9s %8s\n", "scenario", "load", "goodput", "refused", "p99 ms",
+	       "x unload", "repeats", "cap/gw");
 }
 
-/* The part of a phase that counts: after the first seconds, in which limits settle. */
-static void phase_span(const struct lab *l, unsigned phase, double *from, double *to)
-{
-	double settle = l->scene->phases[phase].seconds > 8 ? 5 : l->scene->phases[phase].seconds / 2;
-
-	*from = 0;
-	for (unsigned i = 0; i < phase; i++)
-		*from += l->scene->phases[i].seconds;
-	*to = *from + l->scene->phases[phase].seconds;
-	*from += settle;
-}
-
-static double mean_cap(const struct lab *l, double from, double to, size_t field)
-{
-	uint64_t a = (uint64_t)(from * 10 + 0.5), b = (uint64_t)(to * 10 + 0.5);
-	double sum = 0;
-
-	for (uint64_t i = a; i < b; i++)
-		sum += (double)*(const float *)((const char *)&l->ticks[i] + field);
-	return sum / (double)(b - a);
-}
-
-#define SUM(field) lab_sum(l, from, to, offsetof(struct tick, field))
+#define SUM(field) LAB_SUM(l, from, to, field)
 
 static void report_phase(struct lab *l, unsigned phase, FILE *json)
 {
 	double from, to, span, p99 = lab_quantile(&l->delays[phase], 0.99);
 
-	phase_span(l, phase, &from, &to);
+	lab_span(l, phase, &from, &to);
 	span = (to - from) * l->capacity;
-	printf("%-22s %5.1fx %8.3f %8.3f %8.1f %9.2f %8.2f%% %8.1f %8.1f\n", phase ? "" : l->scene->name,
+	printf("%-22s %5.1fx %8.3f %8.3f %8.1f %9.2f %8.2f%% %8.1f\n", phase ? "" : l->scene->name,
 	       l->scene->phases[phase].load, SUM(good) / span, SUM(refused) / span, p99,
 	       p99 / l->unloaded_p99, 100 * SUM(repeats) / (SUM(received) + 1),
-	       mean_cap(l, from, to, offsetof(struct tick, cap)) / l->scene->gateways,
-	       mean_cap(l, from, to, offsetof(struct tick, cap0)));
+	       lab_cap(l, from, to) / l->scene->gateways);
 	if (json)
 		fprintf(json,
 			"%s{\"load\":%.2f,\"goodput\":%.4f,\"refused\":%.4f,\"p99_ms\":%.2f,\"p99_ratio\":%."
@@ -51,7 +28,7 @@ static void report_phase(struct lab *l, unsigned phase, FILE *json)
 			"\"repeats\":%.4f,\"cap\":%.1f}",
 			phase ? "," : "", l->scene->phases[phase].load, SUM(good) / span, SUM(refused) / span,
 			p99, p99 / l->unloaded_p99, SUM(repeats) / (SUM(received) + 1),
-			mean_cap(l, from, to, offsetof(struct tick, cap)) / l->scene->gateways);
+			lab_cap(l, from, to) / l->scene->gateways);
 }
 
 static void series(const struct lab *l, FILE *json)
@@ -68,7 +45,7 @@ static void series(const struct lab *l, FILE *json)
 
 bool lab_report(struct lab *l, double cpu_s, FILE *json)
 {
-	char text[200] = "";
+	struct lab_text text = { "" };
 	bool good;
 
 	if (json)
@@ -76,9 +53,9 @@ bool lab_report(struct lab *l, double cpu_s, FILE *json)
 			l->capacity);
 	for (unsigned i = 0; i < MAX_PHASES && l->scene->phases[i].seconds > 0; i++)
 		report_phase(l, i, json);
-	good = !l->scene->check || l->scene->check(l, text, sizeof(text));
+	good = !l->scene->check || l->scene->check(l, &text);
 	printf("  %-20s %s: %s%s%s (%.1f s, %.1f M events)\n\n", "", good ? "ok" : "NOT OK", l->scene->shows,
-	       text[0] ? ": " : "", text, cpu_s, (double)l->events * 1e-6);
+	       text.p[0] ? ": " : "", text.p, cpu_s, (double)l->events * 1e-6);
 	if (json)
 		series(l, json);
 	return good;

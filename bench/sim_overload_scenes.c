@@ -1,7 +1,152 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The scenarios of the overload laboratory, and what each must show. */
+#include <math.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include "bench/sim_overload.h"
+
+/* ---- What must be shown -------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void say(struct lab_text *t, const char *format, ...)
+{
+	size_t n = strlen(t->p);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(t->p + n, sizeof(t->p) - n, format, args);
+	va_end(args);
+}
+
+/* Says it if it does not hold. */
+#define must(t, holds, ...) ((holds) || (say(t, __VA_ARGS__), false))
+
+static bool no_refusal(struct lab *l, struct lab_text *t, unsigned phase, double after_s)
+{
+	double n = LAB_SUM(l, lab_began(l, phase) + after_s, lab_began(l, phase + 1), refused);
+
+	return must(t, n == 0, " %.0f refused at %gx;", n, l->scene->phases[phase].load);
+}
+
+static double wanted_goodput(double load)
+{
+	static const struct phase wanted[] = { { 0.90, 10 }, { 0.93, 5 }, { 0.95, 1.5 }, { 0.97, 1 } };
+
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if (load >= wanted[i].load)
+			return wanted[i].seconds;
+	}
+	return 0.97 * load;
+}
+
+/* Goodput of every phase; from twice the load on, delays. */
+static bool goodput(struct lab *l, struct lab_text *t)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < MAX_PHASES && l->scene->phases[i].seconds > 0; i++) {
+		double from, to, load = l->scene->phases[i].load, p99, got;
+
+		lab_span(l, i, &from, &to);
+		got = lab_goodput(l, from, to);
+		p99 = lab_quantile(&l->delays[i], 0.99) / l->unloaded_p99;
+		good &= must(t, got >= wanted_goodput(load), " goodput %.3f at %gx;", got, load);
+		good &= must(t, load < 2 || p99 <= 3, " p99 %.1f at %gx;", p99, load);
+		if (load < 0.9)
+			good &= no_refusal(l, t, i, 5);
+	}
+	return good;
+}
+
+/* After each rise of the load goodput is within 10 % of what can be from the third second on. */
+static bool settles(struct lab *l, struct lab_text *t)
+{
+	bool good = goodput(l, t);
+
+	for (unsigned i = 1; i < MAX_PHASES && l->scene->phases[i].seconds > 0; i++) {
+		double worst = 10, at = lab_began(l, i), load = l->scene->phases[i].load;
+
+		if (load < 1)
+			continue;
+		for (double s = at + 3; s < at + 10; s += 1)
+			worst = worst < lab_goodput(l, s, s + 1) ? worst : lab_goodput(l, s, s + 1);
+		good &= must(t, worst >= 0.9, " a second of %.2f after the step;", worst);
+		say(t, " first 3 s %.2f %.2f %.2f, then >= %.2f;", lab_goodput(l, at, at + 1),
+		    lab_goodput(l, at + 1, at + 2), lab_goodput(l, at + 2, at + 3), worst);
+	}
+	return good;
+}
+
+/* All minutes of a long overload are alike. */
+static bool steady(struct lab *l, struct lab_text *t)
+{
+	double worst = 10, end = lab_began(l, 1);
+	bool good = goodput(l, t);
+
+	for (double s = 10; s + 60 <= end; s += 60)
+		worst = worst < lab_goodput(l, s, s + 60) ? worst : lab_goodput(l, s, s + 60);
+	say(t, " worst minute %.3f, caps %.1f in the first, %.1f in the last;", worst,
+	    lab_cap(l, 10, 70) / l->scene->gateways, lab_cap(l, end - 60, end) / l->scene->gateways);
+	return good & must(t, worst >= 0.95, " not steady;");
+}
+
+/* The pool loses what the slow gateway cannot do, and 5 % at most beside. */
+static bool half(struct lab *l, struct lab_text *t)
+{
+	double n = l->scene->gateways, load = l->scene->phases[1].load, can = (n - 0.5) / n, from, to, got;
+
+	lab_span(l, 1, &from, &to);
+	got = lab_goodput(l, from, to);
+	say(t, " %.3f of %.3f;", got, load < can ? load : can);
+	return must(t, got >= 0.95 * (load < can ? load : can), " too little;");
+}
+
+/* What troubles some calls lowers no limit by 5 %, and costs the others nothing. dead: their part. */
+static bool unmoved(struct lab *l, struct lab_text *t)
+{
+	double from, to, before, after, dead = 0.05, offered, got;
+	bool good;
+
+	lab_span(l, 0, &from, &to);
+	before = lab_cap(l, from, to);
+	lab_span(l, 1, &from, &to);
+	after = lab_cap(l, from, to);
+	offered = l->scene->phases[1].load < 1 ? l->scene->phases[1].load : 1;
+	got = lab_goodput(l, from, to) / offered / (l->scene->trouble == TROUBLE_SLOW_PREFIX ? 1 : 1 - dead);
+	say(t, " caps %.1f, then %.1f;", before / l->scene->gateways, after / l->scene->gateways);
+	good = must(t, after > 0.95 * before, " a limit was lowered;");
+	return good & must(t, got > 0.95, " the other calls got %.3f;", got);
+}
+
+/* All far ends take longer: that is taken for a queue at first, and found out. */
+static bool found_out(struct lab *l, struct lab_text *t)
+{
+	double end = lab_began(l, 2), got = lab_goodput(l, end - 20, end) / l->scene->phases[1].load;
+
+	say(t, " %.3f of the calls from the 40th second on;", got);
+	return must(t, got > 0.95, " too little;");
+}
+
+/* A mute gateway costs its share while it is mute. */
+static bool mute(struct lab *l, struct lab_text *t)
+{
+	double n = l->scene->gateways, at = lab_began(l, 1),
+	       can = fmin((n - 1) / n, l->scene->phases[1].load);
+	double meanwhile = lab_goodput(l, at + 3, at + 10), later = lab_goodput(l, at + 15, at + 25);
+
+	say(t, " %.3f while mute, %.3f later;", meanwhile, later);
+	return must(t, meanwhile >= 0.95 * can, " too little;") &
+	       must(t, later >= 0.95 * fmin(1, l->scene->phases[1].load), " does not come back;");
+}
+
+/* Nothing but figures: for comparison. */
+static bool shown(struct lab *l, struct lab_text *t)
+{
+	(void)l;
+	(void)t;
+	return true;
+}
+
+/* ---- The scenarios ------------------------------------------------------------------------------------- */
 
 #define STAIRS                                                                                               \
 	{                                                                                                    \
@@ -10,26 +155,113 @@
 			15, 0.8                                                                              \
 		}                                                                                            \
 	}
-
+#define STEP                                                                                                 \
+	{                                                                                                    \
+		{ 20, 0.8 }, { 20, 5 },                                                                      \
+		{                                                                                            \
+			20, 0.8                                                                              \
+		}                                                                                            \
+	}
+#define FLASH                                                                                                \
+	{                                                                                                    \
+		{ 20, 0.2 }, { 12, 10 },                                                                     \
+		{                                                                                            \
+			20, 0.2                                                                              \
+		}                                                                                            \
+	}
 #define C32 .gateways = 4, .servers = 32, .service_s = 0.05, .reject = 0.1
+#define C1  .gateways = 4, .servers = 1, .service_s = 0.002, .reject = 0.1
+#define MODES(NAME, ...)                                                                                     \
+	{ .name = NAME "/on-receipt", .trying = TRYING_ON_RECEIPT, __VA_ARGS__ },                            \
+		{ .name = NAME "/on-dequeue", .trying = TRYING_ON_DEQUEUE, __VA_ARGS__ },                    \
+	{                                                                                                    \
+		.name = NAME "/never", .trying = TRYING_NEVER, __VA_ARGS__                                   \
+	}
+
+/* Where a call takes longer than T1 and no 100 says so, Weir repeats the INVITE and in the end tries another
+ * gateway, as it must: what that costs the gateways is not to be had back. */
+#define ANSWERED(NAME, CHECK, ...)                                                                           \
+	{ .name = NAME "/on-receipt", .trying = TRYING_ON_RECEIPT, .check = CHECK, __VA_ARGS__ },            \
+		{ .name = NAME "/on-dequeue", .trying = TRYING_ON_DEQUEUE, .check = CHECK, __VA_ARGS__ },    \
+	{                                                                                                    \
+		.name = NAME "/never", .trying = TRYING_NEVER, .check = shown, __VA_ARGS__                   \
+	}
 
 const struct scene lab_scenes[] = {
-	{ .name = "none/on-dequeue",
-	  .shows = "no control",
+	MODES("stairs", C32, .phases = STAIRS, .shows = "goodput", .check = goodput),
+	MODES("chance", C32, .exponential = true, .phases = STAIRS,
+	      .shows = "the same, service times by chance", .check = goodput),
+	MODES("one-server", C1, .phases = STAIRS, .shows = "one server instead of 32", .check = shown),
+	ANSWERED("far", shown, C32, .far_s = 1, .phases = STAIRS, .shows = "far ends that take 0.1 to 9 s"),
+	MODES("step", C32, .phases = STEP, .shows = "a step of the load", .check = settles),
+	MODES("flash", C32, .phases = FLASH, .shows = "a flash crowd", .check = settles),
+	MODES("long", .gateways = 4, .servers = 32, .service_s = 0.2, .reject = 0.1,
+	      .phases = { { 1800, 3 } }, .shows = "30 minutes from the first second", .check = steady),
+	MODES("slow-start", .gateways = 4, .servers = 1, .service_s = 0.05, .reject = 0.1,
+	      .phases = { { 600, 5 } }, .shows = "slow gateways, overloaded from the first second",
+	      .check = shown),
+	MODES("half-speed", .gateways = 8, .servers = 32, .service_s = 0.05, .reject = 0.1,
+	      .trouble = TROUBLE_HALF_SPEED, .phases = { { 20, 0.9 }, { 60, 0.9 } },
+	      .shows = "one gateway at half speed", .check = half),
+	MODES("half-speed-2x", .gateways = 8, .servers = 32, .service_s = 0.05, .reject = 0.1,
+	      .trouble = TROUBLE_HALF_SPEED, .phases = { { 20, 2 }, { 60, 2 } },
+	      .shows = "the same under overload", .check = half),
+	MODES("mute", C32, .trouble = TROUBLE_MUTE, .phases = { { 20, 2 }, { 40, 2 } },
+	      .shows = "one gateway mute for 10 s", .check = mute),
+	MODES("dead-prefix", C32, .trouble = TROUBLE_DEAD_PREFIX, .phases = { { 20, 0.8 }, { 40, 0.8 } },
+	      .shows = "a dead prefix", .check = unmoved),
+	MODES("dead-prefix-2x", C32, .trouble = TROUBLE_DEAD_PREFIX, .phases = { { 20, 2 }, { 40, 2 } },
+	      .shows = "the same under overload", .check = unmoved),
+	MODES("late-prefix-2x", C32, .trouble = TROUBLE_LATE_PREFIX, .phases = { { 20, 2 }, { 40, 2 } },
+	      .shows = "dead after 2 s", .check = unmoved),
+	ANSWERED("slow-prefix-2x", unmoved, C32, .trouble = TROUBLE_SLOW_PREFIX,
+		 .phases = { { 20, 2 }, { 40, 2 } }, .shows = "a slow prefix"),
+	ANSWERED("slow-far", found_out, C32, .trouble = TROUBLE_SLOW_FAR,
+		 .phases = { { 20, 0.8 }, { 60, 0.8 } }, .shows = "all far ends 3 s slower"),
+	MODES("loss", C32, .loss = 0.05, .phases = { { 30, 0.8 }, { 20, 2 }, { 20, 0.8 } },
+	      .shows = "5 % of datagrams lost each way", .check = goodput),
+	MODES("short-queue", C32, .queue = 10, .phases = STAIRS,
+	      .shows = "gateways refuse past ten that wait", .check = goodput),
+	MODES("short-silent", C32, .queue = 10, .silent = true, .phases = STAIRS,
+	      .shows = "gateways drop past ten that wait", .check = goodput),
+	MODES("many", .gateways = 300, .servers = 8, .service_s = 0.5, .reject = 0.1, .phases = STEP,
+	      .shows = "300 gateways", .check = settles),
+	{ .name = "law/none",
 	  C32,
 	  .trying = TRYING_ON_DEQUEUE,
 	  .learn = LB_LEARN_OFF,
-	  .phases = STAIRS },
-	{ .name = "stairs/on-receipt",
-	  .shows = "goodput",
-	  C32,
-	  .trying = TRYING_ON_RECEIPT,
-	  .phases = STAIRS },
-	{ .name = "stairs/on-dequeue",
-	  .shows = "goodput",
+	  .phases = STAIRS,
+	  .shows = "no control",
+	  .check = shown },
+	{ .name = "law/none-503",
 	  C32,
 	  .trying = TRYING_ON_DEQUEUE,
-	  .phases = STAIRS },
-	{ .name = "stairs/never", .shows = "goodput", C32, .trying = TRYING_NEVER, .phases = STAIRS },
+	  .queue = 320,
+	  .learn = LB_LEARN_OFF,
+	  .phases = STAIRS,
+	  .shows = "the gateways' own 503",
+	  .check = shown },
+	{ .name = "law/static",
+	  C32,
+	  .trying = TRYING_ON_DEQUEUE,
+	  .law = LB_LAW_STATIC,
+	  .max_cps = 1,
+	  .phases = STAIRS,
+	  .shows = "max-cps at what they can take",
+	  .check = shown },
+	{ .name = "law/aimd",
+	  C32,
+	  .trying = TRYING_ON_DEQUEUE,
+	  .law = LB_LAW_AIMD,
+	  .phases = STAIRS,
+	  .shows = "AIMD",
+	  .check = shown },
+	{ .name = "law/gradient",
+	  C32,
+	  .trying = TRYING_ON_DEQUEUE,
+	  .law = LB_LAW_GRADIENT,
+	  .phases = STAIRS,
+	  .shows = "gradient",
+	  .check = shown },
 };
 const unsigned lab_n_scenes = sizeof(lab_scenes) / sizeof(lab_scenes[0]);

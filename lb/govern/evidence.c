@@ -78,7 +78,7 @@ static bool exceeds(double share, double floor, double calls)
 {
 	double deviation = sqrt((floor + 1 / (calls + 1)) / (calls + 1));
 
-	return share > floor + EVIDENCE_SHARE && share > floor + SURE * deviation;
+	return share > 1.5 * floor + EVIDENCE_SHARE && share > floor + SURE * deviation;
 }
 
 enum lb_moved evidence_of(const struct evidence *e)

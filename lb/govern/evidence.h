@@ -22,6 +22,7 @@ struct evidence {
 	/* The last cut that was made for it: was it to blame? */
 	enum lb_moved blamed;
 	double blamed_share, blamed_cap;
+	bool blamed_met; /* of struct limit, before it */
 	uint64_t judged; /* ns; when that is asked */
 };
 

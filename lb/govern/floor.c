@@ -3,9 +3,10 @@
 #include <math.h>
 #include "lb/govern/floor.h"
 
-#define MEMORY 128.0 /* blocks that a floor remembers */
-#define SURE   2.0   /* standard errors */
-#define CLOCK  1e-4  /* s; what the clocks that stamps are taken by add to the error of one block */
+#define MEMORY        128.0 /* blocks that a floor remembers */
+#define SPREAD_BLOCKS 8     /* with fewer a variance is mostly chance */
+#define SURE          2.0   /* standard errors */
+#define CLOCK         1e-4  /* s; what the clocks that stamps are taken by add to the error of one block */
 
 void delay_add(struct delay *sum, const struct delay *d)
 {
@@ -16,23 +17,30 @@ void delay_add(struct delay *sum, const struct delay *d)
 	sum->low_sq += d->low_sq;
 }
 
-/* Moves var and mean by the weight of d. */
-static void spread(struct floor *f, const struct delay *d, double weight)
+/* Variance of the least ones of d. */
+static double own_var(const struct delay *d)
 {
 	double low = delay_low(d), var = d->low_sq / d->lows - low * low;
 
-	var += (low - f->low) * (low - f->low);
-	f->var += weight * ((var > 0 ? var : 0) - f->var);
+	return var > 0 ? var * d->lows / fmax(d->lows - 1, 1) : 0;
+}
+
+/* Moves var and mean by the weight of d. */
+static void spread(struct floor *f, const struct delay *d, double weight)
+{
+	double low = delay_low(d);
+
+	f->var += weight * (own_var(d) + (low - f->low) * (low - f->low) - f->var);
 	if (d->n > 0)
 		f->mean += weight * (d->sum / d->n - f->mean);
 }
 
 void floor_set(struct floor *f, const struct delay *d, uint64_t now)
 {
-	double low = delay_low(d), var = d->low_sq / d->lows - low * low;
+	double low = delay_low(d);
 
 	*f = (struct floor){ .low = low,
-			     .var = var > 0 ? var : 0,
+			     .var = own_var(d),
 			     .mean = d->n > 0 ? d->sum / d->n : low,
 			     .blocks = d->lows,
 			     .at = now };
@@ -67,10 +75,13 @@ void floor_lower(struct floor *f, const struct delay *d, uint64_t now)
 	}
 	if (!floor_known(f)) { /* the first samples: a queue that grows makes all later ones longer */
 		f->blocks += d->lows;
-		spread(f, d, d->lows / f->blocks);
 		f->low = fmin(f->low, delay_low(d));
+		f->mean = fmin(f->mean, d->sum / d->n);
+		f->var += d->lows / f->blocks * (own_var(d) - f->var);
 		return;
 	}
+	if (d->lows >= SPREAD_BLOCKS)
+		f->var = fmin(f->var, own_var(d));
 	x = floor_excess(f, d);
 	if (x.value + SURE * x.error < 0) {
 		f->low += x.value + SURE * x.error;
@@ -82,5 +93,5 @@ struct excess floor_excess(const struct floor *f, const struct delay *d)
 {
 	double low = delay_low(d), var = fmax(f->var, 0) + CLOCK * CLOCK;
 
-	return (struct excess){ low - f->low, sqrt(var / d->lows + var / f->blocks) };
+	return (struct excess){ low - f->low, sqrt(var), sqrt(var / d->lows + var / f->blocks) };
 }

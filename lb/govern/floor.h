@@ -5,7 +5,7 @@
 
 #include "lb/govern/reading.h"
 
-#define FLOOR_BLOCKS 4 /* of DELAY_BLOCK samples: with fewer a floor is not known */
+#define FLOOR_BLOCKS 8 /* of DELAY_BLOCK samples: with fewer a floor is not known */
 
 struct floor {
 	double low;    /* mean of the least of each block */
@@ -17,8 +17,10 @@ struct floor {
 
 /* How much longer than its floor a delay is. */
 struct excess {
-	double value; /* may be below 0 */
-	double error; /* standard error of value */
+	double value;  /* may be below 0 */
+	double spread; /* standard deviation of one block without a queue: mixes of calls move the mean by as
+			  much */
+	double error;  /* standard error of value */
 };
 
 static inline bool floor_known(const struct floor *f)

@@ -20,21 +20,13 @@ static void start(struct limit *l)
 	l->rate = INFINITY;
 }
 
-/* Nothing speaks against more. The rate is a guard against bursts only: the cap is what limits. */
-static void grow_rate(struct limit *l, uint64_t now)
+/*
+ * The first congestion ends the doubling. From then on the rate is twice the best throughput: a guard against
+ * bursts, for a cap that calls hold which wait for their far ends lets too many in at once.
+ */
+static void guard(struct limit *l)
 {
-	if (l->sent_s < l->rate / 2 || now - l->clear < SECOND)
-		return;
-	l->rate *= 1.5;
-	l->clear = now;
-}
-
-/* The first congestion ends the doubling. */
-static void meet(struct limit *l, uint64_t now)
-{
-	l->met = true;
-	l->clear = now;
-	l->rate = fmin(l->rate, fmax(2 * l->finished_s, LEAST_RATE));
+	l->rate = l->met ? fmax(2 * l->best_s, LEAST_RATE) : INFINITY;
 }
 
 /* Before it: doubles what is in use, as long as no queue grows. */
@@ -54,7 +46,7 @@ static void gradient_less(struct limit *l, enum lb_moved why, uint64_t now)
 {
 	double from = fmin(l->cap, fmax(l->w.open_max, LEAST_CAP)), queue;
 
-	meet(l, now);
+	l->met = true;
 	switch (why) {
 	case LB_MOVED_DELAY:
 		queue = l->finished_s * (l->queue_lo - l->target);
@@ -87,12 +79,12 @@ static void gradient_more(struct limit *l, uint64_t now)
 
 static void gradient_step(struct limit *l, enum lb_moved congested, uint64_t now)
 {
+	guard(l);
 	if (congested != LB_MOVED_NEVER) {
 		gradient_less(l, congested, now);
 		return;
 	}
-	grow_rate(l, now);
-	if (l->known)
+	if (l->told)
 		gradient_more(l, now);
 }
 
@@ -100,15 +92,15 @@ static void gradient_step(struct limit *l, enum lb_moved congested, uint64_t now
 
 static void aimd_step(struct limit *l, enum lb_moved congested, uint64_t now)
 {
+	guard(l);
 	if (congested != LB_MOVED_NEVER) {
-		meet(l, now);
+		l->met = true;
 		if (congested != LB_MOVED_SILENT)
 			limit_move(l, fmax(0.8 * fmin(l->cap, fmax(l->w.open_max, LEAST_CAP)), LEAST_CAP),
 				   congested, now);
 		return;
 	}
-	grow_rate(l, now);
-	if (!l->known)
+	if (!l->told)
 		return;
 	if (!l->met)
 		double_cap(l, now);

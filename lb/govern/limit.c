@@ -12,7 +12,10 @@
 #define TARGET_MAX  0.2   /* s; a long delay of far ends is no reason for a long queue; T1 is 0.5 s */
 #define SURE        2.0   /* standard errors */
 #define ENOUGH      2     /* blocks that a decision needs */
-#define LONGEST_S   2.0   /* a decision is made after this long with what there is */
+#define BEST_S      60.0  /* the best throughput fades in this time */
+#define REPEATED_ANYWAY                                                                                      \
+	0.3           /* s; a gateway that answers later than T1 now and then gets repeats without load */
+#define LONGEST_S 2.0 /* a decision is made after this long with what there is */
 
 const char *lb_moved_name(enum lb_moved why)
 {
@@ -28,7 +31,7 @@ const char *lb_moved_name(enum lb_moved why)
 
 void limit_start(struct limit *l, const struct law *law, uint64_t now)
 {
-	*l = (struct limit){ .law = law, .clear = now, .target = TARGET_MIN };
+	*l = (struct limit){ .law = law, .target = TARGET_MIN };
 	law->start(l);
 }
 
@@ -41,18 +44,26 @@ double limit_delay(const struct limit *l)
 {
 	double low = fmax(l->progress.low, l->response.low);
 
-	return fmin(low + fmax(l->queue_mid, 0), 5);
+	return fmin(low + fmax(l->queue_mid, 0), LIMIT_WAIT_S);
 }
 
 void limit_move(struct limit *l, double cap, enum lb_moved why, uint64_t now)
 {
+	double wait = limit_delay(l);
+
 	if (cap == l->cap)
 		return;
+	/* Those that are there must go first: first in, first out. */
+	if (cap < l->cap && l->finished_s > 0)
+		wait = fmax(wait, l->w.open_max / l->finished_s);
+	else if (why == LB_MOVED_MEASURE && l->best_s > 0) /* and the queue must be there again */
+		wait = fmax(wait, cap / l->best_s);
+	wait = fmin(wait, LIMIT_WAIT_S);
 	l->moved_from = l->cap;
 	l->cap = cap;
 	l->why = why;
 	l->moved = now;
-	l->hold = now + 1 + (uint64_t)(limit_delay(l) * 1e9);
+	l->hold = now + 1 + (uint64_t)(wait * 1e9);
 }
 
 /* ---- What the window shows ------------------------------------------------------------------------------
@@ -67,7 +78,7 @@ static void collect(struct limit *l, const struct reading *r, double dt)
 	w->seconds += dt;
 	w->sent += r->sent;
 	w->finished += r->finished;
-	w->stopped += r->passed;
+	w->capped += r->capped;
 	w->open += r->open * dt;
 	w->open_max = fmax(w->open_max, r->open);
 	w->steps++;
@@ -79,8 +90,10 @@ static bool is_full(const struct limit *l)
 	const struct window *w = &l->w;
 	bool response = !floor_known(&l->response) || w->response.lows >= ENOUGH;
 	bool progress = !floor_known(&l->progress) || w->progress.lows >= ENOUGH;
+	bool either = w->response.lows >= ENOUGH || w->progress.lows >= ENOUGH;
 
-	return w->steps > 0 && ((response && progress) || w->seconds > LONGEST_S);
+	return w->steps > 0 &&
+	       ((response && progress && either) || w->seconds > LONGEST_S + 2 * limit_delay(l));
 }
 
 static void look_at(struct limit *l, const struct floor *f, const struct delay *d)
@@ -90,13 +103,13 @@ static void look_at(struct limit *l, const struct floor *f, const struct delay *
 	if (!floor_known(f) || d->lows == 0)
 		return;
 	x = floor_excess(f, d);
-	l->queue_lo = fmax(l->queue_lo, x.value - SURE * x.error);
-	l->queue_mid = fmax(l->queue_mid, x.value);
+	l->queue_lo = fmax(l->queue_lo, x.value - x.spread - SURE * x.error);
+	l->queue_mid = fmax(l->queue_mid, x.value - x.spread);
 	l->known = true;
 }
 
 /* Puts the window into figures. */
-static void conclude(struct limit *l)
+void limit_conclude(struct limit *l)
 {
 	const struct window *w = &l->w;
 	double unloaded = floor_known(&l->progress) ? l->progress.mean : l->response.mean;
@@ -104,27 +117,31 @@ static void conclude(struct limit *l)
 	l->sent_s = w->sent / w->seconds;
 	l->finished_s = w->finished / w->seconds;
 	l->open_mean = w->open / w->seconds;
+	l->best_s = fmax(l->best_s * exp(-w->seconds / BEST_S), l->finished_s);
 	l->target = fmin(fmax(TARGET_PART * unloaded, TARGET_MIN), TARGET_MAX);
+	l->queue_was = l->queue_mid;
 	l->queue_lo = l->queue_mid = -INFINITY;
 	l->known = false;
 	look_at(l, &l->response, &w->response);
 	look_at(l, &l->progress, &w->progress);
+	l->told = floor_known(&l->progress) && w->progress.lows > 0;
 	l->response_low = w->response.lows > 0 ? delay_low(&w->response) : l->response_low;
 	l->progress_low = w->progress.lows > 0 ? delay_low(&w->progress) : l->progress_low;
 	if (!l->known)
 		l->queue_lo = l->queue_mid = 0;
-	l->in_use = (isfinite(l->cap) && w->open_max > l->cap / 2) || w->stopped > 0;
+	l->in_use = (isfinite(l->cap) && w->open_max > l->cap / 2) || w->capped > 0;
 }
 
 /* So little is asked of the gateway that no queue can stand there. */
 static bool is_idle(const struct limit *l)
 {
-	return isfinite(l->cap) && l->w.open_max <= l->cap / 2 && l->sent_s <= l->rate / 2;
+	return l->w.capped == 0 && l->w.open_max <= l->cap / 2 && l->sent_s <= l->rate / 2 &&
+	       l->finished_s >= 0.8 * l->sent_s;
 }
 
 static void learn(struct limit *l, uint64_t now)
 {
-	bool idle = is_idle(l) && l->queue_mid < l->target / 4;
+	bool idle = l->known && is_idle(l) && l->queue_mid < l->target / 4;
 	void (*how)(struct floor *, const struct delay *, uint64_t) = idle ? floor_learn : floor_lower;
 
 	how(&l->response, &l->w.response, now);
@@ -142,6 +159,8 @@ static enum lb_moved congestion(const struct limit *l)
 		return LB_MOVED_NEVER;
 	if (l->known && l->queue_lo > l->target)
 		return LB_MOVED_DELAY;
+	if (evidence == LB_MOVED_REPEATED && l->response.mean > REPEATED_ANYWAY)
+		evidence = LB_MOVED_NEVER;
 	if (evidence != LB_MOVED_NEVER && (l->in_use || l->queue_lo > l->target / 4))
 		return evidence;
 	if (l->w.sent > 0 && l->w.finished == 0 && l->w.response.n == 0 && l->open_mean >= 4)
@@ -163,12 +182,13 @@ static bool judge(struct limit *l, uint64_t now)
 	if (share > 0.8 * e->blamed_share) {
 		*(refused ? &e->refused_floor : &e->repeated_floor) = share;
 		limit_move(l, e->blamed_cap, LB_MOVED_MEASURE, now);
+		l->met = e->blamed_met;
 	}
 	e->blamed = LB_MOVED_NEVER;
 	return true;
 }
 
-static void blame(struct limit *l, enum lb_moved why, double cap, uint64_t now)
+static void blame(struct limit *l, enum lb_moved why, double cap, bool met, uint64_t now)
 {
 	struct evidence *e = &l->evidence;
 
@@ -177,19 +197,27 @@ static void blame(struct limit *l, enum lb_moved why, double cap, uint64_t now)
 	e->blamed = why;
 	e->blamed_share = why == LB_MOVED_REFUSED ? e->refused_share : e->repeated_share;
 	e->blamed_cap = cap;
+	e->blamed_met = met;
 	e->judged = l->hold + 1000000000u;
 }
 
 static void decide(struct limit *l, uint64_t now)
 {
-	enum lb_moved congested = congestion(l);
+	enum lb_moved congested;
 	double cap = l->cap;
+	bool met = l->met;
 
+	limit_tried(l, now);
+	if (l->known && l->queue_lo > l->target && l->cap <= 2 && l->in_use)
+		limit_no_queue(l, now);
+	congested = congestion(l);
 	l->suspect = congested == LB_MOVED_DELAY ? l->suspect + 1 : 0;
 	if (!judge(l, now) && (congested == LB_MOVED_REFUSED || congested == LB_MOVED_REPEATED))
 		return;
 	l->law->step(l, congested, now);
-	blame(l, congested, cap, now);
+	if (congested == LB_MOVED_DELAY && l->cap < cap && !l->trial.on)
+		limit_try(l, cap, met);
+	blame(l, congested, cap, met, now);
 }
 
 static void tell(struct lb_governor *g, struct limit *l, uint16_t slot)
@@ -221,13 +249,13 @@ static void step(struct lb_governor *g, struct governed *at, uint16_t slot)
 	bool measured = l->measure.stage > 0, may;
 
 	evidence_add(&l->evidence, &at->r, g->dt, is_idle(l));
-	if (g->now < l->hold)
-		return;
+	if (g->now < l->hold + (uint64_t)(g->dt * 1e9))
+		return; /* some of what the step has seen is older */
 	collect(l, &at->r, g->dt);
 	if (!is_full(l))
 		return;
 	if (!measured) {
-		conclude(l);
+		limit_conclude(l);
 		learn(l, g->now);
 	}
 	may = l->law->measures && g->s->pools[pool].learn == LB_LEARN_ON && g->measuring[pool] == 0;

@@ -24,8 +24,8 @@ struct law;
 struct window {
 	struct delay response, progress;
 	double seconds;
-	double sent, finished, stopped; /* stopped: picks that passed it by for cap or rate */
-	double open;                    /* integral of open INVITEs over time */
+	double sent, finished, capped; /* capped: picks that passed it by for the cap */
+	double open;                   /* integral of open INVITEs over time */
 	double open_max;
 	uint32_t steps;
 };
@@ -39,6 +39,17 @@ struct measure {
 	uint64_t next;    /* ns; not again before */
 };
 
+/* The last cut for a queue: does the delay follow it? measure.c */
+struct trial {
+	bool on;
+	uint8_t failed;            /* trials in a row that the delay did not follow */
+	bool met;                  /* before the first of them */
+	double cap;                /* the same */
+	bool steady;               /* the delay was no other in the window before */
+	double fall;               /* s; that the cut makes if calls really wait */
+	double response, progress; /* s; delays before; 0: that one spoke for no queue */
+};
+
 struct limit {
 	const struct law *law;
 	double cap;        /* open INVITEs at once; INFINITY: any number */
@@ -47,18 +58,21 @@ struct limit {
 	enum lb_moved why; /* of the last move of cap */
 	uint64_t moved;    /* ns; when; 0: never */
 	double moved_from;
-	uint64_t hold;  /* ns; answers before then are to what was sent under another limit */
-	uint64_t clear; /* ns; since when nothing has spoken against more */
+	uint64_t hold; /* ns; answers before then are to what was sent under another limit */
 	struct window w;
 	struct floor response, progress;
 	struct evidence evidence;
 	struct measure measure;
+	struct trial trial;
 	uint32_t suspect; /* decisions in a row that found a queue, in spite of cuts */
 
 	/* As of the last decision. */
 	double sent_s, finished_s, open_mean;
+	double best_s;                     /* most that finished per second, of the last minute or so */
 	double queue_lo, queue_mid;        /* delay that a standing queue adds: at least, and most likely */
+	double queue_was;                  /* queue_mid of the window before */
 	double target;                     /* of it that is wanted */
+	bool told;                         /* the progress of calls is among what they say */
 	bool known;                        /* queue_lo, queue_mid mean something */
 	bool in_use;                       /* more than half of the cap, or calls were passed by for it */
 	bool congested;                    /* told as a notice */
@@ -81,11 +95,23 @@ const struct law *law_of(uint8_t law); /* enum lb_law */
 /* A gateway that nothing is known of yet. */
 void limit_start(struct limit *l, const struct law *law, uint64_t now);
 
+#define LIMIT_WAIT_S 10.0 /* longest, for answers under a new cap */
+
 /* Moves the cap, and waits until answers come to what is sent under it. */
 void limit_move(struct limit *l, double cap, enum lb_moved why, uint64_t now);
 
+/* Puts the window into figures, again after a floor has changed. */
+void limit_conclude(struct limit *l);
+
 /* The least delay that the window shows, or that is known. */
 double limit_delay(const struct limit *l);
+
+/* A cut for a queue has been made, from `from`; and what the window after it says. measure.c */
+void limit_try(struct limit *l, double from, bool met);
+void limit_tried(struct limit *l, uint64_t now);
+
+/* With so few calls as the window had there is no queue: its delays are the floors. measure.c */
+void limit_no_queue(struct limit *l, uint64_t now);
 
 /* True while the cap is lowered to measure, and the law has to wait. may: the pool can spare it. measure.c */
 bool limit_measure(struct limit *l, bool may, uint64_t now);

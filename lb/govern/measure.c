@@ -7,13 +7,16 @@
  */
 #include "lb/govern/limit.h"
 
-#define STAGES     6
-#define STAGE_NS   300000000ull
-#define LONGEST_NS 5000000000ull  /* without answers a stage ends */
-#define STALE_NS   60000000000ull /* a floor this old is measured again */
-#define AGAIN_NS   5000000000ull  /* not sooner after the last time */
-#define SUSPECT    10             /* cuts in a row that did not help */
-#define FOLLOWS    0.3            /* of the fall that a queue would show */
+#define STAGES       6
+#define STAGE_BLOCKS 4
+#define STAGE_NS     300000000ull
+#define LONGEST_NS   12000000000ull /* without answers a stage ends */
+#define STALE_NS     60000000000ull /* a floor this old is measured again */
+#define AGAIN_NS     5000000000ull  /* not sooner after the last time */
+#define SUSPECT      10             /* cuts in a row that did not help */
+#define TRIALS       2              /* cuts in a row that the delay does not follow: it is no queue */
+#define SURE         2.8            /* standard errors of one window, for the difference of two */
+#define FOLLOWS      0.3            /* of the fall that a queue would show */
 
 /* The delay that tells most: the one whose samples are there. */
 static const struct delay *delay_in_hand(const struct limit *l)
@@ -77,6 +80,71 @@ static void judge(struct limit *l, uint64_t now)
 	end(l, now);
 }
 
+/* ---- Cuts that were made for a queue --------------------------------------------------------------------
+ */
+
+static double spoke(const struct limit *l, const struct floor *f, const struct delay *d)
+{
+	if (!floor_known(f) || d->lows == 0 || delay_low(d) - f->low < l->target)
+		return 0;
+	return delay_low(d);
+}
+
+void limit_try(struct limit *l, double from, bool met)
+{
+	struct trial *t = &l->trial;
+	double fall = (fmin(from, l->w.open_max) - l->cap) / fmax(l->finished_s, 1);
+
+	if (fall < l->target / 2 || l->hold >= l->moved + (uint64_t)(LIMIT_WAIT_S * 1e9))
+		return; /* too small to be seen, or too long to wait for */
+	if (!t->failed)
+		*t = (struct trial){ .met = met, .cap = from };
+	t->on = true;
+	t->fall = fall;
+	t->steady = fabs(l->queue_mid - l->queue_was) < FOLLOWS * fall;
+	t->response = spoke(l, &l->response, &l->w.response);
+	t->progress = spoke(l, &l->progress, &l->w.progress);
+}
+
+/* True if the cut has not moved a delay, chance aside. */
+static bool stays(const struct trial *t, const struct floor *f, const struct delay *d, double before)
+{
+	if (before <= 0 || d->lows == 0)
+		return false;
+	return before - delay_low(d) + SURE * floor_excess(f, d).error < FOLLOWS * t->fall;
+}
+
+void limit_no_queue(struct limit *l, uint64_t now)
+{
+	set(&l->progress, &l->w.progress, now);
+	set(&l->response, &l->w.response, now);
+	limit_conclude(l);
+}
+
+void limit_tried(struct limit *l, uint64_t now)
+{
+	struct trial *t = &l->trial;
+	bool response, progress;
+
+	if (!t->on || (t->response > 0 && l->w.response.lows == 0) ||
+	    (t->progress > 0 && l->w.progress.lows == 0))
+		return; /* nothing to be seen yet */
+	t->on = false;
+	response = stays(t, &l->response, &l->w.response, t->response);
+	progress = stays(t, &l->progress, &l->w.progress, t->progress);
+	t->failed = !response && !progress ? 0 : t->failed + (t->steady ? TRIALS : 1);
+	if (t->failed < TRIALS)
+		return;
+	if (response)
+		floor_set(&l->response, &l->w.response, now);
+	if (progress)
+		floor_set(&l->progress, &l->w.progress, now);
+	t->failed = 0;
+	l->met = t->met;
+	limit_conclude(l);
+	limit_move(l, fmax(l->cap, t->cap), LB_MOVED_MEASURE, now);
+}
+
 bool limit_measure(struct limit *l, bool may, uint64_t now)
 {
 	struct measure *m = &l->measure;
@@ -92,7 +160,7 @@ bool limit_measure(struct limit *l, bool may, uint64_t now)
 		end(l, now);
 		return true;
 	}
-	if (now < l->hold || l->w.seconds * 1e9 < STAGE_NS || delay_in_hand(l)->lows < FLOOR_BLOCKS)
+	if (now < l->hold || l->w.seconds * 1e9 < STAGE_NS || delay_in_hand(l)->lows < STAGE_BLOCKS)
 		return true;
 	judge(l, now);
 	return true;

@@ -119,6 +119,12 @@ static uint32_t passed(const struct st_gateway *cells)
 			  read(cells->count[ST_GW_SKIPPED_SHED]));
 }
 
+/* The same for open_cap, or what would have been if limits were more than observed. */
+static uint32_t capped(const struct st_gateway *cells)
+{
+	return (uint32_t)(read(cells->count[ST_GW_SKIPPED_OPEN]) + read(cells->count[ST_GW_OBSERVED]));
+}
+
 static void read_one(struct lb_governor *g, uint16_t slot)
 {
 	struct reading *r = &g->at[slot].r;
@@ -129,6 +135,7 @@ static void read_one(struct lb_governor *g, uint16_t slot)
 	for (uint32_t i = 0; i < g->n_workers; i++) {
 		add(&t, r, &g->workers[i]->signals->at[slot], &oldest);
 		t.passed += passed(&g->workers[i]->lane->gateways[slot]);
+		t.capped += capped(&g->workers[i]->lane->gateways[slot]);
 	}
 	r->response = delay_between(&r->totals.response, &t.response);
 	r->progress = delay_between(&r->totals.progress, &t.progress);
@@ -136,6 +143,7 @@ static void read_one(struct lb_governor *g, uint16_t slot)
 	r->repeated = t.repeated - r->totals.repeated;
 	r->finished = t.finished - r->totals.finished;
 	r->passed = t.passed - r->totals.passed;
+	r->capped = t.capped - r->totals.capped;
 	r->bounced = t.bounced - r->totals.bounced;
 	r->retry_after = t.retry_after - r->totals.retry_after;
 	counts_between(r->taken, r->totals.taken, t.taken);
