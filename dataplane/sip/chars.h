@@ -114,11 +114,13 @@ static inline uint32_t sip_stops(const struct sip_msg *m, uint32_t at)
 		      hi = _mm_loadu_si128((const void *)sip_token.hi);
 	const __m128i low4 = _mm_set1_epi8(15), zero = _mm_setzero_si128();
 	const char *p = m->base + at;
-	char copy[32] = { 0 };
 	uint32_t stops = 0;
+	char copy[32];
 
-	if (at + 32 > m->len)
+	if (at + 32 > m->len) {
+		memset(copy, 0, sizeof(copy));
 		p = memcpy(copy, p, m->len - at);
+	}
 	for (uint32_t i = 0; i < 32; i += 16) {
 		__m128i x = _mm_loadu_si128((const void *)(p + i));
 		__m128i in = _mm_and_si128(_mm_shuffle_epi8(lo, _mm_and_si128(x, low4)),
@@ -171,8 +173,8 @@ static inline uint32_t sip_skip_digits(const struct sip_msg *m, uint32_t p, uint
 	return p;
 }
 
-/* Decimal digits from p on; *value saturates at UINT32_MAX. Returns the position behind them. */
-static inline uint32_t sip_digits(const struct sip_msg *m, uint32_t p, uint32_t end, uint32_t *value)
+/* sip_digits() for any number of them, byte by byte. */
+static inline uint32_t sip_digits_slow(const struct sip_msg *m, uint32_t p, uint32_t end, uint32_t *value)
 {
 	uint32_t stop = end - p > 18 ? p + 18 : end; /* so many cannot overflow v */
 	uint64_t v = 0;
@@ -183,6 +185,31 @@ static inline uint32_t sip_digits(const struct sip_msg *m, uint32_t p, uint32_t 
 		v = v > UINT32_MAX ? v : v * 10 + (uint64_t)(m->base[p] - '0');
 	*value = v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 	return p;
+}
+
+/*
+ * Decimal digits from p on; *value saturates at UINT32_MAX. Returns the position behind them. Up to seven
+ * digits are found and added up side by side in one word.
+ */
+static inline uint32_t sip_digits(const struct sip_msg *m, uint32_t p, uint32_t end, uint32_t *value)
+{
+	uint64_t v, stops;
+	uint32_t n;
+
+	if (p + 8 > m->len)
+		return sip_digits_slow(m, p, end, value);
+	memcpy(&v, m->base + p, 8);
+	v ^= 0x3030303030303030;
+	stops = (((v & 0x7f7f7f7f7f7f7f7f) + 0x7676767676767676) | v) & 0x8080808080808080; /* 10 or more */
+	if (!stops)
+		return sip_digits_slow(m, p, end, value);
+	n = (uint32_t)__builtin_ctzll(stops) / 8;
+	n = n < end - p ? n : end - p;
+	v = n ? v << (64 - 8 * n) : 0;
+	v = (v * 10 + (v >> 8)) & 0x00ff00ff00ff00ff;
+	v = (v * 100 + (v >> 16)) & 0x0000ffff0000ffff;
+	*value = (uint32_t)(v * 10000 + (v >> 32));
+	return p + n;
 }
 
 static inline struct sip_span sip_span(uint32_t from, uint32_t to)
@@ -259,9 +286,28 @@ struct sip_param {
 	struct sip_span value; /* with its quotes, if quoted; off 0 = no '=' */
 };
 
+static inline bool sip_is_at(const struct sip_msg *m, uint32_t p, uint32_t end, char c)
+{
+	return p < end && m->base[p] == c;
+}
+
+/* The value of a parameter at p, white space before it; *past: where it ends, 0: it is quoted, and does not.
+ */
+static inline struct sip_span sip_param_value(const struct sip_msg *m, struct sip_window *w, uint32_t p,
+					      uint32_t end, uint32_t *past)
+{
+	*past = sip_value_end(m, w, p, end);
+	if (*past == p) {
+		p = sip_skip_ws(m, p, end);
+		*past = sip_is_at(m, p, end, '"') ? sip_quoted_end(m, p, end) : sip_value_end(m, w, p, end);
+	}
+	return sip_span(p, *past);
+}
+
 /*
  * Next parameter at *p, which is moved past it and the white space behind. SIP_NEXT_END: *p is end.
  * SIP_NEXT_BAD: anything that is no parameter. Empty parameters (";;") are BAD if strict, else skipped.
+ * White space is looked for only where something else was expected.
  */
 static inline enum sip_next sip_param_next(const struct sip_msg *m, struct sip_window *w, uint32_t *pos,
 					   uint32_t end, bool strict, struct sip_param *param)
@@ -269,30 +315,32 @@ static inline enum sip_next sip_param_next(const struct sip_msg *m, struct sip_w
 	uint32_t p = *pos, semi, name, past;
 
 	do {
-		p = sip_skip_ws(m, p, end);
-		if (p == end) {
-			*pos = p;
-			return SIP_NEXT_END;
+		if (!sip_is_at(m, p, end, ';')) {
+			p = sip_skip_ws(m, p, end);
+			if (p == end) {
+				*pos = p;
+				return SIP_NEXT_END;
+			}
+			if (m->base[p] != ';')
+				return SIP_NEXT_BAD;
 		}
-		if (m->base[p] != ';')
-			return SIP_NEXT_BAD;
 		semi = p;
-		name = sip_skip_ws(m, p + 1, end);
+		name = p + 1;
 		p = sip_token_end(m, w, name, end);
+		if (p == name) {
+			name = sip_skip_ws(m, name, end);
+			p = sip_token_end(m, w, name, end);
+		}
 		if (p == name && strict)
 			return SIP_NEXT_BAD;
 	} while (p == name);
 	param->name = sip_span(name, p);
 	param->value = (struct sip_span){ 0 };
-	past = sip_skip_ws(m, p, end);
-	if (past < end && m->base[past] == '=') {
-		uint32_t value = sip_skip_ws(m, past + 1, end);
-
-		p = value < end && m->base[value] == '"' ? sip_quoted_end(m, value, end)
-							 : sip_value_end(m, w, value, end);
+	past = sip_is_at(m, p, end, '=') ? p : sip_skip_ws(m, p, end);
+	if (sip_is_at(m, past, end, '=')) {
+		param->value = sip_param_value(m, w, past + 1, end, &p);
 		if (!p)
 			return SIP_NEXT_BAD;
-		param->value = sip_span(value, p);
 	}
 	param->whole = sip_span(semi, p);
 	*pos = p;
