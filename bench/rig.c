@@ -63,6 +63,14 @@ static struct addr gateway_addr(const struct mint *mint, uint32_t slot)
 	return a;
 }
 
+static struct addr caller_addr(const struct mint *mint, uint32_t i)
+{
+	struct addr a = mint->caller;
+
+	a.ip[15] = (uint8_t)(a.ip[15] + i);
+	return a;
+}
+
 static struct lb_snapshot *make_policy(struct mint *mint)
 {
 	static char names[RIG_GATEWAYS][8];
@@ -120,12 +128,12 @@ static struct lb_snapshot *make_policy(struct mint *mint)
 static struct net_hops *make_hops(const struct rig *rig, bool none)
 {
 	struct net_hops_port port = { .n_prefixes = 2 };
-	struct net_neigh neighs[RIG_GATEWAYS + 1];
+	struct net_neigh neighs[RIG_GATEWAYS + RIG_CALLERS];
 	struct addr gateways[RIG_GATEWAYS];
 	struct net_hops_plan plan = {
 		.n_ports = 1,
 		.ports = &port,
-		.n_neighs = RIG_GATEWAYS + 1,
+		.n_neighs = RIG_GATEWAYS + RIG_CALLERS,
 		.neighs = neighs,
 		.n_gateways = RIG_GATEWAYS,
 		.gateways = gateways,
@@ -136,8 +144,9 @@ static struct net_hops *make_hops(const struct rig *rig, bool none)
 	port.prefixes[0].addr = rig->mint.caller;
 	port.prefixes[1].addr = rig->mint.gateway;
 	port.prefixes[0].len = port.prefixes[1].len = 24;
-	for (uint32_t i = 0; i <= RIG_GATEWAYS; i++) {
-		struct addr a = i < RIG_GATEWAYS ? gateway_addr(&rig->mint, i) : rig->mint.caller;
+	for (uint32_t i = 0; i < RIG_GATEWAYS + RIG_CALLERS; i++) {
+		struct addr a = i < RIG_GATEWAYS ? gateway_addr(&rig->mint, i)
+						 : caller_addr(&rig->mint, i - RIG_GATEWAYS);
 
 		if (i < RIG_GATEWAYS)
 			gateways[i] = a;

@@ -10,6 +10,8 @@
 #include "dataplane/worker.h"
 
 #define RIG_GATEWAYS 16
+#define RIG_CALLERS                                                                                          \
+	200 /* addresses that calls come from which are refused: one may not be refused so often */
 
 struct rig_spec {
 	const char *program;
