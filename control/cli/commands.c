@@ -145,7 +145,8 @@ const struct cli_command cli_commands[] = {
 		  "SENT/s is INVITEs sent to it, DONE/s those that made progress or failed. RESPONSE is the "
 		  "time to the first response, PROGRESS to the first other than 100, REFUSED the share of "
 		  "calls refused with 503 and the like, REPEATED of INVITEs sent again: each with the "
-		  "threshold from which it lowers the limit. MOVED says what moved MOST last.",
+		  "threshold from which it lowers the limit. ASKS is what the gateway asks for itself by "
+		  "overload control. MOVED says what moved MOST last.",
 	  .show = cli_show_congestion },
 	{ .words = { "show", "peers" },
 	  .method = "show.peers",

@@ -58,15 +58,25 @@ static void show_moved(struct table *t, const json_t *g)
 			   figure_age(age, json_number_value(ago)));
 }
 
+/* What it asks for itself by overload control: "20% less", "150/s". */
+static void show_asked(struct table *t, const json_t *oc)
+{
+	if (!json_is_object(oc))
+		table_cell(t, TINT_NONE, "-");
+	else
+		table_cell(t, TINT_WARN, strcmp(text_of(oc, "algorithm"), "rate") ? "%d%% less" : "%d/s",
+			   (int)number_of(oc, "value"));
+}
+
 int cli_show_congestion(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "GATEWAY" },        { "POOL" },
-						 { "STATE" },          { "OPEN", true },
-						 { "MOST", true },     { "RATE", true },
-						 { "SENT/s", true },   { "DONE/s", true },
-						 { "RESPONSE", true }, { "PROGRESS", true },
-						 { "REFUSED", true },  { "REPEATED", true },
-						 { "MOVED" },          { 0 } };
+	static const struct column columns[] = {
+		{ "GATEWAY" },        { "POOL" },          { "STATE" },
+		{ "OPEN", true },     { "MOST", true },    { "RATE", true },
+		{ "SENT/s", true },   { "DONE/s", true },  { "RESPONSE", true },
+		{ "PROGRESS", true }, { "REFUSED", true }, { "REPEATED", true },
+		{ "ASKS", true },     { "MOVED" },         { 0 }
+	};
 	struct table *t = table_new(columns);
 	char rate[FIGURE];
 	const json_t *g;
@@ -86,6 +96,7 @@ int cli_show_congestion(struct cli *cli, const json_t *result)
 		show_delay(t, json_object_get(g, "progress_ms"));
 		show_share(t, json_object_get(g, "refused"));
 		show_share(t, json_object_get(g, "repeated"));
+		show_asked(t, json_object_get(g, "oc"));
 		show_moved(t, g);
 	}
 	table_print(t, cli->out, cli->color);

@@ -55,6 +55,7 @@ def test_gateway_is_asked_and_obeyed(family, gateway, algo, value):
     seq = {"loss": 1700000000, "rate": 1700000100}[algo]
     say(gateway, gateway.request("OPTIONS"), 200, f';oc={value};oc-algo="{algo}";oc-validity=60000;oc-seq={seq}.5')
     until(lambda: congestion(family), 3, "nothing heard")
+    assert {"loss": "100% less", "rate": "0/s"}[algo] in family.weir.weirctl("show", "congestion")[1]
     assert congestion(family)["algorithm"] == algo and congestion(family)["value"] == value
     caller.send(caller.make("INVITE", "sip:+15551234@pstn.test"))
     assert caller.response().status == 503
