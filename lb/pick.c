@@ -98,7 +98,7 @@ uint64_t pick_hash(const struct pick *p, const struct lb_snapshot *s, const stru
 static bool note_fits(const struct pick *p)
 {
 	if (p->ask.what == ASK_REQUEST)
-		return true;
+		return p->ask.governed;
 	return p->ask.what == ASK_CALL && p->ask.opens && p->ask.governed;
 }
 

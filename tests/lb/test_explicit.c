@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include "lb/govern/governor.h"
+#include "lb/pick.h"
 #include "tests/lb/check.h"
 #include "tests/lb/world.h"
 
@@ -257,6 +258,30 @@ static void rate_is_a_bound(void **state)
 	stop(&b);
 }
 
+/* That a pool is noted to be full for one kind of request says nothing about urgent ones, which are not
+ * governed. */
+static void urgent_requests_pass(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	start(&b);
+	say(&b, LB_OC_RATE, 20, 5000, SEQ);
+	while (offer(&b, METHOD_MESSAGE))
+		;
+	for (unsigned i = 0; i < 3; i++) {
+		struct pick p = {
+			.words = b.w.words,
+			.lane = b.w.lane,
+			.call_hash = i,
+			.ask = { .now = b.w.now, .branch = i, .what = ASK_REQUEST, .governed = i != 1 },
+		};
+
+		assert_int_equal(pick(&p, b.w.snap, 0) != NULL, i == 1);
+	}
+	stop(&b);
+}
+
 /* Requests in dialogs pass, and what is left of the rate is for new ones. */
 static void rate_is_of_all_requests(void **state)
 {
@@ -337,6 +362,7 @@ int main(void)
 		cmocka_unit_test(what_is_old_changes_nothing),
 		cmocka_unit_test(lies_and_what_was_not_asked_for),
 		cmocka_unit_test(rate_is_a_bound),
+		cmocka_unit_test(urgent_requests_pass),
 		cmocka_unit_test(rate_is_of_all_requests),
 		cmocka_unit_test(debts_are_bounded),
 		cmocka_unit_test(workers_hear_for_all),
