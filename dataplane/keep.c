@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Kept messages: a table of handles and a free list of fixed chunks. Runs on its worker, but for the free
- * count. Must stay true: a chunk is on the free list or on one handle's chain, never on both.
+ * count. Must stay true: a chunk is on the free list or on one handle's chain, never on both. Links lie apart
+ * from the chunks: letting go of a message, as most calls do unread, touches none of its bytes.
  */
 #include "dataplane/keep.h"
 
 #define NONE    UINT32_MAX
-#define LONGEST UINT16_MAX                                      /* bytes of a message */
-#define NEXT    ((uint32_t)(KEEP_CHUNK - sizeof(struct chunk))) /* bytes of text in a chunk */
-#define FIRST   ((uint32_t)(NEXT - sizeof(struct kept)))        /* and in a first one */
-
-struct chunk {
-	uint32_t next; /* of the chain or of the free list */
-	uint32_t pad;
-};
+#define LONGEST UINT16_MAX                                     /* bytes of a message */
+#define NEXT    ((uint32_t)KEEP_CHUNK)                         /* bytes of text in a chunk */
+#define FIRST   ((uint32_t)(KEEP_CHUNK - sizeof(struct kept))) /* and in a first one */
 
 struct keep {
 	uint32_t handles, chunks;
 	uint32_t free_list;
 	uint32_t n_free; /* worker wo, control ro */
 	uint8_t *chunk;
+	uint32_t *next;   /* by chunk: of its chain or of the free list, or NONE */
 	char *whole;      /* LONGEST bytes, where a chain is put together */
 	uint32_t first[]; /* by handle: its first chunk, or NONE */
 };
@@ -31,18 +28,13 @@ static size_t align64(size_t n)
 
 size_t keep_size(uint32_t handles, uint32_t chunks)
 {
-	return align64(sizeof(struct keep) + handles * sizeof(uint32_t)) + align64(LONGEST) +
-	       (size_t)chunks * KEEP_CHUNK;
+	return align64(sizeof(struct keep) + handles * sizeof(uint32_t)) +
+	       align64(chunks * sizeof(uint32_t)) + align64(LONGEST) + (size_t)chunks * KEEP_CHUNK;
 }
 
-static struct chunk *at(const struct keep *k, uint32_t i)
+static uint8_t *at(const struct keep *k, uint32_t i)
 {
-	return (struct chunk *)(k->chunk + (size_t)i * KEEP_CHUNK);
-}
-
-static struct kept *head_of(struct chunk *c)
-{
-	return (struct kept *)(c + 1);
+	return k->chunk + (size_t)i * KEEP_CHUNK;
 }
 
 struct keep *keep_init(void *mem, uint32_t handles, uint32_t chunks)
@@ -51,11 +43,12 @@ struct keep *keep_init(void *mem, uint32_t handles, uint32_t chunks)
 
 	k->handles = handles;
 	k->chunks = k->n_free = chunks;
-	k->whole = (char *)mem + align64(sizeof(*k) + handles * sizeof(uint32_t));
+	k->next = (uint32_t *)((char *)mem + align64(sizeof(*k) + handles * sizeof(uint32_t)));
+	k->whole = (char *)k->next + align64(chunks * sizeof(uint32_t));
 	k->chunk = (uint8_t *)k->whole + align64(LONGEST);
 	k->free_list = chunks ? 0 : NONE;
 	for (uint32_t i = 0; i < chunks; i++)
-		at(k, i)->next = i + 1 < chunks ? i + 1 : NONE;
+		k->next[i] = i + 1 < chunks ? i + 1 : NONE;
 	for (uint32_t i = 0; i < handles; i++)
 		k->first[i] = NONE;
 	return k;
@@ -75,46 +68,50 @@ static uint32_t take(struct keep *k)
 {
 	uint32_t i = k->free_list;
 
-	k->free_list = at(k, i)->next;
+	k->free_list = k->next[i];
 	__atomic_store_n(&k->n_free, k->n_free - 1, __ATOMIC_RELAXED);
-	at(k, i)->next = NONE;
+	k->next[i] = NONE;
 	return i;
 }
 
 bool keep_put(struct keep *k, uint32_t handle, const struct kept *what, const char *bytes)
 {
-	struct chunk *c;
+	struct kept *head;
+	uint32_t i;
 
 	keep_drop(k, handle);
 	if (!keep_room(k, what->n))
 		return false;
-	k->first[handle] = take(k);
-	c = at(k, k->first[handle]);
-	*head_of(c) = *what;
-	memcpy(head_of(c) + 1, bytes, what->n < FIRST ? what->n : FIRST);
+	i = take(k);
+	k->first[handle] = i;
+	head = (struct kept *)at(k, i);
+	*head = *what;
+	memcpy(head + 1, bytes, what->n < FIRST ? what->n : FIRST);
 	for (uint32_t done = FIRST; done < what->n; done += NEXT) {
-		c->next = take(k);
-		c = at(k, c->next);
-		memcpy(c + 1, bytes + done, what->n - done < NEXT ? what->n - done : NEXT);
+		uint32_t more = take(k);
+
+		k->next[i] = more;
+		i = more;
+		memcpy(at(k, i), bytes + done, what->n - done < NEXT ? what->n - done : NEXT);
 	}
 	return true;
 }
 
 const char *keep_get(struct keep *k, uint32_t handle, struct kept *what)
 {
-	struct chunk *c;
-	uint32_t done;
+	uint32_t i = k->first[handle];
+	const struct kept *head;
 
-	if (k->first[handle] == NONE)
+	if (i == NONE)
 		return NULL;
-	c = at(k, k->first[handle]);
-	*what = *head_of(c);
+	head = (const struct kept *)at(k, i);
+	*what = *head;
 	if (what->n <= FIRST)
-		return (const char *)(head_of(c) + 1);
-	memcpy(k->whole, head_of(c) + 1, FIRST);
-	for (done = FIRST; done < what->n; done += NEXT) {
-		c = at(k, c->next);
-		memcpy(k->whole + done, c + 1, what->n - done < NEXT ? what->n - done : NEXT);
+		return (const char *)(head + 1);
+	memcpy(k->whole, head + 1, FIRST);
+	for (uint32_t done = FIRST; done < what->n; done += NEXT) {
+		i = k->next[i];
+		memcpy(k->whole + done, at(k, i), what->n - done < NEXT ? what->n - done : NEXT);
 	}
 	return k->whole;
 }
@@ -125,10 +122,9 @@ void keep_drop(struct keep *k, uint32_t handle)
 
 	k->first[handle] = NONE;
 	while (i != NONE) {
-		struct chunk *c = at(k, i);
-		uint32_t next = c->next;
+		uint32_t next = k->next[i];
 
-		c->next = k->free_list;
+		k->next[i] = k->free_list;
 		k->free_list = i;
 		__atomic_store_n(&k->n_free, k->n_free + 1, __ATOMIC_RELAXED);
 		i = next;

@@ -148,7 +148,10 @@ void sip_put_row(struct sip_out *out, const struct sip_msg *m, const struct sip_
 {
 	uint32_t begin = out->n;
 
-	sip_put_edited(out, m->base, row->off, row->end, edits);
+	if (edits)
+		sip_put_edited(out, m->base, row->off, row->end, edits);
+	else
+		sip_put(out, m->base + row->off, (uint32_t)row->end - row->off);
 	if (m->folded)
 		for (uint32_t i = begin; i < out->n; i++)
 			if (out->p[i] == '\r' || out->p[i] == '\n')

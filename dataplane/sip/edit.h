@@ -36,7 +36,7 @@ void sip_put_number(struct sip_out *out, uint32_t n);
 void sip_put_edited(struct sip_out *out, const char *b, uint32_t from, uint32_t to,
 		    const struct sip_edits *list);
 
-/* One row and its CRLF with the changes, unfolded where that may be needed. */
+/* One row and its CRLF with the changes (NULL: none), unfolded where that may be needed. */
 void sip_put_row(struct sip_out *out, const struct sip_msg *m, const struct sip_row *row,
 		 const struct sip_edits *edits);
 

@@ -35,7 +35,6 @@ static void put_routes(struct sip_out *out, const struct sip_msg *invite, unsign
 
 uint32_t sip_hop_write(const struct sip_msg *invite, const struct sip_hop *hop, char *out, uint32_t cap)
 {
-	static const struct sip_edits none;
 	struct sip_out o = { .p = out, .cap = cap };
 	struct str method = sip_method_text(hop->method);
 	struct sip_cseq cseq;
@@ -49,9 +48,9 @@ uint32_t sip_hop_write(const struct sip_msg *invite, const struct sip_hop *hop, 
 	sip_put_str(&o, hop->via);
 	sip_put_str(&o, STR("\r\nMax-Forwards: 70\r\n"));
 	put_routes(&o, invite, hop->pop);
-	put_rows(&o, invite, SIP_HDR_FROM, &none);
-	put_rows(&o, hop->response ? hop->response : invite, SIP_HDR_TO, &none);
-	put_rows(&o, invite, SIP_HDR_CALL_ID, &none);
+	put_rows(&o, invite, SIP_HDR_FROM, NULL);
+	put_rows(&o, hop->response ? hop->response : invite, SIP_HDR_TO, NULL);
+	put_rows(&o, invite, SIP_HDR_CALL_ID, NULL);
 	sip_put_str(&o, STR("CSeq: "));
 	sip_put_number(&o, cseq.number);
 	sip_put(&o, " ", 1);

@@ -47,11 +47,10 @@ static void put_to(struct sip_out *out, const struct sip_msg *m, const struct si
 
 static void put_first(struct sip_out *out, const struct sip_msg *m, enum sip_hdr id)
 {
-	static const struct sip_edits none;
 	const struct sip_row *row = sip_row_first(m, id);
 
 	if (row)
-		sip_put_row(out, m, row, &none);
+		sip_put_row(out, m, row, NULL);
 }
 
 uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap)
