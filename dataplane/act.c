@@ -41,6 +41,15 @@ void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const st
 		dp_transmit(w, m, hop->port, end);
 }
 
+void dp_send_text(struct dp_worker *w, struct rte_mbuf *m, uint32_t n, const struct lb_act *act)
+{
+	if (act->keep_final)
+		dp_keep_final(w, act, rte_pktmbuf_mtod(m, char *), n);
+	m->data_len = (uint16_t)n;
+	m->pkt_len = n;
+	dp_send(w, m, act->listener, &act->dst, act->towards ? act->gateway : LB_NONE, act->end);
+}
+
 uint32_t dp_room(const struct dp_worker *w, const struct rte_mbuf *m, const struct dp_listener *l)
 {
 	uint32_t mtu = w->dp->ports[l->port].mtu - (l->addr.v6 ? 48u : 28u);
@@ -72,9 +81,7 @@ static void too_long(struct dp_worker *w, struct dp_ctx *c, struct rte_mbuf *out
 		dp_end(w, out, ST_DROP_TOO_LONG);
 		return;
 	}
-	out->data_len = (uint16_t)n;
-	out->pkt_len = n;
-	dp_send(w, out, act.listener, &act.dst, LB_NONE, act.end);
+	dp_send_text(w, out, n, &act);
 }
 
 static void act_message(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act)
@@ -104,11 +111,7 @@ static void act_message(struct dp_worker *w, struct dp_ctx *c, const struct lb_a
 		too_long(w, c, out);
 		return;
 	}
-	if (act->keep_final)
-		dp_keep_final(w, act, p, n);
-	out->data_len = (uint16_t)n;
-	out->pkt_len = n;
-	dp_send(w, out, act->listener, &act->dst, act->towards ? act->gateway : LB_NONE, act->end);
+	dp_send_text(w, out, n, act);
 }
 
 static void act_to_control(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act)

@@ -10,8 +10,9 @@
 
 #include "conf/types.h"
 
-#define KEEP_CHUNK 2048 /* bytes, what is kept beside the bytes included: an INVITE of a trunk fits in one   \
-			 */
+#define KEEP_CHUNK                                                                                           \
+	2048 /* bytes, what is kept beside the bytes included: an INVITE of a trunk fits in one              \
+	      */
 
 /* What is known of a kept message beside its bytes. */
 struct kept {

@@ -185,11 +185,7 @@ static void make(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act
 		dp_end(w, out, ST_DROP_NOT_KEPT);
 		return;
 	}
-	if (act->keep_final)
-		dp_keep_final(w, act, p, n);
-	out->data_len = (uint16_t)n;
-	out->pkt_len = n;
-	dp_send(w, out, act->listener, &act->dst, act->towards ? act->gateway : LB_NONE, act->end);
+	dp_send_text(w, out, n, act);
 }
 
 void dp_act_kept(struct dp_worker *w, struct dp_ctx *c, const struct lb_act *act)

@@ -304,4 +304,8 @@ uint32_t dp_room(const struct dp_worker *w, const struct rte_mbuf *m, const stru
 void dp_send(struct dp_worker *w, struct rte_mbuf *m, uint8_t listener, const struct addr *dst,
 	     uint16_t gateway, enum st_end end);
 
+/* Sends the n bytes of SIP that were written to m as act says, and keeps them if it asks for that. Takes over
+ * m. */
+void dp_send_text(struct dp_worker *w, struct rte_mbuf *m, uint32_t n, const struct lb_act *act);
+
 #endif
