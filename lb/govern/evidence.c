@@ -46,13 +46,14 @@ static unsigned median(const double *taken, const double *refused, double *share
 }
 
 /* RFC 3261 knows no 503 for one number: two classes of numbers or of callers at least must speak. */
-static double refused_share(const struct evidence *e)
+static double refused_share(const struct evidence *e, bool *widely)
 {
 	double numbers, callers;
 	unsigned n = median(e->taken[0], e->refused[0], &numbers);
 	unsigned c = median(e->taken[1], e->refused[1], &callers);
 
-	if (n > 1 && c > 1)
+	*widely = n > 1 && c > 1;
+	if (*widely)
 		return fmin(numbers, callers);
 	return n > 1 ? numbers : c > 1 ? callers : 0;
 }
@@ -65,7 +66,7 @@ void evidence_add(struct evidence *e, const struct reading *r, double dt, bool i
 	fade(e->refused, r->refused, keep);
 	e->sent = e->sent * keep + r->sent;
 	e->repeated = e->repeated * keep + r->repeated;
-	e->refused_share = refused_share(e);
+	e->refused_share = refused_share(e, &e->refused_widely);
 	e->repeated_share = e->sent < LEAST_CALLS ? 0 : e->repeated / e->sent;
 	if (idle || e->refused_share < e->refused_floor)
 		e->refused_floor += learn * (e->refused_share - e->refused_floor);

@@ -5,9 +5,13 @@
  */
 #include "lb/govern/limit.h"
 
-#define SECOND    1000000000ull
-#define START_CAP 200.0 /* open INVITEs, before anything is known */
-#define LEAST_CAP 2.0   /* one served, one waiting: the server never idles for want of a message */
+#define SECOND       1000000000ull
+#define START_CAP    200.0 /* open INVITEs, before anything is known */
+#define SPARE        16.0
+#define SHRINK_S     5.0
+#define GENTLE_NS    30000000000ull
+#define KNOWN_BLOCKS 64  /* of a floor that was learned, not guessed from the first samples */
+#define LEAST_CAP    2.0 /* one served, one waiting: the server never idles for want of a message */
 #define LEAST_RATE                                                                                           \
 	100.0 /* per second; with less, the bucket's burst would stop calls that come by chance              \
 	       */
@@ -29,11 +33,18 @@ static void guard(struct limit *l)
 	l->rate = l->met ? fmax(2 * l->best_s, LEAST_RATE) : INFINITY;
 }
 
-/* Before it: doubles what is in use, as long as no queue grows. */
+/*
+ * Before it: what is in use is doubled as long as no queue grows; what is not comes down to twice what has
+ * been seen at once, so that a step of the load meets a limit before it has filled the gateway.
+ */
 static void double_cap(struct limit *l, uint64_t now)
 {
+	double enough = 2 * l->peak + SPARE;
+
 	if (l->in_use && l->queue_mid < l->target / 4)
 		limit_move(l, 2 * l->cap, LB_MOVED_GREW, now);
+	else if (!l->in_use && l->cap > enough)
+		l->cap = fmax(enough, l->cap * (1 - l->w.seconds / SHRINK_S));
 }
 
 /*
@@ -45,15 +56,20 @@ static void double_cap(struct limit *l, uint64_t now)
 static void gradient_less(struct limit *l, enum lb_moved why, uint64_t now)
 {
 	double from = fmin(l->cap, fmax(l->w.open_max, LEAST_CAP)), queue;
+	bool first = !l->met;
 
 	l->met = true;
 	switch (why) {
 	case LB_MOVED_DELAY:
 		queue = l->finished_s * (l->queue_lo - l->target);
-		limit_move(l, fmax(fmax(from - queue, from / 2), LEAST_CAP), why, now);
+		if (first && l->progress.blocks >=
+				     KNOWN_BLOCKS) /* it grows, and delays tell late of it: Little's law */
+			queue = fmax(queue, from - l->finished_s * (l->progress.mean + l->target));
+		limit_move(l, fmax(fmax(from - queue, from / (first ? 8 : 2)), LEAST_CAP), why, now);
 		break;
 	case LB_MOVED_REFUSED:
 	case LB_MOVED_REPEATED:
+		l->gentle = now + GENTLE_NS;
 		limit_move(l, fmax(0.9 * fmin(l->cap, l->open_mean), LEAST_CAP), why, now);
 		break;
 	default:
@@ -72,7 +88,9 @@ static void gradient_more(struct limit *l, uint64_t now)
 	if (!l->in_use || room <= 0)
 		return;
 	more = 0.5 * l->finished_s * room;
-	if (l->queue_mid < l->target / 4)
+	if (now < l->gentle)
+		more = fmin(more, 0.01 * l->cap);
+	else if (l->queue_mid < l->target / 4)
 		more = fmax(more, l->cap / 4);
 	limit_move(l, l->cap + fmin(fmax(more, 0.5), l->cap / 2), LB_MOVED_GREW, now);
 }

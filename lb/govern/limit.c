@@ -14,8 +14,9 @@
 #define ENOUGH      2     /* blocks that a decision needs */
 #define BEST_S      60.0  /* the best throughput fades in this time */
 #define REPEATED_ANYWAY                                                                                      \
-	0.3           /* s; a gateway that answers later than T1 now and then gets repeats without load */
-#define LONGEST_S 2.0 /* a decision is made after this long with what there is */
+	0.3             /* s; a gateway that answers later than T1 now and then gets repeats without load */
+#define PEAK_S    600.0 /* the same of the most calls at once */
+#define LONGEST_S 2.0   /* a decision is made after this long with what there is */
 
 const char *lb_moved_name(enum lb_moved why)
 {
@@ -117,6 +118,7 @@ void limit_conclude(struct limit *l)
 	l->sent_s = w->sent / w->seconds;
 	l->finished_s = w->finished / w->seconds;
 	l->open_mean = w->open / w->seconds;
+	l->peak = fmax(l->peak * exp(-w->seconds / PEAK_S), w->open_max);
 	l->best_s = fmax(l->best_s * exp(-w->seconds / BEST_S), l->finished_s);
 	l->target = fmin(fmax(TARGET_PART * unloaded, TARGET_MIN), TARGET_MAX);
 	l->queue_was = l->queue_mid;
@@ -155,12 +157,12 @@ static enum lb_moved congestion(const struct limit *l)
 {
 	enum lb_moved evidence = evidence_of(&l->evidence);
 
-	if (!l->in_use && l->met)
-		return LB_MOVED_NEVER;
-	if (l->known && l->queue_lo > l->target)
+	if (l->known && l->queue_lo > l->target && (l->in_use || !l->met))
 		return LB_MOVED_DELAY;
 	if (evidence == LB_MOVED_REPEATED && l->response.mean > REPEATED_ANYWAY)
 		evidence = LB_MOVED_NEVER;
+	if (evidence == LB_MOVED_REFUSED && l->evidence.refused_widely)
+		return evidence;
 	if (evidence != LB_MOVED_NEVER && (l->in_use || l->queue_lo > l->target / 4))
 		return evidence;
 	if (l->w.sent > 0 && l->w.finished == 0 && l->w.response.n == 0 && l->open_mean >= 4)

@@ -68,7 +68,10 @@ struct limit {
 
 	/* As of the last decision. */
 	double sent_s, finished_s, open_mean;
-	double best_s;                     /* most that finished per second, of the last minute or so */
+	double peak;     /* most open INVITEs of the last ten minutes or so */
+	uint64_t gentle; /* ns; until then growth is slow: refusals and repeats tell of a limit, not of its
+			    distance */
+	double best_s;   /* most that finished per second, of the last minute or so */
 	double queue_lo, queue_mid;        /* delay that a standing queue adds: at least, and most likely */
 	double queue_was;                  /* queue_mid of the window before */
 	double target;                     /* of it that is wanted */
