@@ -4,6 +4,21 @@
 
 #include "conf/check.h"
 
+/* RFC 4412 3.1: a namespace, a dot, a value. */
+static void check_resources(struct loader *l, const struct conf_peer *peer)
+{
+	for (uint32_t i = 0; i < peer->n_resource_priority; i++) {
+		const char *value = peer->resource_priority[i], *dot = value ? strchr(value, '.') : NULL;
+
+		if (value && (!dot || dot[1] == '\0'))
+			conf_fail_at(
+				l, &peer->resource_priority[i],
+				"peers.%s.resource-priority[%u]: found \"%s\", expected a namespace and a "
+				"value such as wps.0",
+				peer->name, i, value);
+	}
+}
+
 static void check_peers(struct loader *l, const struct check_names *names)
 {
 	struct conf *c = l->conf;
@@ -12,6 +27,7 @@ static void check_peers(struct loader *l, const struct check_names *names)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < c->n_peers; i++) {
+		check_resources(l, &c->peers[i]);
 		total += c->peers[i].n_from;
 		if (c->peers[i].name != NULL && conf_names_find(&names->pools, c->peers[i].name) != NULL)
 			conf_fail_item(
@@ -233,6 +249,10 @@ static void check_routes(struct loader *l)
 		if (r->match.from_pool != CONF_NONE)
 			used[r->match.from_pool] = true;
 	}
+	for (uint32_t i = 0; i < c->n_pools; i++)
+		if (c->pools[i].overload.overflow.index != CONF_NONE &&
+		    c->pools[i].overload.overflow.index != i)
+			used[c->pools[i].overload.overflow.index] = true;
 	for (uint32_t i = 0; i < c->n_pools; i++)
 		for (uint32_t k = 0; k < c->pools[i].n_reroute; k++)
 			if (c->pools[i].reroute[k].to.index != CONF_NONE)

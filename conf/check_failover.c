@@ -84,6 +84,23 @@ static void check_reroute(struct loader *l, const struct conf_pool *pool, uint32
 	}
 }
 
+static void check_overflow(struct loader *l, const struct conf_pool *pool)
+{
+	const struct conf_ref *to = &pool->overload.overflow;
+
+	if (to->index == CONF_NONE)
+		return;
+	if (&l->conf->pools[to->index] == pool)
+		conf_fail_at(l, to, "pools.%s.overload.overflow: found the pool itself, expected another one",
+			     pool->name);
+	else if (pool->mode == CONF_MODE_REDIRECT || l->conf->pools[to->index].mode == CONF_MODE_REDIRECT)
+		conf_fail_at(
+			l, to,
+			"pools.%s.overload.overflow: found with mode: redirect here or at \"%s\", expected "
+			"pools that take calls",
+			pool->name, to->name);
+}
+
 enum colour {
 	UNSEEN,
 	OPEN, /* on the way from where the walk began */
@@ -125,6 +142,7 @@ void conf_check_failover(struct loader *l)
 	for (uint32_t i = 0; i < c->n_pools; i++) {
 		check_failover(l, &c->pools[i]);
 		check_redirect(l, &c->pools[i]);
+		check_overflow(l, &c->pools[i]);
 		for (uint32_t k = 0; k < c->pools[i].n_reroute; k++)
 			check_reroute(l, &c->pools[i], k);
 		if (seen[i] == UNSEEN)

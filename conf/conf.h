@@ -140,6 +140,10 @@ struct conf_peer {
 	enum conf_when_full answer_when_full;
 	uint32_t max_cps;   /* per second; CONF_NONE: no limit */
 	uint32_t max_calls; /* at once; CONF_NONE: no limit */
+	uint32_t max_rps;   /* requests other than INVITE per second; CONF_NONE: no limit */
+	uint32_t n_resource_priority;
+	const char **resource_priority; /* "namespace.value", <= LIMIT_PEER_RESOURCES */
+	uint32_t max_emergency;         /* per second */
 };
 
 struct conf_gateway {
@@ -149,6 +153,7 @@ struct conf_gateway {
 	uint32_t tier;         /* 1..LIMIT_TIERS; 1 is tried first */
 	uint32_t max_cps;      /* per second; CONF_NONE: no limit */
 	uint32_t max_calls;    /* at once; CONF_NONE: no limit */
+	uint32_t max_rps;      /* requests other than INVITE per second; CONF_NONE: no limit */
 	enum conf_count count; /* which calls max_calls is about */
 };
 
@@ -165,7 +170,9 @@ struct conf_failover {
 struct conf_overload {
 	enum conf_learn learn;
 	enum conf_law law;
-	uint32_t oc; /* CONF_ON, CONF_OFF */
+	uint32_t oc;              /* CONF_ON, CONF_OFF */
+	struct conf_ref overflow; /* another pool that takes calls; not given: none */
+	uint32_t spill;           /* percent */
 };
 
 /* One of always, n_on > 0, no_answer_ns > 0, or both of the latter. */
@@ -219,6 +226,12 @@ struct conf_route {
 	uint32_t answer;      /* status code 400..699; CONF_NONE: pool is given */
 };
 
+struct conf_emergency {
+	uint32_t n_numbers; /* <= LIMIT_EMERGENCY */
+	const char **numbers;
+	uint32_t headroom; /* percent of max-calls and max-cps */
+};
+
 struct conf_control {
 	const char *socket;  /* path of the control socket */
 	struct addr metrics; /* where /metrics is served; port 0: nowhere */
@@ -256,6 +269,7 @@ struct conf {
 	struct conf_pool *pools;   /* gateway names are unique over all pools */
 	struct conf_route *routes; /* in order; the first that matches decides */
 	struct conf_control control;
+	struct conf_emergency emergency;
 	struct conf_calls calls;
 	struct conf_timers timers;
 };

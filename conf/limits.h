@@ -45,6 +45,11 @@
 #define LIMIT_SOURCES   16384  /* addresses per worker whose answers are counted; 16 bytes each */
 #define LIMIT_PINS      262144 /* transactions that a worker remembers; the oldest make room */
 
+/* Calls that come before others. */
+#define LIMIT_EMERGENCY      16 /* emergency numbers */
+#define LIMIT_NUMBER         15 /* digits of one; as many as E.164 allows */
+#define LIMIT_PEER_RESOURCES 16 /* values of Resource-Priority that a peer is believed */
+
 /* Choosing among the gateways of a tier by their work. */
 #define LIMIT_LEAST_ALL   32 /* so many are all looked at */
 #define LIMIT_LEAST_DRAWS 16 /* of more, so many drawn by weight are */

@@ -138,6 +138,8 @@ static void resolve_pool(struct loader *l, struct conf_pool *pool, const struct 
 
 	snprintf(what, sizeof(what), "pools.%s.via", name);
 	resolve_ref(l, &pool->via, &names->listeners, what, "the name of a listener");
+	snprintf(what, sizeof(what), "pools.%s.overload.overflow", name);
+	resolve_ref(l, &pool->overload.overflow, &names->pools, what, "the name of a pool");
 	for (uint32_t i = 0; i < pool->n_reroute; i++) {
 		snprintf(what, sizeof(what), "pools.%s.reroute[%u].to", name, i);
 		resolve_ref(l, &pool->reroute[i].to, &names->pools, what, "the name of a pool");

@@ -263,6 +263,33 @@ static const struct field timer_fields[] = {
 
 static const struct section timers = { .size = sizeof(struct conf_timers), FIELDS(timer_fields) };
 
+static const struct field emergency_fields[] = {
+	{ .name = "numbers",
+	  .kind = KIND_DIGITS,
+	  MANY(conf_emergency, numbers),
+	  .absent = "none",
+	  .max = LIMIT_NUMBER,
+	  .max_items = LIMIT_EMERGENCY,
+	  .change = CHANGE_RELOAD,
+	  .help = "User parts of Request-URIs that are emergency calls, whole, with or without `+`; quote "
+		  "them: "
+		  "`\"112\"`. `urn:service:sos` is always one" },
+	{ .name = "headroom",
+	  .kind = KIND_PERCENT,
+	  AT(conf_emergency, headroom),
+	  .def = "0%",
+	  .min = 0,
+	  .max = 50,
+	  .change = CHANGE_RELOAD,
+	  .help = "Part of each `max-calls` and of what `max-cps` lets in at once that only emergency calls "
+		  "and "
+		  "calls of believed priority use. A `max-cps` under 40/s has no room for two at once and so "
+		  "none "
+		  "for this" },
+};
+
+static const struct section emergency = { .size = sizeof(struct conf_emergency), FIELDS(emergency_fields) };
+
 static const struct field root_fields[] = {
 	{ .name = "node",
 	  .kind = KIND_NAME,
@@ -336,6 +363,14 @@ static const struct field root_fields[] = {
 	  .max_items = LIMIT_ROUTES,
 	  .change = CHANGE_RELOAD,
 	  .help = "Where requests go; the first route that matches decides, and none means 404" },
+	{ .name = "emergency",
+	  .kind = KIND_SECTION,
+	  AT(conf, emergency),
+	  .section = &emergency,
+	  .change = CHANGE_RELOAD,
+	  .help = "Calls that come before others. They go by no limit that was learned and by no share, and "
+		  "use "
+		  "`headroom` in the operator's" },
 	{ .name = "control",
 	  .kind = KIND_SECTION,
 	  AT(conf, control),
@@ -358,4 +393,4 @@ static const struct field root_fields[] = {
 
 const struct section conf_root = { .size = sizeof(struct conf),
 				   FIELDS(root_fields),
-				   LATER("emergency", "redis", "max-message") };
+				   LATER("redis", "max-message") };

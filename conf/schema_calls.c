@@ -79,11 +79,41 @@ static const struct field peer_fields[] = {
 	  .max = LIMIT_CALLS,
 	  .change = CHANGE_RELOAD,
 	  .help = "Calls of the peer at once; a new one past it is refused" },
+	{ .name = "max-rps",
+	  .kind = KIND_RATE,
+	  AT(conf_peer, max_rps),
+	  .absent = "no limit",
+	  .none = CONF_NONE,
+	  .min = 1,
+	  .max = 10000000,
+	  .change = CHANGE_RELOAD,
+	  .help = "Requests of the peer outside dialogs other than INVITE, and those inside dialogs that "
+		  "nobody "
+		  "knows, which are answered 500 past it; bounded as by `max-cps`" },
+	{ .name = "resource-priority",
+	  .kind = KIND_NAME,
+	  MANY(conf_peer, resource_priority),
+	  .absent = "none",
+	  .max_items = LIMIT_PEER_RESOURCES,
+	  .change = CHANGE_RELOAD,
+	  .help = "Values of Resource-Priority (RFC 4412) that the peer is believed, such as `wps.0`: its "
+		  "calls "
+		  "that carry one are treated like emergency calls" },
+	{ .name = "max-emergency",
+	  .kind = KIND_RATE,
+	  AT(conf_peer, max_emergency),
+	  .def = "10/s",
+	  .min = 1,
+	  .max = 10000000,
+	  .change = CHANGE_RELOAD,
+	  .help = "Emergency calls and calls of believed priority that come before others, a second's worth "
+		  "of them at once; more are ordinary "
+		  "calls, and an event says so. 10/s for all together who are no peer" },
 };
 
 const struct section conf_peer_section = { .size = sizeof(struct conf_peer),
 					   FIELDS(peer_fields),
-					   LATER("share", "max-rps") };
+					   LATER("share") };
 
 static const struct field gateway_fields[] = {
 	{ .name = "address",
@@ -126,6 +156,17 @@ static const struct field gateway_fields[] = {
 	  .max = LIMIT_CALLS,
 	  .change = CHANGE_RELOAD,
 	  .help = "Calls that the gateway has at once; it gets no new one past it" },
+	{ .name = "max-rps",
+	  .kind = KIND_RATE,
+	  AT(conf_gateway, max_rps),
+	  .absent = "no limit",
+	  .none = CONF_NONE,
+	  .min = 1,
+	  .max = 10000000,
+	  .change = CHANGE_RELOAD,
+	  .help = "Requests outside dialogs other than INVITE (REGISTER, OPTIONS, MESSAGE ...) for the "
+		  "gateway; "
+		  "bounded as by `max-cps`" },
 	{ .name = "count",
 	  .kind = KIND_ENUM,
 	  AT(conf_gateway, count),
@@ -136,9 +177,7 @@ static const struct field gateway_fields[] = {
 		  "never refused for it; with `out` only those to it" },
 };
 
-const struct section conf_gateway_section = { .size = sizeof(struct conf_gateway),
-					      FIELDS(gateway_fields),
-					      LATER("max-rps") };
+const struct section conf_gateway_section = { .size = sizeof(struct conf_gateway), FIELDS(gateway_fields) };
 
 static const struct field failover_fields[] = {
 	{ .name = "attempts",

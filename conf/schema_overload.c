@@ -44,6 +44,26 @@ static const struct field fields[] = {
 	  .change = CHANGE_RELOAD,
 	  .help = "Whether the gateways are asked to say how much they can take (RFC 7339, RFC 7415: "
 		  "parameters `oc` of our Via), and are obeyed" },
+	{ .name = "overflow",
+	  .kind = KIND_REF,
+	  AT(conf_overload, overflow),
+	  .absent = "none",
+	  .change = CHANGE_RELOAD,
+	  .help = "Pool that gets the calls for which no gateway of this one has room; what is full there, "
+		  "too, is "
+		  "refused. Two pools may name each other" },
+	{ .name = "spill",
+	  .kind = KIND_PERCENT,
+	  AT(conf_overload, spill),
+	  .def = "20%",
+	  .min = 1,
+	  .max = 100,
+	  .change = CHANGE_RELOAD,
+	  .help = "How much of what the overflow pool can take may come from this one: part of the sum of "
+		  "its "
+		  "`max-cps` and learned rates. As long as these do not bound every gateway there, nothing "
+		  "bounds "
+		  "the spill" },
 };
 
 const struct section conf_overload_section = { .size = sizeof(struct conf_overload), FIELDS(fields) };

@@ -121,6 +121,10 @@ static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_rer
 		.redirect = pool->mode == CONF_MODE_REDIRECT,
 		.learn = learns[pool->overload.learn],
 		.law = laws[pool->overload.law],
+		.overflow = pool->overload.overflow.index == CONF_NONE
+				    ? 0
+				    : (uint16_t)(pool->overload.overflow.index + 1),
+		.spill = (uint8_t)pool->overload.spill,
 		.budget_permille = (uint16_t)(f->retry_budget * 10),
 		.after_ns = f->after_ns,
 		.after_max_ns = f->after_max_ns,
@@ -174,7 +178,7 @@ static int make_peers(struct ctl_policy *p, const struct conf *conf)
 	static const enum lb_when_full when_full[] = { [CONF_FULL_503_RETRY_AFTER] = LB_FULL_503_RETRY,
 						       [CONF_FULL_503] = LB_FULL_503,
 						       [CONF_FULL_500] = LB_FULL_500 };
-	uint32_t n = 0;
+	uint32_t n = 0, r = 0;
 
 	for (uint32_t i = 0; i < conf->n_peers; i++) {
 		const struct conf_peer *peer = &conf->peers[i];
@@ -186,7 +190,11 @@ static int make_peers(struct ctl_policy *p, const struct conf *conf)
 			.name = text(peer->name),
 			.slot = (uint16_t)slot,
 			.when_full = when_full[peer->answer_when_full],
+			.resources = p->resources + r,
+			.n_resources = peer->n_resource_priority,
 		};
+		for (uint32_t k = 0; k < peer->n_resource_priority; k++, r++)
+			p->resources[r] = text(peer->resource_priority[k]);
 		for (uint32_t k = 0; k < peer->n_from; k++, n++) {
 			memcpy(p->prefixes[n].ip, peer->from[k].addr.ip, 16);
 			p->prefixes[n].len =
@@ -225,12 +233,17 @@ static void make_spec(struct ctl_policy *p, const struct conf *conf, uint32_t n_
 						   [CONF_UNKNOWN_403] = LB_UNKNOWN_403,
 						   [CONF_UNKNOWN_ALLOW] = LB_UNKNOWN_ALLOW };
 
+	for (uint32_t i = 0; i < conf->emergency.n_numbers; i++)
+		p->emergency[i] = text(conf->emergency.numbers[i]);
 	p->spec = (struct lb_spec){
 		.hash_key = p->keys.hash,
 		.key = p->keys.token,
 		.old_key = p->keys.token,
 		.node = p->node,
 		.unknown = unknown[conf->unknown],
+		.headroom = (uint16_t)(conf->emergency.headroom * 65536 / 100),
+		.emergency = p->emergency,
+		.n_emergency = conf->emergency.n_numbers,
 		.gateways = p->gateways,
 		.pools = p->pools,
 		.peers = p->peer_specs,
@@ -246,7 +259,7 @@ static void make_spec(struct ctl_policy *p, const struct conf *conf, uint32_t n_
 
 /* How long the arrays of a policy are. */
 struct sizes {
-	uint32_t gateways, prefixes, reroutes;
+	uint32_t gateways, prefixes, reroutes, resources;
 };
 
 static struct sizes measure(const struct conf *conf)
@@ -257,8 +270,10 @@ static struct sizes measure(const struct conf *conf)
 		n.gateways += conf->pools[i].n_gateways;
 		n.reroutes += conf->pools[i].n_reroute;
 	}
-	for (uint32_t i = 0; i < conf->n_peers; i++)
+	for (uint32_t i = 0; i < conf->n_peers; i++) {
 		n.prefixes += conf->peers[i].n_from;
+		n.resources += conf->peers[i].n_resource_priority;
+	}
 	return n;
 }
 
@@ -277,10 +292,11 @@ static int allocate(struct ctl_policy *p, const struct conf *conf, const struct 
 	p->peer_specs = calloc(conf->n_peers + 1, sizeof(*p->peer_specs));
 	p->prefixes = calloc(n->prefixes + 1, sizeof(*p->prefixes));
 	p->routes = calloc(conf->n_routes + 1, sizeof(*p->routes));
+	p->resources = calloc(n->resources + 1, sizeof(*p->resources));
 	p->reroutes = calloc(n->reroutes + 1, sizeof(*p->reroutes));
 	p->by_slot = malloc(LIMIT_GATEWAYS * sizeof(*p->by_slot));
 	if (!p->gateways || !p->pools || !p->first || !p->peer_specs || !p->prefixes || !p->routes ||
-	    !p->reroutes || !p->by_slot)
+	    !p->resources || !p->reroutes || !p->by_slot)
 		return -ENOMEM;
 	memset(p->by_slot, 0xff, LIMIT_GATEWAYS * sizeof(*p->by_slot)); /* LB_NONE */
 	return 0;
@@ -333,6 +349,7 @@ void policy_free(struct ctl_policy *p)
 	free(p->peer_specs);
 	free(p->prefixes);
 	free(p->routes);
+	free(p->resources);
 	free(p->reroutes);
 	free(p->by_slot);
 	explicit_bzero(p, sizeof(*p));
@@ -350,11 +367,17 @@ void policy_set_limits(const struct ctl_policy *p, const struct conf *conf, stru
 
 			lb_set_gateway_cps(words, slot, gw->max_cps);
 			lb_set_gateway_calls(words, slot, gw->max_calls);
+			lb_set_gateway_rps(words, slot, gw->max_rps);
 		}
 	}
 	for (uint32_t i = 0; i < conf->n_peers; i++) {
-		lb_set_peer_cps(words, p->peer_specs[i].slot, conf->peers[i].max_cps);
-		lb_set_peer_calls(words, p->peer_specs[i].slot, conf->peers[i].max_calls);
+		const struct conf_peer *peer = &conf->peers[i];
+		uint16_t slot = p->peer_specs[i].slot;
+
+		lb_set_peer_cps(words, slot, peer->max_cps);
+		lb_set_peer_calls(words, slot, peer->max_calls);
+		lb_set_peer_rps(words, slot, peer->max_rps);
+		lb_set_peer_urgent(words, slot, peer->max_emergency);
 	}
 }
 

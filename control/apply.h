@@ -23,8 +23,10 @@ struct ctl_policy {
 	struct lb_peer_spec *peer_specs;
 	struct lb_prefix *prefixes;
 	struct lb_route_spec *routes;
-	struct lb_reroute_spec *reroutes; /* of all pools, in the order of the config */
-	uint32_t *first;                  /* [pools + 1]; gateways first[i]..first[i+1]-1 are pool i's */
+	struct str *resources;                 /* of all peers, in the order of the config */
+	struct str emergency[LIMIT_EMERGENCY]; /* numbers */
+	struct lb_reroute_spec *reroutes;      /* of all pools, in the order of the config */
+	uint32_t *first;                       /* [pools + 1]; gateways first[i]..first[i+1]-1 are pool i's */
 	uint16_t *by_slot; /* [LIMIT_GATEWAYS]; index of the gateway in a slot, LB_NONE: none */
 	const struct lb_snapshot *current; /* published to the first node; valid until the next publication */
 };

@@ -28,6 +28,7 @@ static const struct {
 	[CTL_GATEWAY_CLEAR] = { "gateway-clear", ctl_notice },
 	[CTL_GATEWAY_OC] = { "gateway-oc", ctl_notice },
 	[CTL_GATEWAY_OC_OVER] = { "gateway-oc-over", ctl_notice },
+	[CTL_PEER_URGENT] = { "peer-urgent", ctl_warn },
 	[CTL_NODE_READY] = { "node-ready", ctl_notice },
 	[CTL_NODE_DRAIN] = { "node-drain", ctl_notice },
 	[CTL_SET] = { "set", ctl_notice },

@@ -23,6 +23,7 @@ enum ctl_event_kind {
 	CTL_GATEWAY_CLEAR,     /* and is not met any more */
 	CTL_GATEWAY_OC,        /* it asks for less by overload control (RFC 7339, RFC 7415) */
 	CTL_GATEWAY_OC_OVER,   /* and does so no more */
+	CTL_PEER_URGENT,       /* more emergency or priority calls than max-emergency */
 	CTL_NODE_READY,        /* by the operator */
 	CTL_NODE_DRAIN,        /* by the operator */
 	CTL_SET,               /* a limit or weight, by the operator */

@@ -30,6 +30,16 @@ static const char *gateway_name(const struct app *app, uint16_t slot)
 	return index == LB_NONE ? "?" : app->policy->gateways[index].name.p;
 }
 
+static const char *peer_name(const struct app *app, uint16_t slot)
+{
+	const struct ctl_policy *p = app->policy;
+
+	for (uint32_t i = 0; slot != LB_NONE && i < p->spec.n_peers; i++)
+		if (p->peer_specs[i].slot == slot)
+			return p->peer_specs[i].name.p;
+	return "unknown";
+}
+
 static void tell(struct app *app, const struct lb_notice *n)
 {
 	const char *gateway = gateway_name(app, n->slot);
@@ -52,6 +62,13 @@ static void tell(struct app *app, const struct lb_notice *n)
 	case LB_NOTICE_OC_OVER:
 		ctl_event(app, CTL_GATEWAY_OC_OVER, gateway, "gateway %s: asks for less no more (oc)",
 			  gateway);
+		break;
+	case LB_NOTICE_URGENT:
+		ctl_event(app, CTL_PEER_URGENT, peer_name(app, n->peer),
+			  "%s: %u emergency calls or calls of trusted priority past max-emergency were "
+			  "ordinary "
+			  "calls",
+			  peer_name(app, n->peer), n->a);
 		break;
 	case LB_NOTICE_COUNT:
 		break;

@@ -39,16 +39,40 @@ static inline bool bucket_is_paced(const struct bucket *b)
 	return __atomic_load_n(&b->interval, __ATOMIC_RELAXED) & BUCKET_PACED;
 }
 
-/* Takes one; false if the limit forbids it, and then nothing has changed. now: monotonic ns. Workers. */
-bool bucket_take(struct bucket *b, uint64_t now);
+/*
+ * Takes one; false if the limit forbids it, and then nothing has changed. now: monotonic ns. headroom: part
+ * of 65536 of what may come at once that is left to others, at least room for one where the rate allows; who
+ * takes with headroom has (65536 - headroom) / 65536 of the rate in any case, and all of it as long as nobody
+ * takes without. Workers.
+ */
+bool bucket_take_within(struct bucket *b, uint64_t now, uint32_t headroom);
 
-/* When bucket_take() succeeds again if nobody else takes any: ns; UINT64_MAX: not by time alone. Any. */
-uint64_t bucket_opens_at(const struct bucket *b);
+/* The same without headroom. */
+static inline bool bucket_take(struct bucket *b, uint64_t now)
+{
+	return bucket_take_within(b, now, 0);
+}
 
-/* True if bucket_take() would succeed now, other threads aside. Workers. */
+/* The same where burst_ns worth of time may come at once in place of BUCKET_BURST_NS. Workers. */
+bool bucket_take_burst(struct bucket *b, uint64_t now, uint64_t burst_ns);
+
+/* When the next one can be taken if nobody else takes any: ns; UINT64_MAX: not by time alone. Any. */
+uint64_t bucket_opens_at(const struct bucket *b, uint32_t headroom);
+
+/* What it admits a second; 0: nothing; < 0: anything. Control. */
+double bucket_rate(const struct bucket *b);
+
+/* True if bucket_take_within() would succeed now, other threads aside. Workers. */
+static inline bool bucket_open_within(const struct bucket *b, uint64_t now, uint32_t headroom)
+{
+	return __atomic_load_n(&b->interval, __ATOMIC_RELAXED) == BUCKET_FREE ||
+	       bucket_opens_at(b, headroom) <= now;
+}
+
+/* The same for bucket_take(). */
 static inline bool bucket_open(const struct bucket *b, uint64_t now)
 {
-	return __atomic_load_n(&b->interval, __ATOMIC_RELAXED) == BUCKET_FREE || bucket_opens_at(b) <= now;
+	return bucket_open_within(b, now, 0);
 }
 
 #endif

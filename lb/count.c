@@ -34,10 +34,10 @@ bool count_owns(const struct event *e, const struct setup *u)
 	return call_of(&e->w->calls, &key) != CALL_NONE;
 }
 
-bool count_peer(struct event *e, uint16_t slot)
+bool count_peer(struct event *e, uint16_t slot, uint32_t headroom)
 {
 	return slot == LB_NONE || count_known(e) ||
-	       peer_reserve(&e->w->words->peer[slot], calls_room(&e->w->calls));
+	       peer_reserve_within(&e->w->words->peer[slot], calls_room(&e->w->calls), headroom);
 }
 
 void count_no_call(struct event *e, uint16_t peer)

@@ -21,6 +21,7 @@ struct decision {
 	struct pin pin;            /* of an earlier request with this Call-ID and From tag */
 	const struct setup *setup; /* of an earlier INVITE with them */
 	bool refused_before;       /* this call, on another branch */
+	bool urgent;               /* it goes by the operator's limits alone, headroom included */
 	struct token token;        /* of the call, if has_token */
 	bool has_token;
 };
@@ -37,7 +38,13 @@ bool decision_forward(struct decision *d, enum branch_kind kind, const struct ga
 /* Step: nothing new while the node drains. */
 bool place_drain(struct decision *d);
 
-/* Step: max-cps of a peer: new calls; a call repeated with credentials was counted the first time. */
+/* Step: does this new call come before others? */
+bool place_urgent(struct decision *d);
+
+/*
+ * Step: max-cps of a peer for new calls, of which one repeated with credentials was counted the first time,
+ * and its max-rps for all else.
+ */
 bool place_limit_peer(struct decision *d);
 
 /* Step, the last: to a gateway that can take it, else no. */

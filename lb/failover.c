@@ -63,14 +63,13 @@ static void count_left(const struct event *e, const struct setup *u, unsigned i,
 }
 
 /*
- * Asks another gateway of branch i's pool. Retries after an answer are bounded by the pool's budget, those
- * away from a mute gateway only by the next one's limits. Where most gateways are mute there is no next one.
+ * Asks another gateway of branch i's pool, or of its overflow pool. Retries after an answer are bounded by
+ * the pool's budget, those away from a mute gateway only by the next one's limits. Where most gateways are
+ * mute there is no next one.
  */
 static bool try_another(struct event *e, struct setup *u, unsigned i, enum why why)
 {
 	const struct pool *p = pool_of(e, u, i);
-	struct pick how = pick_for_branch(e, u);
-	uint16_t tried[LIMIT_BRANCHES];
 	const struct gateway *g;
 	struct pool_word *budget;
 
@@ -80,9 +79,7 @@ static bool try_another(struct event *e, struct setup *u, unsigned i, enum why w
 	budget = &e->w->words->pool[p - e->s->pools];
 	if (why == WHY_ANSWER && !budget_spend(budget))
 		return false;
-	how.tried = tried;
-	how.n_tried = setup_tried(u, tried);
-	g = pick(&how, e->s, p - e->s->pools);
+	g = pick_branch(e, u, p - e->s->pools);
 	if (!g) {
 		if (why == WHY_ANSWER)
 			budget_earn(budget, BUDGET_RETRY);

@@ -16,7 +16,7 @@ static struct str called(struct str user)
 	return user;
 }
 
-struct pick pick_for_request(const struct event *e, enum ask_what what)
+struct pick pick_for_request(const struct event *e, enum ask_what what, bool urgent)
 {
 	const struct lb_query *q = e->q;
 	bool call = what == ASK_CALL;
@@ -34,13 +34,16 @@ struct pick pick_for_request(const struct event *e, enum ask_what what)
 			.what = what,
 			.room = call && (calls_room(&e->w->calls) || count_known(e)),
 			.opens = call && q->room && setups_room(&e->w->setups),
-			.governed = true,
+			.governed = !urgent,
+			.headroom = urgent ? 0 : e->s->headroom,
 		},
 	};
 }
 
 struct pick pick_for_branch(const struct event *e, const struct setup *u)
 {
+	bool urgent = u->flags & SETUP_URGENT;
+
 	return (struct pick){
 		.words = e->w->words,
 		.lane = e->w->lane,
@@ -54,9 +57,24 @@ struct pick pick_for_branch(const struct event *e, const struct setup *u)
 			.what = ASK_CALL,
 			.room = count_owns(e, u),
 			.opens = true,
-			.governed = true,
+			.governed = !urgent,
+			.headroom = urgent ? 0 : e->s->headroom,
 		},
 	};
+}
+
+const struct gateway *pick_branch(const struct event *e, struct setup *u, uint16_t pool)
+{
+	struct pick how = pick_for_branch(e, u);
+	uint16_t tried[LIMIT_BRANCHES];
+	const struct gateway *g;
+
+	how.tried = tried;
+	how.n_tried = setup_tried(u, tried);
+	g = u->flags & SETUP_SPILLED ? pick(&how, e->s, pool) : pick_or_spill(&how, e->s, pool);
+	if (g && g->pool != pool)
+		u->flags |= SETUP_SPILLED;
+	return g;
 }
 
 /* ---- The end of every event -------------------------------------------------------------------------- */

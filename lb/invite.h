@@ -18,8 +18,12 @@
 #include "lb/token.h"
 
 /* What pick() is to choose for: the request in hand, or one more branch of u. */
-struct pick pick_for_request(const struct event *e, enum ask_what what);
+struct pick pick_for_request(const struct event *e, enum ask_what what, bool urgent);
 struct pick pick_for_branch(const struct event *e, const struct setup *u);
+
+/* A gateway of `pool`, or of its overflow pool if u has not spilled before, for one more branch; NULL: none.
+ */
+const struct gateway *pick_branch(const struct event *e, struct setup *u, uint16_t pool);
 
 /* ---- invite.c ---- */
 
@@ -143,8 +147,11 @@ bool count_known(const struct event *e);
 /* True if the call has an entry: only then may a place be reserved for it. */
 bool count_owns(const struct event *e, const struct setup *u);
 
-/* Takes a place of the peer (LB_NONE: no peer) for the INVITE in hand; false: it has none left. */
-bool count_peer(struct event *e, uint16_t peer);
+/*
+ * Takes a place of the peer (LB_NONE: no peer) for the INVITE in hand; false: it has none left but those in
+ * the headroom, a part of 65536.
+ */
+bool count_peer(struct event *e, uint16_t peer, uint32_t headroom);
 
 /* Gives it back: the INVITE goes nowhere. */
 void count_no_call(struct event *e, uint16_t peer);

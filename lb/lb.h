@@ -73,6 +73,8 @@ enum lb_stop {
 	LB_STOP_COUNT
 };
 
+#define LB_URGENT_CPS 10 /* max-emergency before anybody sets it */
+
 struct lb_words;
 
 /* Bytes for the words of LIMIT_GATEWAYS gateways, LIMIT_PEERS peers and LIMIT_POOLS pools. Control. */
@@ -127,6 +129,13 @@ void lb_set_gateway_rps(struct lb_words *words, uint16_t slot, uint32_t per_s);
 void lb_set_peer_rps(struct lb_words *words, uint16_t slot, uint32_t per_s);
 
 /*
+ * Sets max-emergency of a peer, or with slot LB_NONE of all who are no peer: so many emergency calls and
+ * calls of trusted priority per second, a second's worth of them at once, come before others; more are
+ * ordinary calls. Control.
+ */
+void lb_set_peer_urgent(struct lb_words *words, uint16_t slot, uint32_t per_s);
+
+/*
  * Limits that the governor has found, beside the operator's: new calls per second, bounded as by max-cps;
  * INVITEs at once that have had no response but 100; the part of new calls, of 65536, that pass the gateway
  * by, the same ones each time. LB_UNLIMITED, LB_UNLIMITED and 0 lift them. Emergency calls and trusted
@@ -147,6 +156,12 @@ void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part);
  * now; 0: all. What one of them may have to do at once is bounded by its share of it. Control.
  */
 void lb_set_able(struct lb_words *words, uint16_t pool, uint8_t tier, uint32_t weight);
+
+/*
+ * Sets how many calls per second may go from a pool to its overflow pool, bounded as by max-cps;
+ * LB_UNLIMITED: any number. Control.
+ */
+void lb_set_spill(struct lb_words *words, uint16_t pool, uint32_t per_s);
 
 /* INVITEs sent to a gateway that have had no response but 100, at this moment. Any. */
 uint32_t lb_gateway_open(const struct lb_words *words, uint16_t slot);

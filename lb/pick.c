@@ -167,6 +167,23 @@ const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, ui
 	return NULL;
 }
 
+const struct gateway *pick_or_spill(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
+{
+	const struct gateway *g = pick(p, s, pool);
+	uint16_t overflow = s->pools[pool].overflow;
+
+	if (g || overflow == LB_NONE || p->ask.what != ASK_CALL || is_noted_full(p, s, overflow))
+		return g;
+	if (p->ask.governed && !bucket_take(&p->words->pool[pool].spill, p->ask.now)) {
+		st_inc(p->lane, ST_SPILL_SPENT);
+		return NULL;
+	}
+	g = pick(p, s, overflow);
+	if (g)
+		st_inc(p->lane, ST_SPILLED);
+	return g;
+}
+
 const struct gateway *pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash)
 {
 	const struct pool *p = &s->pools[pool];

@@ -26,6 +26,12 @@ struct pick {
 const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, uint16_t pool);
 
 /*
+ * The same, and for a call that nobody in the pool can take, in its overflow pool, as far as its budget goes:
+ * one step, never further. The gateway says by its pool which it was. Worker.
+ */
+const struct gateway *pick_or_spill(const struct pick *p, const struct lb_snapshot *s, uint16_t pool);
+
+/*
  * True if the gateway may have this new request, see word_admit(): then all that it needs is taken. Else the
  * reason is counted in the gateway's cells. Worker.
  */

@@ -18,6 +18,12 @@ static enum lb_when_full when_full(const struct decision *d)
 	return d->from ? LB_FULL_503 : LB_FULL_503_RETRY;
 }
 
+/* The part of the operator's limits, of 65536, that this request leaves to others. */
+static uint32_t headroom(const struct decision *d)
+{
+	return d->urgent ? 0 : d->s->headroom;
+}
+
 /* Says no, in the way the source wants it, and remembers that. */
 static bool refuse(struct decision *d, enum st_end end)
 {
@@ -35,18 +41,24 @@ bool place_drain(struct decision *d)
 	return decision_refuse(d, 503, retry_after(seconds, 2 * seconds, d->q->via_hash), ST_REPLY_DRAINING);
 }
 
+/* True for a call that comes again, with credentials or away from a gateway that is down. */
+static bool came_before(const struct decision *d)
+{
+	if (d->pin.b && (d->pin.same || d->pin.b->flags[d->pin.i] & PIN_FINAL))
+		return true;
+	return d->setup && d->setup->state != SERVER_PROCEEDING;
+}
+
 bool place_limit_peer(struct decision *d)
 {
-	uint16_t slot;
+	uint16_t slot = d->peer == LB_NONE ? LB_NONE : d->s->peers[d->peer].slot;
+	bool invite = d->q->method == METHOD_INVITE;
+	struct peer_word *word;
 
-	if (d->q->method != METHOD_INVITE || d->peer == LB_NONE)
+	if (slot == LB_NONE || (invite && came_before(d)))
 		return false;
-	if (d->pin.b && (d->pin.same || d->pin.b->flags[d->pin.i] & PIN_FINAL))
-		return false;
-	if (d->setup && d->setup->state != SERVER_PROCEEDING)
-		return false;
-	slot = d->s->peers[d->peer].slot;
-	if (bucket_take(&d->w->words->peer[slot].cps, d->now))
+	word = &d->w->words->peer[slot];
+	if (invite ? bucket_take_within(&word->cps, d->now, headroom(d)) : bucket_take(&word->rps, d->now))
 		return false;
 	st_peer_inc(d->w->lane, slot, ST_PEER_LIMITED);
 	return refuse(d, ST_REPLY_PEER_LIMIT);
@@ -71,14 +83,15 @@ static const struct gateway *replaced(const struct decision *d)
 /* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
 static const struct gateway *choose(struct decision *d)
 {
-	const struct pick p = pick_for_request(d->e, d->q->method == METHOD_INVITE ? ASK_CALL : ASK_REQUEST);
+	const struct pick p =
+		pick_for_request(d->e, d->q->method == METHOD_INVITE ? ASK_CALL : ASK_REQUEST, d->urgent);
 	const struct gateway *had = had_before(d);
 
 	if (!had && d->q->replaces)
 		had = replaced(d);
 	if (had && had->pool == d->pool && pick_take(&p, had))
 		return had;
-	return pick(&p, d->s, d->pool);
+	return pick_or_spill(&p, d->s, d->pool);
 }
 
 /* RFC 3261 8.3: the caller is to go to g himself. Without state, so that he is told the same again. */
@@ -98,6 +111,8 @@ static bool set_up(struct decision *d, const struct gateway *g, unsigned moves, 
 	if (!u)
 		return false;
 	u->moves = moves;
+	u->flags |= d->urgent ? SETUP_URGENT : 0;
+	u->flags |= g->pool != d->pool ? SETUP_SPILLED : 0;
 	u->origin = signal_origin(d->q->number, d->peer);
 	if (notify && !(u->flags & SETUP_RELIABLE))
 		server_answer(e, u, 181, 0);
@@ -130,12 +145,12 @@ bool place_new(struct decision *d)
 	const struct gateway *g;
 
 	if (invite && d->s->pools[d->pool].redirect) {
-		const struct pick p = pick_for_request(d->e, ASK_STATE);
+		const struct pick p = pick_for_request(d->e, ASK_STATE, false);
 
 		g = pick(&p, d->s, d->pool);
 		return g ? send_to(d, g) : refuse(d, ST_REPLY_REFUSED);
 	}
-	if (invite && !count_peer(d->e, peer)) {
+	if (invite && !count_peer(d->e, peer, headroom(d))) {
 		st_peer_inc(d->w->lane, peer, ST_PEER_LIMITED);
 		return refuse(d, ST_REPLY_PEER_LIMIT);
 	}

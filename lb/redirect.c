@@ -82,8 +82,7 @@ static bool may_move(const struct setup *u)
 
 bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct reroute *rule)
 {
-	struct pick how = pick_for_branch(e, u);
-	uint16_t tried[LIMIT_BRANCHES], pool = rule->pool;
+	uint16_t pool = rule->pool;
 	bool notify = rule->notify;
 	const struct gateway *g;
 	unsigned further;
@@ -91,9 +90,7 @@ bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct re
 	if (!may_move(u))
 		return false;
 	further = redirect_always(e->s, number_of(u), &pool, &notify);
-	how.tried = tried;
-	how.n_tried = setup_tried(u, tried);
-	g = pick(&how, e->s, pool);
+	g = pick_branch(e, u, pool);
 	if (!g)
 		return false;
 	u->moves += 1 + further;

@@ -72,6 +72,8 @@ enum setup_flags {
 	SETUP_KEPT = 2,       /* the dataplane keeps the INVITE */
 	SETUP_FINAL_KEPT = 4, /* and a final response */
 	SETUP_NO_ROOM = 8,    /* a gateway was to be asked, and none could take it */
+	SETUP_URGENT = 32,    /* goes by the operator's limits alone, see urgent.c */
+	SETUP_SPILLED = 64,   /* has gone to an overflow pool, and to no further one */
 	SETUP_RELIABLE = 16,  /* Require: 100rel: no provisional response of ours (RFC 3262 3) */
 };
 

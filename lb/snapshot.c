@@ -58,6 +58,7 @@ static bool pools_valid(const struct lb_spec *spec)
 
 		/* the memo keeps 16 bits of up to twice the Retry-After */
 		if (p->retry_after_s == 0 || p->retry_after_s > UINT16_MAX / 2 ||
+		    p->overflow > spec->n_pools || p->overflow == i + 1 || p->spill > 100 ||
 		    p->balance > LB_BALANCE_WEIGHTED || p->hash > LB_HASH_SOURCE ||
 		    p->attempts > LIMIT_ATTEMPTS || p->n_reroutes > LIMIT_REROUTES)
 			return false;
@@ -72,7 +73,7 @@ static bool pools_valid(const struct lb_spec *spec)
 static bool peers_valid(const struct lb_spec *spec)
 {
 	for (uint32_t i = 0; i < spec->n_peers; i++) {
-		if (spec->peers[i].slot >= LIMIT_PEERS)
+		if (spec->peers[i].slot >= LIMIT_PEERS || spec->peers[i].n_resources > LIMIT_PEER_RESOURCES)
 			return false;
 	}
 	for (uint32_t i = 0; i < spec->n_prefixes; i++) {
@@ -80,6 +81,15 @@ static bool peers_valid(const struct lb_spec *spec)
 			return false;
 	}
 	return true;
+}
+
+static bool emergency_valid(const struct lb_spec *spec)
+{
+	for (uint32_t i = 0; i < spec->n_emergency; i++) {
+		if (spec->emergency[i].n == 0 || spec->emergency[i].n > LIMIT_NUMBER)
+			return false;
+	}
+	return spec->n_emergency <= LIMIT_EMERGENCY;
 }
 
 static bool index_or_none(uint16_t i, uint32_t n)
@@ -161,6 +171,25 @@ static struct reroute *take_reroutes(struct arena *a, const struct lb_pool_spec 
 	return take(a, p->n_reroutes * sizeof(struct reroute) + texts);
 }
 
+/* The values of Resource-Priority that a peer is believed, and their texts behind them. */
+static const struct str *take_resources(struct arena *a, const struct lb_peer_spec *p)
+{
+	size_t texts = 0;
+	struct str *list;
+	char *text;
+
+	for (uint32_t i = 0; i < p->n_resources; i++)
+		texts += p->resources[i].n;
+	list = take(a, p->n_resources * sizeof(*list) + texts);
+	text = (char *)(list + p->n_resources);
+	for (uint32_t i = 0; list && i < p->n_resources; i++) {
+		list[i] = (struct str){ text, p->resources[i].n };
+		memcpy(text, p->resources[i].p, p->resources[i].n);
+		text += p->resources[i].n;
+	}
+	return list;
+}
+
 size_t lb_snapshot_size(const struct lb_spec *spec)
 {
 	struct arena a = { 0 };
@@ -175,6 +204,8 @@ size_t lb_snapshot_size(const struct lb_spec *spec)
 	take(&a, spec->n_gateways * sizeof(struct maglev_turn));
 	for (uint32_t i = 0; i < spec->n_pools; i++)
 		take_reroutes(&a, &spec->pools[i]);
+	for (uint32_t i = 0; i < spec->n_peers; i++)
+		take_resources(&a, &spec->peers[i]);
 	for (uint32_t i = 0; i < spec->n_routes; i++)
 		take(&a, spec->routes[i].number.n + spec->routes[i].host.n);
 	return a.used;
@@ -222,7 +253,7 @@ static void fill_gateways(struct lb_snapshot *s, const struct lb_spec *spec)
 /* Any other set of gateways, or another way to ask them, should have another shape. */
 static uint16_t shape_of(const struct lb_snapshot *s)
 {
-	uint64_t h = 0;
+	uint64_t h = s->headroom;
 
 	for (uint32_t i = 0; i < s->n_gateways; i++) {
 		const struct gateway *g = &s->gateways[i];
@@ -294,6 +325,8 @@ static struct pool pool_of(struct arena *a, const struct lb_pool_spec *p)
 		.retry_after_s = p->retry_after_s,
 		.budget_permille = p->budget_permille,
 		.attempts = p->attempts ? p->attempts : 1,
+		.overflow = p->overflow ? p->overflow - 1 : LB_NONE,
+		.spill = p->spill,
 		.balance = p->balance,
 		.hash = p->hash,
 		.follow = p->follow,
@@ -328,12 +361,24 @@ static void fill_pools(struct lb_snapshot *s, const struct lb_spec *spec, struct
 	}
 }
 
-static void fill_peers(struct lb_snapshot *s, const struct lb_spec *spec)
+static void fill_emergency(struct lb_snapshot *s, const struct lb_spec *spec)
+{
+	for (uint32_t i = 0; i < spec->n_emergency; i++) {
+		const struct str number = number_without_plus(spec->emergency[i]);
+
+		s->emergency[s->n_emergency].n = number.n;
+		memcpy(s->emergency[s->n_emergency++].text, number.p, number.n);
+	}
+}
+
+static void fill_peers(struct lb_snapshot *s, const struct lb_spec *spec, struct arena *a)
 {
 	s->n_peers = spec->n_peers;
 	for (uint32_t i = 0; i < spec->n_peers; i++)
-		s->peers[i] =
-			(struct peer){ .slot = spec->peers[i].slot, .when_full = spec->peers[i].when_full };
+		s->peers[i] = (struct peer){ .slot = spec->peers[i].slot,
+					     .when_full = spec->peers[i].when_full,
+					     .resources = take_resources(a, &spec->peers[i]),
+					     .n_resources = (uint8_t)spec->peers[i].n_resources };
 	s->n_prefixes = spec->n_prefixes;
 	for (uint32_t i = 0; i < spec->n_prefixes; i++) {
 		s->prefixes[i] = prefix_of(spec->prefixes[i].ip, spec->prefixes[i].len);
@@ -365,7 +410,7 @@ struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec)
 
 	errno = EINVAL;
 	if (!fits(spec) || !keys_valid(spec) || !gateways_valid(spec) || !pools_valid(spec) ||
-	    !peers_valid(spec) || !routes_valid(spec))
+	    !emergency_valid(spec) || !peers_valid(spec) || !routes_valid(spec))
 		return NULL;
 	memset(mem, 0, lb_snapshot_size(spec));
 	s = lay_out(&a, spec);
@@ -373,12 +418,14 @@ struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec)
 	s->keys = (struct keys){ .now = spec->key, .old = spec->old_key };
 	s->node = spec->node;
 	s->unknown = spec->unknown;
+	s->headroom = spec->headroom;
 	fill_gateways(s, spec);
 	s->shape = shape_of(s);
 	if (peers_index_gateways(s) < 0)
 		return NULL;
 	fill_pools(s, spec, &a);
-	fill_peers(s, spec);
+	fill_emergency(s, spec);
+	fill_peers(s, spec, &a);
 	fill_routes(s, spec, &a);
 	return s;
 }

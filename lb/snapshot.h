@@ -46,6 +46,8 @@ struct reroute {
 struct pool {
 	uint32_t retry_after_s;
 	uint16_t first, n;   /* range of tiers, in the order they are tried */
+	uint16_t overflow;   /* index into pools, or LB_NONE */
+	uint8_t spill;       /* percent, see struct lb_pool_spec */
 	uint16_t start, end; /* range of gateways, from start to before end */
 	uint8_t balance;     /* enum lb_balance */
 	uint8_t hash;        /* enum lb_hash_of */
@@ -60,7 +62,15 @@ struct pool {
 	struct lb_codes on;
 };
 
+/* A telephone number without its "+". */
+struct number {
+	char text[LIMIT_NUMBER];
+	uint8_t n;
+};
+
 struct peer {
+	const struct str *resources; /* see struct lb_peer_spec */
+	uint8_t n_resources;
 	uint16_t slot;     /* index of its word and cells */
 	uint8_t when_full; /* enum lb_when_full */
 };
@@ -91,8 +101,11 @@ struct lb_snapshot {
 	struct lb_key hash_key;
 	struct keys keys;
 	uint16_t node;
-	uint8_t unknown; /* enum lb_unknown */
-	uint16_t shape;  /* hash of what pools there are and of whom they consist */
+	uint8_t unknown;   /* enum lb_unknown */
+	uint16_t headroom; /* of 65536 */
+	uint8_t n_emergency;
+	struct number emergency[LIMIT_EMERGENCY];
+	uint16_t shape; /* hash of what pools there are and of whom they consist */
 	uint32_t n_gateways, n_pools, n_tiers, n_peers, n_prefixes, n_routes;
 	struct gateway *gateways;
 	struct pool *pools;
@@ -107,6 +120,14 @@ struct lb_snapshot {
 	uint8_t len4[33], len6[129]; /* prefix lengths in use, longest first */
 	uint8_t n_len4, n_len6;
 };
+
+/* A number as it is compared: "+112" and "112" are one. */
+static inline struct str number_without_plus(struct str number)
+{
+	if (number.n > 0 && number.p[0] == '+')
+		return (struct str){ number.p + 1, number.n - 1 };
+	return number;
+}
 
 /* The gateway with an identity, or NULL. */
 const struct gateway *gateway_by_id(const struct lb_snapshot *s, uint32_t id);

@@ -109,6 +109,8 @@ struct lb_pool_spec {
 	uint8_t redirect;         /* 1: an INVITE is answered 302 with the gateway as Contact */
 	uint8_t learn;            /* enum lb_learn */
 	uint8_t law;              /* enum lb_law */
+	uint16_t overflow;        /* 1 + index of the pool that gets what this one has no room for; 0: none */
+	uint8_t spill;            /* percent of what that one can take that may come from here, > 0 */
 	uint16_t budget_permille; /* tries after an answer, per 1000 new calls of the pool */
 	uint64_t after_ns;        /* silence that ends a try if the gateway has sent nothing since it began */
 	uint64_t after_max_ns;    /* silence that ends it in any case */
@@ -130,6 +132,8 @@ struct lb_peer_spec {
 	struct str name;
 	uint16_t slot; /* index of its word and of its cells in a lane; stable for its name over reloads */
 	enum lb_when_full when_full;
+	const struct str *resources; /* values of Resource-Priority that it is believed, "namespace.value" */
+	uint32_t n_resources;        /* <= LIMIT_PEER_RESOURCES */
 };
 
 /* A routing rule; the first that matches decides. LB_NONE, METHOD_COUNT and n == 0 match everything. */
@@ -148,6 +152,9 @@ struct lb_spec {
 	struct lb_key key;      /* mints and verifies tokens, branches and tags; rotated */
 	struct lb_key old_key;  /* verifies only; equal to key if there is none */
 	uint16_t node;          /* this node's number, part of tokens */
+	uint16_t headroom;      /* part of max-calls and max-cps, of 65536, that is for urgent calls alone */
+	const struct str *emergency; /* numbers, with or without a leading "+": LIMIT_NUMBER bytes at most */
+	uint32_t n_emergency;        /* <= LIMIT_EMERGENCY */
 	enum lb_unknown unknown;
 	const struct lb_gateway_spec *gateways;
 	const struct lb_pool_spec *pools;

@@ -22,8 +22,11 @@ struct lb_words *lb_words_init(void *mem)
 		words->gateway[i].max_calls = LB_UNLIMITED;
 		words->gateway[i].open_cap = LB_UNLIMITED;
 	}
-	for (unsigned i = 0; i < LIMIT_PEERS; i++)
+	for (unsigned i = 0; i < LIMIT_PEERS; i++) {
 		words->peer[i].max_calls = LB_UNLIMITED;
+		lb_set_peer_urgent(words, i, LB_URGENT_CPS);
+	}
+	lb_set_peer_urgent(words, LB_NONE, LB_URGENT_CPS);
 	return words;
 }
 
@@ -130,6 +133,11 @@ static void set_rate(struct lb_words *words, uint16_t slot, uint32_t per_s,
 	word_changed(words, slot);
 }
 
+void lb_set_peer_urgent(struct lb_words *words, uint16_t slot, uint32_t per_s)
+{
+	bucket_set(slot == LB_NONE ? &words->nobody.urgent : &words->peer[slot].urgent, per_s);
+}
+
 void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s)
 {
 	set_rate(words, slot, per_s, bucket_set);
@@ -150,6 +158,11 @@ void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part)
 {
 	__atomic_store_n(&words->gateway[slot].shed, part, __ATOMIC_SEQ_CST);
 	word_changed(words, slot);
+}
+
+void lb_set_spill(struct lb_words *words, uint16_t pool, uint32_t per_s)
+{
+	bucket_set(&words->pool[pool].spill, per_s);
 }
 
 void lb_set_able(struct lb_words *words, uint16_t pool, uint8_t tier, uint32_t weight)
@@ -209,11 +222,13 @@ uint32_t lb_get_survivors(const struct lb_words *words, uint16_t slot)
 
 /* ---- Workers ----------------------------------------------------------------------------------------- */
 
-static bool has_place(const struct word *g, bool room)
+static bool has_place(const struct word *g, const struct ask *ask)
 {
-	if (!room)
-		return __atomic_load_n(&g->max_calls, __ATOMIC_RELAXED) == LB_UNLIMITED;
-	return word_below(__atomic_load_n(&g->calls, __ATOMIC_RELAXED), &g->max_calls, &g->survivors);
+	uint32_t most = word_most(&g->max_calls, ask->headroom);
+
+	if (!ask->room)
+		return most == LB_UNLIMITED;
+	return word_below(__atomic_load_n(&g->calls, __ATOMIC_RELAXED), most, &g->survivors);
 }
 
 /* True if this call is of the part that the gateway is to be spared; another part at each gateway. */
@@ -228,7 +243,8 @@ static enum lb_stop governor_stop(const struct word *g, uint32_t id, const struc
 {
 	if (is_shed(g, id, ask))
 		return LB_STOP_SHED;
-	if (ask->opens && !word_below(__atomic_load_n(&g->open, __ATOMIC_RELAXED), &g->open_cap, NULL))
+	if (ask->opens &&
+	    !word_below(__atomic_load_n(&g->open, __ATOMIC_RELAXED), word_most(&g->open_cap, 0), NULL))
 		return LB_STOP_OPEN;
 	return bucket_open(&g->rate, ask->now) ? LB_STOP_NONE : LB_STOP_RATE;
 }
@@ -253,9 +269,9 @@ enum lb_stop word_stop(const struct word *g, uint32_t id, const struct ask *ask)
 		return request_stop(g, id, ask);
 	if (ask->what == ASK_STATE)
 		return LB_STOP_NONE;
-	if (!has_place(g, ask->room))
+	if (!has_place(g, ask))
 		return LB_STOP_CALLS;
-	if (!bucket_open(&g->cps, ask->now))
+	if (!bucket_open_within(&g->cps, ask->now, ask->headroom))
 		return LB_STOP_CPS;
 	return ask->governed ? governor_stop(g, id, ask) : LB_STOP_NONE;
 }
@@ -267,11 +283,11 @@ uint64_t word_opens_at(const struct word *g, uint32_t id, const struct ask *ask)
 	case LB_STOP_SHED: /* another call may be spared */
 		return 0;
 	case LB_STOP_CPS:
-		return bucket_opens_at(&g->cps);
+		return bucket_opens_at(&g->cps, ask->headroom);
 	case LB_STOP_RPS:
-		return bucket_opens_at(&g->rps);
+		return bucket_opens_at(&g->rps, 0);
 	case LB_STOP_RATE:
-		return bucket_opens_at(&g->rate);
+		return bucket_opens_at(&g->rate, 0);
 	default:
 		return UINT64_MAX;
 	}
@@ -280,9 +296,7 @@ uint64_t word_opens_at(const struct word *g, uint32_t id, const struct ask *ask)
 /* One of `open`; who is not governed is counted all the same. */
 static bool take_open(struct word *g, const struct ask *ask)
 {
-	static const uint32_t any = LB_UNLIMITED;
-
-	return word_raise(&g->open, ask->governed ? &g->open_cap : &any, NULL);
+	return word_raise(&g->open, ask->governed ? word_most(&g->open_cap, 0) : LB_UNLIMITED, NULL);
 }
 
 static enum lb_stop take_request(struct word *g, const struct ask *ask)
@@ -303,13 +317,13 @@ static enum lb_stop take_call(struct lb_words *words, uint16_t slot, const struc
 	struct word *g = &words->gateway[slot];
 	enum lb_stop stop;
 
-	if (!word_reserve(g, ask->room))
+	if (!word_reserve_within(g, ask->room, ask->headroom))
 		return LB_STOP_CALLS;
 	stop = LB_STOP_OPEN;
 	if (ask->opens && !take_open(g, ask))
 		goto give_place_back;
 	stop = LB_STOP_CPS;
-	if (!bucket_take(&g->cps, ask->now))
+	if (!bucket_take_within(&g->cps, ask->now, ask->headroom))
 		goto give_open_back;
 	stop = LB_STOP_RATE;
 	if (bucket_take(&g->rate, ask->now))

@@ -24,6 +24,7 @@ struct ask {
 	bool room;          /* there is an entry that can own a place, see word_reserve() */
 	bool opens;         /* there is a transaction that can own one of `open` */
 	bool governed;      /* goes by the governor's limits, too */
+	uint32_t headroom;  /* part of max_calls and max-cps, of 65536, that it leaves to others */
 };
 
 /* A gateway's. */
@@ -60,8 +61,12 @@ struct peer_word {
 	uint32_t max_calls;     /* calls at once, or LB_UNLIMITED; control */
 	uint32_t calls;         /* places taken, each one owned by an entry; workers */
 	uint64_t told;          /* what it is told about our load, control, workers set TOLD_ASKED */
+	/* The second line: seldom asked. */
+	uint32_t over_urgent; /* requests past max-emergency since the governor looked; workers, it takes them
+				 off */
+	uint32_t told_urgent; /* when an operator was told of it, s, wraps; 0: never; control */
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct peer_word) == 64, "one cache line each");
+_Static_assert(offsetof(struct peer_word, over_urgent) == 64, "a new call needs one line of a peer");
 
 /* Retries after an answer, of one pool: each takes BUDGET_RETRY, each new call gives its permille back. */
 #define BUDGET_RETRY 1000
@@ -91,6 +96,7 @@ struct lb_words {
 	struct node_word node;
 	struct word gateway[LIMIT_GATEWAYS]; /* by slot */
 	struct peer_word peer[LIMIT_PEERS];  /* by slot */
+	struct peer_word nobody;             /* of requests that come from no peer: max-emergency only */
 	struct pool_word pool[LIMIT_POOLS];  /* by index */
 };
 
@@ -108,22 +114,31 @@ static inline bool word_down(const struct word *g)
 	       __atomic_load_n(&g->admin, __ATOMIC_RELAXED) == LB_MAINT;
 }
 
-/* True if a counter, and what counts `beside` it, is below *max. Workers. */
-static inline bool word_below(uint32_t counter, const uint32_t *max, const uint32_t *beside)
+/* What is left of a limit for who leaves headroom to others: 1 at least, if it is not 0. Workers. */
+static inline uint32_t word_most(const uint32_t *max, uint32_t headroom)
 {
 	uint32_t most = __atomic_load_n(max, __ATOMIC_RELAXED);
+	uint32_t left = most - (uint32_t)(((uint64_t)most * headroom + 65535) >> 16);
 
+	if (most == LB_UNLIMITED || headroom == 0)
+		return most;
+	return left > 0 ? left : most > 0;
+}
+
+/* True if a counter, and what counts `beside` it (or NULL), is below the limit. Workers. */
+static inline bool word_below(uint32_t counter, uint32_t most, const uint32_t *beside)
+{
 	return most == LB_UNLIMITED ||
 	       (uint64_t)counter + (beside ? __atomic_load_n(beside, __ATOMIC_RELAXED) : 0) < most;
 }
 
-/* Adds one to a counter that stays, with what counts beside it (or NULL), at *max at most. Workers. */
-static inline bool word_raise(uint32_t *counter, const uint32_t *max, const uint32_t *beside)
+/* Adds one to a counter that stays, with what counts beside it (or NULL), at `most` at most. Workers. */
+static inline bool word_raise(uint32_t *counter, uint32_t most, const uint32_t *beside)
 {
 	uint32_t n = __atomic_load_n(counter, __ATOMIC_RELAXED);
 
 	do {
-		if (!word_below(n, max, beside))
+		if (!word_below(n, most, beside))
 			return false;
 	} while (!__atomic_compare_exchange_n(counter, &n, n + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return true;
@@ -132,21 +147,33 @@ static inline bool word_raise(uint32_t *counter, const uint32_t *max, const uint
 /*
  * Takes a place for a new call, so that calls + survivors <= max_calls at every moment, however many threads
  * ask. `room`: there is an entry to own it; without one, false if there is a limit, else true with no place
- * taken: then the call goes uncounted. Workers.
+ * taken: then the call goes uncounted. headroom: part of max_calls, of 65536, that is left to others.
+ * Workers.
  */
+static inline bool word_reserve_within(struct word *g, bool room, uint32_t headroom)
+{
+	uint32_t most = word_most(&g->max_calls, headroom);
+
+	return room ? word_raise(&g->calls, most, &g->survivors) : most == LB_UNLIMITED;
+}
+
+/* The same of the whole limit. Workers. */
 static inline bool word_reserve(struct word *g, bool room)
 {
-	if (!room)
-		return __atomic_load_n(&g->max_calls, __ATOMIC_RELAXED) == LB_UNLIMITED;
-	return word_raise(&g->calls, &g->max_calls, &g->survivors);
+	return word_reserve_within(g, room, 0);
 }
 
 /* The same for a peer, which has no survivors. Workers. */
+static inline bool peer_reserve_within(struct peer_word *p, bool room, uint32_t headroom)
+{
+	uint32_t most = word_most(&p->max_calls, headroom);
+
+	return room ? word_raise(&p->calls, most, NULL) : most == LB_UNLIMITED;
+}
+
 static inline bool peer_reserve(struct peer_word *p, bool room)
 {
-	if (!room)
-		return __atomic_load_n(&p->max_calls, __ATOMIC_RELAXED) == LB_UNLIMITED;
-	return word_raise(&p->calls, &p->max_calls, NULL);
+	return peer_reserve_within(p, room, 0);
 }
 
 /* What stops the gateway with this lb_gateway_id() from getting what is asked for; takes nothing. Workers. */

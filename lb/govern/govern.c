@@ -14,6 +14,7 @@ static void (*const steps[])(struct lb_governor *) = {
 	govern_limits,   /* what each gateway may be given, as learned */
 	govern_explicit, /* what they ask for themselves */
 	govern_apply,    /* all of it into the words */
+	govern_pools,    /* what follows from that for pools as a whole */
 	govern_clients,  /* what callers that ask are told about our load */
 };
 

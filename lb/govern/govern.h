@@ -24,6 +24,7 @@ enum lb_notice_kind {
 	LB_NOTICE_CALM,      /* and that is over; a: port */
 	LB_NOTICE_OC,        /* gateway: it asks for less by overload control; a: LB_OC_*, b: its value */
 	LB_NOTICE_OC_OVER,   /* gateway: it does so no more */
+	LB_NOTICE_URGENT,    /* peer (LB_NONE: who is none): a: calls past its max-emergency */
 	LB_NOTICE_COUNT
 };
 #define LB_CLEAR_NS UINT64_C(10000000000)

@@ -54,6 +54,8 @@ struct lb_governor {
 	struct governed *at; /* by slot */
 	uint64_t born;       /* ns */
 
+	uint32_t next_pool; /* of pools.c: whose turn it is */
+
 	uint64_t hearing;                /* ns; silence before this may be our own */
 	struct panic panic[LIMIT_PORTS]; /* by port */
 	uint16_t well_pool;              /* pool of the last look, or LB_NONE, */
@@ -78,6 +80,7 @@ void govern_health(struct lb_governor *g);   /* alive.c: who is there; DOWN goes
 void govern_limits(struct lb_governor *g);   /* limit.c */
 void govern_clients(struct lb_governor *g);  /* clients.c: what callers are told about our load */
 void govern_explicit(struct lb_governor *g); /* explicit.c */
+void govern_pools(struct lb_governor *g);    /* pools.c: spill budgets, shares of tiers, urgent calls */
 void govern_apply(struct lb_governor *g);    /* apply.c: what all steps together allow goes into the words */
 
 #endif

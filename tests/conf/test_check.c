@@ -193,7 +193,26 @@ static const struct {
 	{ NET POOL "calls: { max: 2m }\n",
 	  "f:6:15: calls.max: found \"2m\", expected a count such as 5000, 200k or 2M from 100 to 16M\n" },
 
-	/* Balance. */
+	/* Balance, overflow, priority. */
+	{ NET GATEWAY "overload: { overflow: p } } }\n" ROUTE,
+	  "f:4:84: pools.p.overload.overflow: found the pool itself, expected another one\n" },
+	{ NET GATEWAY "overload: { overflow: q, spill: 0% } } }\n" ROUTE,
+	  "f:4:84: pools.p.overload.overflow: found \"q\", expected the name of a pool\n"
+	  "f:4:94: pools.p.overload.spill: found \"0%\", expected a percentage such as 10% from 1% to "
+	  "100%\n" },
+	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n"
+	  "listeners: { l: { address: 192.0.2.10:5060 } }\n"
+	  "peers: { a: { from: [192.0.2.0/24], resource-priority: [wps.0, ets, dsn.] } }\n" POOL,
+	  "f:3:64: peers.a.resource-priority[1]: found \"ets\", expected a namespace and a value such as "
+	  "wps.0\n"
+	  "f:3:69: peers.a.resource-priority[2]: found \"dsn.\", expected a namespace and a value such as "
+	  "wps.0\n" },
+	{ NET GATEWAY "} }\n" ROUTE
+		      "emergency: { numbers: [\"112\", \"1234567890123456\"], headroom: 51% }\n",
+	  "f:6:31: emergency.numbers[1]: found \"1234567890123456\", expected the start of a number such as "
+	  "\"+82\" "
+	  "or \"0800\"\n"
+	  "f:6:62: emergency.headroom: found \"51%\", expected a percentage such as 10% from 0% to 50%\n" },
 	{ NET GATEWAY "balance: weighted, hash: source } }\n" ROUTE,
 	  "f:4:87: pools.p.hash: found beside a \"balance\" that hashes nothing, expected it with "
 	  "\"balance: call-id\" only\n" },

@@ -28,9 +28,9 @@ static const struct {
 	{ NET POOL "eal: { xyz: 1 }\n",
 	  "f:6:8: eal: unknown key \"xyz\", expected one of extra, hugepages, memory\n" },
 	{ NET POOL "redis: { url: x }\n", "f:6:1: key \"redis\" is not available in this version\n" },
-	{ NET POOL "redis: {}\nemergency: {}\n",
+	{ NET POOL "redis: {}\nmax-message: 8k\n",
 	  "f:6:1: key \"redis\" is not available in this version\n"
-	  "f:7:1: key \"emergency\" is not available in this version\n" },
+	  "f:7:1: key \"max-message\" is not available in this version\n" },
 	{ NET POOL "node: a\nunknown: drop\nnode: b\n",
 	  "f:8:1: found \"node\" again, first at line 6, expected each key once\n" },
 	{ NET POOL "? [a]\n: b\n", "f:6:3: found a list, expected a key\n" },

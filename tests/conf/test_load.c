@@ -23,7 +23,8 @@ static const char full[] =
 	"  core4: { address: 198.51.100.10:5060 }\n"
 	"  core6: { address: \"[2001:db8::10]:5060\" }\n"
 	"peers:\n"
-	"  trunk: { from: [203.0.113.0/28, 203.0.113.99], max-cps: 2k/s, max-calls: 5k }\n"
+	"  trunk: { from: [203.0.113.0/28, 203.0.113.99], max-cps: 2k/s, max-calls: 5k, max-rps: 300/s, "
+	"resource-priority: [wps.0], max-emergency: 5/s }\n"
 	"  phones: { from: [\"2001:db8:5::/48\"], answer-when-full: 503+retry-after }\n"
 	"unknown: 403\n"
 	"pools:\n"
@@ -31,6 +32,7 @@ static const char full[] =
 	"    via: core4\n"
 	"    balance: call-id\n"
 	"    hash: to\n"
+	"    overload: { overflow: west, spill: 30% }\n"
 	"    gateways:\n"
 	"      gw1: { address: 198.51.100.21:5060, weight: 10, max-cps: 100/s, max-calls: 2k, count: out }\n"
 	"      gw2: { address: 198.51.100.22:5061, weight: 0, tier: 2 }\n"
@@ -49,6 +51,7 @@ static const char full[] =
 	"  - { match: { from: trunk, method: INVITE, number: +82-(2), host: East.Example }, pool: east }\n"
 	"  - { match: { from: east }, pool: west }\n"
 	"  - { match: {}, answer: 404 }\n"
+	"emergency: { numbers: [\"112\", \"+82-119\"], headroom: 5% }\n"
 	"control: { socket: /tmp/s, metrics: \"[::1]:9105\", records: /tmp/r.jsonl }\n"
 	"calls: { max: 2M, ringing: 200k, max-duration: 2h }\n"
 	"timers: { t1: 500ms, pin: 1m, t2: 5s, t4: 6s, b: 40s, c: 4m, d: 40s, release: 50s, session-min: "
@@ -111,6 +114,9 @@ static void check_failover(const struct conf *c)
 	assert_int_equal(east->failover.on[1], 408);
 	assert_int_equal(east->failover.retry_budget, 25);
 	assert_int_equal(east->hash, CONF_HASH_TO);
+	assert_int_equal(east->overload.overflow.index, 1);
+	assert_int_equal(east->overload.spill, 30);
+	assert_int_equal(west->overload.overflow.index, CONF_NONE);
 	assert_int_equal(west->balance, CONF_BALANCE_LEAST_WORK);
 	assert_int_equal(east->redirects, CONF_REDIRECTS_FOLLOW);
 	assert_int_equal(east->mode, CONF_MODE_PROXY);
@@ -171,6 +177,18 @@ static void check_peers(const struct conf *c)
 	assert_int_equal(c->unknown, CONF_UNKNOWN_403);
 }
 
+static void check_priority(const struct conf *c)
+{
+	assert_int_equal(c->emergency.n_numbers, 2);
+	assert_string_equal(c->emergency.numbers[1], "+82119");
+	assert_int_equal(c->emergency.headroom, 5);
+	assert_int_equal(c->peers[0].max_rps, 300);
+	assert_int_equal(c->peers[0].max_emergency, 5);
+	assert_string_equal(c->peers[0].resource_priority[0], "wps.0");
+	assert_int_equal(c->peers[1].max_rps, CONF_NONE);
+	assert_int_equal(c->peers[1].max_emergency, 10);
+}
+
 static void check_pools(const struct conf *c)
 {
 	const struct conf_pool *east = &c->pools[0], *west = &c->pools[1];
@@ -220,6 +238,7 @@ static void check_routes(const struct conf *c)
 static void check_full(const struct conf *c)
 {
 	check_machine(c);
+	check_priority(c);
 	check_ports(c);
 	check_peers(c);
 	check_pools(c);
