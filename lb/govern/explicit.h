@@ -16,7 +16,7 @@ struct explicit
 	uint64_t heard; /* ns; 0: never */
 	uint64_t until; /* ns; when it stops counting */
 
-	/* How much of what is meant for it could be withheld (RFC 7339 7.2), measured again and again. */
+	/* What goes away when new requests are withheld (RFC 7339 7.2). */
 	double sheddable;   /* share of all requests, 0..1 */
 	uint64_t measured;  /* ns; since when the next figure is being measured */
 	uint64_t news, all; /* new requests and all, as counted then */
