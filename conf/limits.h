@@ -50,6 +50,10 @@
 #define LIMIT_NUMBER         15 /* digits of one; as many as E.164 allows */
 #define LIMIT_PEER_RESOURCES 16 /* values of Resource-Priority that a peer is believed */
 
+/* What is known of decisions past. */
+#define LIMIT_TRAIL       65536 /* new requests of a worker; 64 bytes each; a power of two */
+#define LIMIT_TRAIL_ASKED 12    /* gateways of one that are told of */
+
 /* Choosing among the gateways of a tier by their work. */
 #define LIMIT_LEAST_ALL   32 /* so many are all looked at */
 #define LIMIT_LEAST_DRAWS 16 /* of more, so many drawn by weight are */

@@ -158,6 +158,7 @@ static int make_worker(struct dp *dp, const struct dp_plan *plan, uint32_t i)
 	void *tables, *keep = dp_alloc(wp->numa, keep_size(handles, plan->kept));
 
 	spec.lane = plan->stats->lane[i];
+	spec.trail = true;
 	tables = dp_alloc(wp->numa, lb_worker_size(&spec));
 	dp->workers[i] = w;
 	if (!w || !tables || !keep) {

@@ -434,6 +434,18 @@ static bool (*const steps[])(struct decision *) = {
 	place_new,            /* which gateway can take it, else no */
 };
 
+/* Into the trail; `end` is the action that ended the message. */
+static void note_decision(struct decision *d, const struct lb_act *end)
+{
+	d->trail.when = d->now;
+	d->trail.tag = lb_call_tag(d->q->call_hash);
+	d->trail.pool = d->pool;
+	d->trail.gateway = end->gateway;
+	d->trail.end = end->end;
+	d->trail.urgent = d->urgent;
+	trail_add(d->w, &d->trail);
+}
+
 unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q, uint64_t now,
 		  struct lb_act *acts)
 {
@@ -454,6 +466,8 @@ unsigned lb_input(struct lb_worker *w, const struct lb_snapshot *s, const struct
 		if (steps[i](&d))
 			break;
 	}
+	if (d.is_new && w->trail)
+		note_decision(&d, &acts[e.n ? e.n - 1 : 0]);
 	if (METHOD_BIT(q->method) & CALL_CHANGING)
 		count_request(&e, d.act->op, d.has_token ? &d.token : NULL);
 	return e.n ? e.n : 1;

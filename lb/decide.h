@@ -21,6 +21,8 @@ struct decision {
 	struct pin pin;            /* of an earlier request with this Call-ID and From tag */
 	const struct setup *setup; /* of an earlier INVITE with them */
 	bool refused_before;       /* this call, on another branch */
+	struct lb_trail trail;     /* what `why` will tell of it, if it is new */
+	bool is_new;               /* outside dialogs, and met for the first time */
 	bool urgent;               /* it goes by the operator's limits alone, headroom included */
 	struct token token;        /* of the call, if has_token */
 	bool has_token;

@@ -19,6 +19,7 @@
 #include "conf/limits.h"
 #include "conf/types.h"
 #include "lb/spec.h"
+#include "lb/trail.h"
 #include "stats/stats.h"
 
 /* ---- Hashes ------------------------------------------------------------------------------------------ */
@@ -206,6 +207,7 @@ struct lb_worker_spec {
 	struct lb_timers timers;
 	uint32_t setups;  /* INVITE transactions at once; kept messages are named 0 .. 2 * setups - 1 */
 	uint32_t calls;   /* calls at once */
+	bool trail;       /* decisions are kept for lb_trail_find(): 4 MB */
 	uint32_t records; /* records of ended calls that wait for control; 0: none are made */
 	uint32_t pins;    /* pins to have room for; 32 to 64 bytes each, in a power of two of cache lines */
 	uint64_t pin_ns;  /* how long a transaction keeps its gateway after its last news (32 s) */

@@ -40,6 +40,10 @@ void pick_passed(const struct pick *p, const struct gateway *g, enum lb_stop why
 {
 	if (why < LB_STOP_TRIED)
 		st_gateway_inc(p->lane, g->slot, ST_GW_SKIPPED_STATE + why - LB_STOP_STATE);
+	if (p->trail && p->trail->n < LIMIT_TRAIL_ASKED) {
+		p->trail->asked[p->trail->n] = g->slot;
+		p->trail->stop[p->trail->n++] = why;
+	}
 }
 
 bool pick_take(const struct pick *p, const struct gateway *g)

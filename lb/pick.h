@@ -15,7 +15,8 @@ struct pick {
 	struct str called; /* user part of the URI that is called, as far as struct setup keeps it */
 	struct addr src;   /* of the request */
 	struct ask ask;
-	const uint16_t *tried; /* slots that it has been sent to before: not these */
+	struct lb_trail *trail; /* where it is noted who could not take it; NULL: nowhere */
+	const uint16_t *tried;  /* slots that it has been sent to before: not these */
 	unsigned n_tried;
 };
 

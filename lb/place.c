@@ -83,10 +83,11 @@ static const struct gateway *replaced(const struct decision *d)
 /* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
 static const struct gateway *choose(struct decision *d)
 {
-	const struct pick p =
+	struct pick p =
 		pick_for_request(d->e, d->q->method == METHOD_INVITE ? ASK_CALL : ASK_REQUEST, d->urgent);
 	const struct gateway *had = had_before(d);
 
+	p.trail = d->w->trail ? &d->trail : NULL;
 	if (!had && d->q->replaces)
 		had = replaced(d);
 	if (had && had->pool == d->pool && pick_take(&p, had))

@@ -43,6 +43,7 @@ bool place_urgent(struct decision *d)
 	struct peer_word *word = &d->w->words->nobody;
 	bool emergency;
 
+	d->is_new = true;
 	if (d->q->method != METHOD_INVITE)
 		return false;
 	emergency = is_emergency(d);

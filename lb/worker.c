@@ -12,7 +12,8 @@ size_t lb_worker_size(const struct lb_worker_spec *spec)
 	return align64(sizeof(struct lb_worker)) + sizeof(struct memo) + sizeof(struct sources) +
 	       sizeof(struct signal_board) + (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket) +
 	       align64(setups_size(spec->setups)) + align64(calls_size(spec->calls)) +
-	       records_size(spec->calls, spec->records) + align64(wheel_size(spec->setups + spec->calls));
+	       records_size(spec->calls, spec->records) + align64(wheel_size(spec->setups + spec->calls)) +
+	       (spec->trail ? LIMIT_TRAIL * sizeof(struct lb_trail) : 0);
 }
 
 struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, uint64_t now)
@@ -56,6 +57,8 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	records_init(&w->records, at, spec->calls, spec->records);
 	at += records_size(spec->calls, spec->records);
 	wheel_init(&w->wheel, at, spec->setups + spec->calls, now);
+	at += align64(wheel_size(spec->setups + spec->calls));
+	w->trail = spec->trail ? (struct lb_trail *)at : NULL;
 	return w;
 }
 

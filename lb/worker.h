@@ -18,6 +18,8 @@ struct lb_worker {
 	uint64_t pin_ns;        /* see struct lb_worker_spec */
 	uint64_t ringing_ns;
 	struct lb_timers timers;
+	struct lb_trail *trail;      /* LIMIT_TRAIL of them, or NULL */
+	uint32_t trail_turn;         /* decisions so far, wraps; worker wo, control ro */
 	uint32_t turns[LIMIT_POOLS]; /* see struct pick */
 	struct pins pins;
 	struct memo *memo;
@@ -28,5 +30,8 @@ struct lb_worker {
 	struct records records;
 	struct wheel wheel; /* timers by number: one for each setup, then one for each counted call */
 };
+
+/* Writes a decision down; its turn is 0. Worker. */
+void trail_add(struct lb_worker *w, const struct lb_trail *note);
 
 #endif

@@ -75,6 +75,7 @@ static void tables(struct world *w, uint32_t pins, uint32_t calls)
 		.setups = 256,
 		.calls = calls,
 		.records = w->records,
+		.trail = w->trail,
 		.pins = pins,
 		.pin_ns = 32 * SECOND,
 		.ringing_ns = 212 * SECOND,

@@ -24,6 +24,7 @@ struct world {
 	struct lb_snapshot *snap;
 	struct lb_act act[LIMIT_ACTS];
 	uint64_t now;
+	bool trail;       /* the same */
 	uint32_t records; /* of struct lb_worker_spec; for the next world_pins() or world_calls() */
 };
 
