@@ -36,25 +36,22 @@ int dp_listener_named(const struct dp *dp, struct str host, uint16_t port)
 
 /* Where responses to a request with this top Via go: RFC 3261 18.2.2 and RFC 3581 4; maddr is not followed.
  */
-static struct addr reply_address(const struct sip_via *via, const struct addr *src)
+static void reply_address(const struct sip_via *via, const struct addr *src, struct addr *to)
 {
-	struct addr to = *src;
-
+	*to = *src;
 	if (!via->has_rport)
-		to.port = via->port ? via->port : DP_SIP_PORT;
-	return to;
+		to->port = via->port ? via->port : DP_SIP_PORT;
 }
 
-/* Where a response goes according to the Via that is on top once ours is gone. port 0: nowhere. */
-static struct addr via_address(const struct sip_msg *m, const struct sip_via *via)
+/* Where a response goes according to the Via that is on top once ours is gone. port 0: nowhere. Addresses are
+ * filled in where they belong: a copy would wait for the pieces that they are made of. */
+static void via_address(const struct sip_msg *m, const struct sip_via *via, struct addr *to)
 {
 	struct sip_span host = via->received.off ? via->received : via->host;
 	uint16_t port = via->rport_port ? via->rport_port : via->port;
-	struct addr to = { 0 };
 
-	if (!sip_host_addr(sip_str(m, host), port ? port : DP_SIP_PORT, &to))
-		to.port = 0;
-	return to;
+	if (!sip_host_addr(sip_str(m, host), port ? port : DP_SIP_PORT, to))
+		to->port = 0;
 }
 
 /*
@@ -325,7 +322,7 @@ static void query_request(const struct dp *dp, const struct lb_snapshot *policy,
 	struct lb_query *q = &c->q;
 
 	q->method = c->msg->sip.method;
-	q->reply_to = reply_address(&c->f.via, &q->src);
+	reply_address(&c->f.via, &q->src, &q->reply_to);
 	if (c->fault == SIP_FAULT_NONE)
 		query_target(dp, c);
 	q->fault = sip_fault_status(c->fault);
@@ -401,7 +398,7 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 	case SIP_NEXT_VALUE:
 		if (!sip_via_parse(m, value, &below))
 			return false;
-		q->via_to = via_address(m, &below);
+		via_address(m, &below, &q->via_to);
 		c->oc_below = below.has_oc || it.row != SIP_NO_ROW;
 		break;
 	case SIP_NEXT_END:
@@ -427,7 +424,7 @@ static bool query_lost(const struct dp *dp, struct dp_ctx *c)
 	c->q.branch = sip_str(m, via.branch);
 	if (sip_list_next(m, &it, &value) != SIP_NEXT_VALUE || !sip_via_parse(m, value, &via))
 		return false;
-	c->q.via_to = via_address(m, &via);
+	via_address(m, &via, &c->q.via_to);
 	return true;
 }
 

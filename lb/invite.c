@@ -252,20 +252,21 @@ void invite_response(struct event *e, struct setup *u, unsigned i)
 	uint32_t kept = 2 * setup_index(&e->w->setups, u);
 	uint16_t gateway = u->client[i].gateway;
 	uint8_t listener = u->listener, oc = u->oc_ask;
-	struct addr reply_to;
+	struct addr src = u->src;
+	uint16_t port = u->reply_port;
 	struct lb_act *act;
 
-	setup_reply_to(u, &reply_to);
 	invite_close(e, u);
 	act = act_add(e, v.op, v.end);
 	act->gateway = gateway;
 	if (v.op != LB_FORWARD)
 		return;
-	act->dst = reply_to;
+	act->dst = src;
+	act->dst.port = port;
 	act->listener = listener;
 	act->kept = kept;
 	act->keep_final = v.keep;
-	oc_tell(act, oc, e->w->words, e->s, &reply_to);
+	oc_tell(act, oc, e->w->words, e->s, &act->dst);
 }
 
 /* ---- Time -------------------------------------------------------------------------------------------- */

@@ -105,15 +105,11 @@ void sip_edits_received(const struct sip_msg *m, const struct sip_via *via, cons
 
 void sip_put_number(struct sip_out *out, uint32_t n)
 {
-	char text[10];
-	uint32_t len = sip_number_text(n, text);
-
-	if (len > out->cap - out->n) {
+	/* where it does not fit into ten bytes, what always follows would not fit either */
+	if (out->cap - out->n < 10)
 		out->full = true;
-		return;
-	}
-	memcpy(out->p + out->n, text, len);
-	out->n += len;
+	else
+		out->n += sip_number_text(n, out->p + out->n);
 }
 
 void sip_put_edited(struct sip_out *out, const char *b, uint32_t from, uint32_t to,
