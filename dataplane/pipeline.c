@@ -8,8 +8,6 @@
  *
  * Runs on workers only. Every frame that comes in ends in exactly one enum st_end.
  */
-#include <rte_prefetch.h>
-
 #include "dataplane/worker.h"
 
 /* What the kernel gets of frames that are not SIP: at most this many a second, and this many at once. */
