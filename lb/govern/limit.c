@@ -213,6 +213,8 @@ static void decide(struct limit *l, uint64_t now)
 	if (l->known && l->queue_lo > l->target && l->cap <= 2 && l->in_use)
 		limit_no_queue(l, now);
 	congested = congestion(l);
+	if (congested != LB_MOVED_DELAY)
+		l->trial.failed = 0;
 	l->suspect = congested == LB_MOVED_DELAY ? l->suspect + 1 : 0;
 	if (!judge(l, now) && (congested == LB_MOVED_REFUSED || congested == LB_MOVED_REPEATED))
 		return;

@@ -16,6 +16,7 @@
 #define SUSPECT      10             /* cuts in a row that did not help */
 #define TRIALS       2              /* cuts in a row that the delay does not follow: it is no queue */
 #define SURE         2.8            /* standard errors of one window, for the difference of two */
+#define STEADY       0.2            /* of a delay that does not grow any more */
 #define FOLLOWS      0.3            /* of the fall that a queue would show */
 
 /* The delay that tells most: the one whose samples are there. */
@@ -101,7 +102,7 @@ void limit_try(struct limit *l, double from, bool met)
 		*t = (struct trial){ .met = met, .cap = from };
 	t->on = true;
 	t->fall = fall;
-	t->steady = fabs(l->queue_mid - l->queue_was) < FOLLOWS * fall;
+	t->steady = fabs(l->queue_mid - l->queue_was) < STEADY * l->queue_mid;
 	t->response = spoke(l, &l->response, &l->w.response);
 	t->progress = spoke(l, &l->progress, &l->w.progress);
 }
