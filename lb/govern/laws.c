@@ -65,7 +65,7 @@ static void gradient_less(struct limit *l, enum lb_moved why, uint64_t now)
 		if (first && l->progress.blocks >=
 				     KNOWN_BLOCKS) /* it grows, and delays tell late of it: Little's law */
 			queue = fmax(queue, from - l->finished_s * (l->progress.mean + l->target));
-		limit_move(l, fmax(fmax(from - queue, from / (first ? 8 : 2)), LEAST_CAP), why, now);
+		limit_move(l, fmax(fmax(from - queue, from / (first ? 4 : 2)), LEAST_CAP), why, now);
 		break;
 	case LB_MOVED_REFUSED:
 	case LB_MOVED_REPEATED:

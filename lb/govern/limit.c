@@ -7,7 +7,7 @@
  */
 #include "lb/govern/governor.h"
 
-#define TARGET_PART 0.75  /* of the unloaded delay that calls may wait in the gateway */
+#define TARGET_PART 0.6   /* of the unloaded delay that calls may wait in the gateway */
 #define TARGET_MIN  0.002 /* s */
 #define TARGET_MAX  0.2   /* s; a long delay of far ends is no reason for a long queue; T1 is 0.5 s */
 #define SURE        2.0   /* standard errors */
@@ -16,6 +16,7 @@
 #define REPEATED_ANYWAY                                                                                      \
 	0.3             /* s; a gateway that answers later than T1 now and then gets repeats without load */
 #define PEAK_S    600.0 /* the same of the most calls at once */
+#define FEW       2.0   /* open INVITEs that cannot wait for each other for long */
 #define LONGEST_S 2.0   /* a decision is made after this long with what there is */
 
 const char *lb_moved_name(enum lb_moved why)
@@ -210,11 +211,11 @@ static void decide(struct limit *l, uint64_t now)
 	bool met = l->met;
 
 	limit_tried(l, now);
-	if (l->known && l->queue_lo > l->target && l->cap <= 2 && l->in_use)
+	if (l->known && l->in_use && l->cap <= FEW && l->queue_lo > 2 * (l->target + l->progress.mean))
 		limit_no_queue(l, now);
 	congested = congestion(l);
 	if (congested != LB_MOVED_DELAY)
-		l->trial.failed = 0;
+		l->trial = (struct trial){ 0 };
 	l->suspect = congested == LB_MOVED_DELAY ? l->suspect + 1 : 0;
 	if (!judge(l, now) && (congested == LB_MOVED_REFUSED || congested == LB_MOVED_REPEATED))
 		return;

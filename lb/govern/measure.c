@@ -98,7 +98,7 @@ void limit_try(struct limit *l, double from, bool met)
 
 	if (fall < l->target / 2 || l->hold >= l->moved + (uint64_t)(LIMIT_WAIT_S * 1e9))
 		return; /* too small to be seen, or too long to wait for */
-	if (!t->failed)
+	if (t->cap == 0)
 		*t = (struct trial){ .met = met, .cap = from };
 	t->on = true;
 	t->fall = fall;
@@ -115,11 +115,24 @@ static bool stays(const struct trial *t, const struct floor *f, const struct del
 	return before - delay_low(d) + SURE * floor_excess(f, d).error < FOLLOWS * t->fall;
 }
 
+/* The cuts were wrong: all is as before the first of them. */
+static void take_back(struct limit *l, uint64_t now)
+{
+	struct trial *t = &l->trial;
+
+	limit_conclude(l);
+	if (t->cap > l->cap) {
+		l->met = t->met;
+		limit_move(l, t->cap, LB_MOVED_MEASURE, now);
+	}
+	*t = (struct trial){ 0 };
+}
+
 void limit_no_queue(struct limit *l, uint64_t now)
 {
 	set(&l->progress, &l->w.progress, now);
 	set(&l->response, &l->w.response, now);
-	limit_conclude(l);
+	take_back(l, now);
 }
 
 void limit_tried(struct limit *l, uint64_t now)
@@ -140,10 +153,7 @@ void limit_tried(struct limit *l, uint64_t now)
 		floor_set(&l->response, &l->w.response, now);
 	if (progress)
 		floor_set(&l->progress, &l->w.progress, now);
-	t->failed = 0;
-	l->met = t->met;
-	limit_conclude(l);
-	limit_move(l, fmax(l->cap, t->cap), LB_MOVED_MEASURE, now);
+	take_back(l, now);
 }
 
 bool limit_measure(struct limit *l, bool may, uint64_t now)
