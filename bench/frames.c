@@ -396,7 +396,7 @@ void mint_frame(const struct mint *mint, enum message message, uint64_t call, ui
 	struct identity id;
 
 	put_numbers(t, message, call, frame);
-	if (message == INVITE && mint->callers > 1)
+	if ((message == INVITE || message == OPTIONS) && mint->callers > 1)
 		frame[ETH + 15] = (uint8_t)(mint->caller.ip[15] + call % mint->callers);
 	if (t->from_gateway || message == ACK || message == BYE)
 		id = identify(mint, t, frame);

@@ -83,9 +83,10 @@ struct mint {
 	struct addr caller;  /* source of all requests */
 	struct addr gateway; /* of slot 0; slot i is i addresses higher */
 	uint16_t pool;       /* index of the pool that all calls go to */
-	uint8_t callers;     /* > 1: INVITEs come from so many addresses, `caller` and those after it */
-	bool stateful;       /* responses are those to INVITEs in transactions, and to BYEs by token */
-	uint32_t sent_by;    /* hash of the caller's sent-by, part of the identity of its branches */
+	uint8_t callers;  /* > 1: INVITE and OPTIONS come from so many addresses, `caller` and those after it
+			   */
+	bool stateful;    /* responses are those to INVITEs in transactions, and to BYEs by token */
+	uint32_t sent_by; /* hash of the caller's sent-by, part of the identity of its branches */
 };
 
 /* What a message is recognised by; computed from its finished text. */

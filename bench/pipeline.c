@@ -211,17 +211,16 @@ static bool measure(struct rig *rig, const char *mix, enum upto upto, unsigned m
 	rig->feeds[i].off = upto == UPTO_RX;
 	if (refuse) {
 		rig_admit(rig, false);
-		rig->mint.callers = RIG_CALLERS;
 		rig->feeds[i].window = again ? LIMIT_MEMO / 8 : 0;
 		rig->feeds[i].base = NEVER_FORWARDED;
 	}
+	rig->mint.callers = refuse || rig->feeds[i].mix == MIX_OPTIONS ? RIG_CALLERS : 1;
 	next = rig->feeds[i].next;
 	run_for(rig, run, ms, counts);
 	if (upto < UPTO_POLICY)
 		rig->feeds[i].next = next; /* the policy has not seen them: they come again */
 	if (refuse) {
 		rig_admit(rig, true);
-		rig->mint.callers = 1;
 		rig->feeds[i].window = 0;
 	}
 	if (upto == UPTO_WHOLE)

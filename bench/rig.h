@@ -10,8 +10,7 @@
 #include "dataplane/worker.h"
 
 #define RIG_GATEWAYS 16
-#define RIG_CALLERS                                                                                          \
-	200 /* addresses that calls come from which are refused: one may not be refused so often */
+#define RIG_CALLERS  200 /* addresses that are answered without state: one is not so often */
 
 struct rig_spec {
 	const char *program;
