@@ -11,6 +11,8 @@
 #define STAGE_BLOCKS 4
 #define STAGE_NS     300000000ull
 #define LONGEST_NS   12000000000ull /* without answers a stage ends */
+#define GUESS_NS     3000000000ull  /* one that was only guessed from the first samples, this old */
+#define LEARNED      64             /* blocks of one that was learned */
 #define STALE_NS     60000000000ull /* a floor this old is measured again */
 #define AGAIN_NS     5000000000ull  /* not sooner after the last time */
 #define SUSPECT      10             /* cuts in a row that did not help */
@@ -31,7 +33,8 @@ static bool is_due(const struct limit *l, uint64_t now)
 
 	if (!l->met || isinf(l->cap) || !l->in_use || !l->known || now < l->measure.next)
 		return false;
-	return now - f->at > STALE_NS || l->suspect >= SUSPECT;
+	return now - f->at > (l->measure.done || f->blocks >= LEARNED ? STALE_NS : GUESS_NS) ||
+	       l->suspect >= SUSPECT;
 }
 
 /* Halves the cap below what is open now. */
@@ -52,6 +55,7 @@ static void end(struct limit *l, uint64_t now)
 
 	limit_move(l, m->saved, LB_MOVED_MEASURE, now);
 	l->suspect = 0;
+	m->done = true;
 	m->stage = 0;
 	m->next = now + AGAIN_NS;
 }
