@@ -132,10 +132,12 @@ static bool mute(struct lab *l, struct lab_text *t)
 	double n = l->scene->gateways, at = lab_began(l, 1),
 	       can = fmin((n - 1) / n, l->scene->phases[1].load);
 	double meanwhile = lab_goodput(l, at + 3, at + 10), later = lab_goodput(l, at + 15, at + 25);
+	bool good;
 
 	say(t, " %.3f while mute, %.3f later;", meanwhile, later);
-	return must(t, meanwhile >= 0.95 * can, " too little;") &
-	       must(t, later >= 0.95 * fmin(1, l->scene->phases[1].load), " does not come back;");
+	good = must(t, meanwhile >= 0.95 * can, " too little;");
+	good &= must(t, later >= 0.95 * fmin(1, l->scene->phases[1].load), " does not come back;");
+	return good;
 }
 
 /* Nothing but figures: for comparison. */
