@@ -58,6 +58,17 @@ static double refused_share(const struct evidence *e, bool *widely)
 	return n > 1 ? numbers : c > 1 ? callers : 0;
 }
 
+static double of_all(const struct evidence *e)
+{
+	double taken = 0, refused = 0;
+
+	for (unsigned i = 0; i < ORIGINS; i++) {
+		taken += e->taken[0][i];
+		refused += e->refused[0][i];
+	}
+	return refused > 0 ? refused / (taken + refused) : 0;
+}
+
 void evidence_add(struct evidence *e, const struct reading *r, double dt, bool idle)
 {
 	double keep = exp(-dt / FADE_S), learn = 1 - exp(-dt / LEARN_S);
@@ -67,6 +78,7 @@ void evidence_add(struct evidence *e, const struct reading *r, double dt, bool i
 	e->sent = e->sent * keep + r->sent;
 	e->repeated = e->repeated * keep + r->repeated;
 	e->refused_share = refused_share(e, &e->refused_widely);
+	e->refused_of_all = of_all(e);
 	e->repeated_share = e->sent < LEAST_CALLS ? 0 : e->repeated / e->sent;
 	if (idle || e->refused_share < e->refused_floor)
 		e->refused_floor += learn * (e->refused_share - e->refused_floor);

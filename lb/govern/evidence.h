@@ -16,6 +16,7 @@
 struct evidence {
 	double taken[2][ORIGINS], refused[2][ORIGINS]; /* lately */
 	double refused_share, refused_floor;
+	double refused_of_all; /* whatever the classes */
 	bool refused_widely;   /* by classes of numbers and of callers alike: each bears the other out */
 	double sent, repeated; /* lately */
 	double repeated_share, repeated_floor;

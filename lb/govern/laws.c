@@ -11,6 +11,7 @@
 #define SHRINK_S     5.0
 #define GENTLE_NS    30000000000ull
 #define KNOWN_BLOCKS 64  /* of a floor that was learned, not guessed from the first samples */
+#define REFUSED_MOST 0.2 /* share of refusals that bars growth, whoever they hit */
 #define LEAST_CAP    2.0 /* one served, one waiting: the server never idles for want of a message */
 #define LEAST_RATE                                                                                           \
 	100.0 /* per second; with less, the bucket's burst would stop calls that come by chance              \
@@ -102,7 +103,7 @@ static void gradient_step(struct limit *l, enum lb_moved congested, uint64_t now
 		gradient_less(l, congested, now);
 		return;
 	}
-	if (l->told)
+	if (l->told && l->evidence.refused_of_all < REFUSED_MOST)
 		gradient_more(l, now);
 }
 
@@ -118,7 +119,7 @@ static void aimd_step(struct limit *l, enum lb_moved congested, uint64_t now)
 				   congested, now);
 		return;
 	}
-	if (!l->told)
+	if (!l->told || l->evidence.refused_of_all >= REFUSED_MOST)
 		return;
 	if (!l->met)
 		double_cap(l, now);

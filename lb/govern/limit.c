@@ -71,6 +71,15 @@ void limit_move(struct limit *l, double cap, enum lb_moved why, uint64_t now)
 /* ---- What the window shows ------------------------------------------------------------------------------
  */
 
+static double refusals(const struct reading *r)
+{
+	double n = 0;
+
+	for (unsigned i = 0; i < ORIGINS; i++)
+		n += r->refused[0][i];
+	return n;
+}
+
 static void collect(struct limit *l, const struct reading *r, double dt)
 {
 	struct window *w = &l->w;
@@ -79,7 +88,7 @@ static void collect(struct limit *l, const struct reading *r, double dt)
 	delay_add(&w->progress, &r->progress);
 	w->seconds += dt;
 	w->sent += r->sent;
-	w->finished += r->finished;
+	w->finished += r->finished - fmin(r->finished, refusals(r)); /* a refusal is nothing done */
 	w->capped += r->capped;
 	w->open += r->open * dt;
 	w->open_max = fmax(w->open_max, r->open);
@@ -257,7 +266,7 @@ static void step(struct lb_governor *g, struct governed *at, uint16_t slot)
 	if (g->now < l->hold + (uint64_t)(g->dt * 1e9))
 		return; /* some of what the step has seen is older */
 	collect(l, &at->r, g->dt);
-	if (!is_full(l))
+	if (!is_full(l) && (measured || evidence_of(&l->evidence) != LB_MOVED_REFUSED))
 		return;
 	if (!measured) {
 		limit_conclude(l);
