@@ -46,10 +46,9 @@ def print_sweep(runs):
     print(f"{'mode':10}{'0.8x p99':>9}{'2x p99':>9}{'10x p99':>9}{'at 10x':>15}{'at 10x':>17}    ")
     for mode, run in runs.items():
         rows = {row["load"]: row for row in reversed(run["rows"])}
-        cpu = ", ".join(f"{name} {used:.0f}" for name, used in rows[10]["cpu"].items() if name != "machine_idle")
+        cpu = ", ".join(f"{name} {used:.0f}" for name, used in rows[10]["cpu"]["used"].items())
         print(f"{mode:10}" + "".join(f"{rows[x]['first_response']['p99_ms']:9.0f}" for x in (0.8, 2, 10))
-              + f"{percent(rows[10]['emergency']):>15}{rows[10]['repeats']:17.2f}    {cpu}; idle "
-              f"{rows[10]['cpu']['machine_idle']:.0f} %")
+              + f"{percent(rows[10]['emergency']):>15}{rows[10]['repeats']:17.2f}    {cpu}")
 
 
 def print_spring(runs):
@@ -106,9 +105,9 @@ def doubts(name, run):
         said.append(f"{run['lost_by_kernel']} messages lost by the kernel")
     if run["no_call"] or run["worst_lag_ms"] > 500:
         said.append(f"callers were up to {run['worst_lag_ms']:.0f} ms late, {run['no_call']} calls not made")
-    idle = min((row["cpu"]["machine_idle"] for row in run.get("rows", [])), default=100)
-    if idle < 10:
-        said.append(f"machine only {idle:.0f} % idle")
+    waits = [(waited, who, row["name"]) for row in run.get("rows", []) for who, waited in row["cpu"]["waited"].items()]
+    if max(waits, default=(0,))[0] > 10:
+        said.append("{1} waited for a CPU {0:.0f} % of the time at {2}".format(*max(waits)))
     return [f"doubtful: {name}: {', '.join(said)}"] if said else []
 
 
@@ -147,7 +146,7 @@ def main():
                 file.write_text(json.dumps(out, separators=(",", ":")) + "\n")
         PRINT[kind](runs)
         sys.stdout.flush()
-    print("\n" + "\n".join(notes or ["no message lost by the kernel, no caller late, the machine had idle time throughout"]))
+    print("\n" + "\n".join(notes or ["no message lost by the kernel, no caller late, nobody waited long for a CPU"]))
     if args.plots:
         plot.draw(out, pathlib.Path(args.plots))
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What is read out of a run: goodput over windows, times until it is well again, fairness, and what the machine did."""
+import glob
 import os
-import statistics
+import pathlib
+import time
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -59,6 +61,18 @@ def cpu_seconds(pids):
     return total / TICK
 
 
+def waited_seconds(pids):
+    """How long the thread that waited longest was ready to run and had no CPU."""
+    longest = 0
+    for pid in pids:
+        for file in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+            try:
+                longest = max(longest, int(pathlib.Path(file).read_text().split()[1]))
+            except (OSError, IndexError):
+                pass
+    return longest / 1e9
+
+
 def machine():
     """Idle and all time of the machine's CPUs, s."""
     with open("/proc/stat", encoding="ascii") as file:
@@ -73,18 +87,15 @@ class Cpu:
         self.procs, self.marks = procs, []
 
     def mark(self):
-        self.marks.append((machine(), {name: cpu_seconds(pids) for name, pids in self.procs.items()}))
+        self.marks.append((time.monotonic(), machine(), {name: cpu_seconds(pids) for name, pids in self.procs.items()},
+                           {name: waited_seconds(pids) for name, pids in self.procs.items()}))
 
     def steps(self):
-        """For each step, % of one core by process, and % of the machine that was idle."""
-        cores = os.cpu_count()
+        """For each step, % of one core by process; % of the time that one of them waited for a CPU; % of the machine idle."""
         rows = []
-        for (machine0, used0), (machine1, used1) in zip(self.marks, self.marks[1:]):
-            wall = max(1e-3, machine1[1] - machine0[1])
-            row = {name: 100 * cores * (used1[name] - used0[name]) / wall for name in used0}
-            rows.append(row | {"machine_idle": 100 * (machine1[0] - machine0[0]) / wall})
+        for (at0, machine0, used0, waited0), (at1, machine1, used1, waited1) in zip(self.marks, self.marks[1:]):
+            rows.append({"used": {name: 100 * (used1[name] - used0[name]) / (at1 - at0) for name in used0},
+                         "waited": {name: 100 * (waited1[name] - waited0[name]) / (at1 - at0) for name in used0},
+                         "machine_idle": 100 * (machine1[0] - machine0[0]) / max(1e-3, machine1[1] - machine0[1])})
         return rows
 
-
-def median(values):
-    return statistics.median(values) if values else 0.0

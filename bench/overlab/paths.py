@@ -109,6 +109,7 @@ listeners:
   access: {{ address: {ACCESS}:5060 }}
   core: {{ address: {CORE}:5060 }}
 control: {{ socket: $socket, metrics: 127.0.0.1:9105 }}
+emergency: {{ numbers: ["112"], headroom: 5% }}
 peers:
 """
 

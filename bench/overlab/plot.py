@@ -26,7 +26,7 @@ LOOK = {
     "G-dequeue": ("#2da44e", "6 3", "G, 100 on dequeue"),
     "G-never": ("#2da44e", "2 3", "G, never 100"),
 }
-LEFT, RIGHT, TOP, GAP = 56, 168, 44, 46
+LEFT, RIGHT, TOP, GAP = 56, 180, 44, 46
 
 
 def escape(text):
@@ -137,9 +137,9 @@ def spring(springs, file):
     _, up, down, end = springs[modes[0]]["starts"]
     ticks = [(t, f"{t:g}") for t in range(0, int(end) + 1, 4)]
     good = Panel(page, TOP, 220, (0, end), (0, 1.4))
-    no = Panel(page, TOP + 220 + GAP + 40, 220, (0, end), (0, 5))
-    for panel in (good, no):
-        panel.band(up, down, "5x offered")
+    no = Panel(page, TOP + 220 + GAP + 40, 220, (0, end), (0, 5.5))
+    good.band(up, down, "5x offered")
+    no.band(up, down, "")
     good.axes("goodput, as a part of the capacity", ticks, [(y / 5, f"{y / 5:.1f}") for y in range(8)])
     no.axes("calls refused, as a part of the capacity", ticks, [(y, f"{y}") for y in range(6)], "seconds")
     for panel, counter in ((good, "good"), (no, "refused")):
@@ -154,7 +154,7 @@ def spring(springs, file):
 
 def draw(out, folder):
     """Every figure for which there is something in `out`."""
-    for kind, name, figure in (("sweep", "congestion-goodput.svg", goodput), ("spring", "congestion-step.svg", spring)):
+    for kind, name, figure in (("sweep", "congestion-packets-goodput.svg", goodput), ("spring", "congestion-packets-step.svg", spring)):
         runs = {mode: run for mode, run in out["kinds"].get(kind, {}).items() if mode in MODES and mode in LOOK}
         if runs:
             figure(runs, folder / name)

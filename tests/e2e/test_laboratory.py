@@ -24,4 +24,4 @@ def test_bench_overload(tmp_path):
         assert sum(good) == sum(g["acked"] for g in gateways) > 500, "goodput is not what gateways saw"
         assert run["odd"] == run["no_call"] == 0
     assert sum(g["refused"] for g in weir["gateways"].values()) == 0
-    assert "</svg>" in (tmp_path / "congestion-step.svg").read_text()
+    assert "</svg>" in (tmp_path / "congestion-packets-step.svg").read_text()
