@@ -239,7 +239,9 @@ static struct call_key counted_key(uint32_t n, uint32_t turn)
 
 static void count_one(struct bench *b, const struct call_key *key)
 {
-	const struct call_sides sides = { .in = LB_NONE, .out = key->branch % GATEWAYS, .peer = 0 };
+	const struct call_sides sides = {
+		.in = LB_NONE, .out = key->branch % GATEWAYS, .peer = 0, .share = SHARE_NONE
+	};
 	struct calls *c = &b->w.worker->calls;
 
 	word_take(&b->w.words->gateway[sides.out]);

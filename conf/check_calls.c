@@ -113,10 +113,11 @@ static void check_pool(struct loader *l, const struct conf_pool *pool)
 			"pools.%s.hash: found beside a \"balance\" that hashes nothing, expected it with "
 			"\"balance: call-id\" only",
 			pool->name);
-	if (pool->retry_after_ns % NS_S != 0)
-		conf_fail_at(l, &pool->retry_after_ns,
-			     "pools.%s.retry-after: found a part of a second, expected whole seconds",
-			     pool->name);
+	if (pool->overload.retry_after_ns % NS_S != 0)
+		conf_fail_at(
+			l, &pool->overload.retry_after_ns,
+			"pools.%s.overload.retry-after: found a part of a second, expected whole seconds",
+			pool->name);
 }
 
 /* Two gateways of one pool: a name that both have was reported as a repeated key. */

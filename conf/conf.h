@@ -144,6 +144,7 @@ struct conf_peer {
 	uint32_t n_resource_priority;
 	const char **resource_priority; /* "namespace.value", <= LIMIT_PEER_RESOURCES */
 	uint32_t max_emergency;         /* per second */
+	uint32_t share;                 /* 1..LIMIT_SHARE: weight among those who call a pool that is short */
 };
 
 struct conf_gateway {
@@ -173,6 +174,7 @@ struct conf_overload {
 	uint32_t oc;              /* CONF_ON, CONF_OFF */
 	struct conf_ref overflow; /* another pool that takes calls; not given: none */
 	uint32_t spill;           /* percent */
+	uint64_t retry_after_ns;  /* whole seconds, >= 1 s */
 };
 
 /* One of always, n_on > 0, no_answer_ns > 0, or both of the latter. */
@@ -202,7 +204,6 @@ struct conf_pool {
 	uint32_t n_gateways; /* >= 1 */
 	struct conf_gateway *gateways;
 	struct conf_health health;
-	uint64_t retry_after_ns; /* whole seconds, >= 1 s */
 	struct conf_failover failover;
 	struct conf_overload overload;
 	enum conf_redirects redirects;

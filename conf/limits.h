@@ -20,6 +20,7 @@
 #define LIMIT_ROUTES     4096
 #define LIMIT_TIERS      8
 #define LIMIT_WEIGHT     65535
+#define LIMIT_SHARE      1000     /* weight of a peer */
 #define LIMIT_CALLS      16000000 /* calls of a node; 100 bytes each */
 #define LIMIT_ATTEMPTS   4        /* gateways that one call is tried at */
 #define LIMIT_REROUTES   16       /* reroute rules of one pool */
@@ -41,6 +42,7 @@
 #define LIMIT_MBUF_OBJ  4096  /* bytes; --no-huge with AF_XDP allows no more in a page */
 #define LIMIT_MAGLEV    65537 /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
 #define LIMIT_PROBES    8     /* draws past gateways that cannot take it before all of a tier are asked */
+#define LIMIT_SHARES    16384 /* pairs of a pool and a peer that calls it; 40 bytes each, and 32 per worker */
 #define LIMIT_MEMO      131072 /* refusal fingerprints per worker; 16 bytes each */
 #define LIMIT_SOURCES   16384  /* addresses per worker whose answers are counted; 16 bytes each */
 #define LIMIT_PINS      262144 /* transactions that a worker remembers; the oldest make room */

@@ -109,11 +109,19 @@ static const struct field peer_fields[] = {
 	  .help = "Emergency calls and calls of believed priority that come before others, a second's worth "
 		  "of them at once; more are ordinary "
 		  "calls, and an event says so. 10/s for all together who are no peer" },
+	{ .name = "share",
+	  .kind = KIND_NUMBER,
+	  AT(conf_peer, share),
+	  .def = "1",
+	  .min = 1,
+	  .max = LIMIT_SHARE,
+	  .change = CHANGE_RELOAD,
+	  .help = "Weight among the peers that call a pool which cannot take all: of its new calls per "
+		  "second "
+		  "and of its calls in progress. All unknown sources together weigh 1" },
 };
 
-const struct section conf_peer_section = { .size = sizeof(struct conf_peer),
-					   FIELDS(peer_fields),
-					   LATER("share") };
+const struct section conf_peer_section = { .size = sizeof(struct conf_peer), FIELDS(peer_fields) };
 
 static const struct field gateway_fields[] = {
 	{ .name = "address",
@@ -371,15 +379,6 @@ static const struct field pool_fields[] = {
 	  .section = &health,
 	  .change = CHANGE_RELOAD,
 	  .help = "How it is known which gateways are alive" },
-	{ .name = "retry-after",
-	  .kind = KIND_DURATION,
-	  AT(conf_pool, retry_after_ns),
-	  .def = "5s",
-	  .min = NS_S,
-	  .max = NS_H,
-	  .change = CHANGE_RELOAD,
-	  .help = "Least Retry-After when the pool is full; the value told is spread up to twice this. Whole "
-		  "seconds" },
 	{ .name = "failover",
 	  .kind = KIND_SECTION,
 	  AT(conf_pool, failover),

@@ -64,6 +64,16 @@ static const struct field fields[] = {
 		  "`max-cps` and learned rates. As long as these do not bound every gateway there, nothing "
 		  "bounds "
 		  "the spill" },
+	{ .name = "retry-after",
+	  .kind = KIND_DURATION,
+	  AT(conf_overload, retry_after_ns),
+	  .def = "30s",
+	  .min = NS_S,
+	  .max = NS_H,
+	  .change = CHANGE_RELOAD,
+	  .help = "Most that refused callers are told to wait with Retry-After. It is computed so that they "
+		  "find room when they return: from how many there are, and from how much of what the pool "
+		  "takes is left beside new calls. Whole seconds" },
 };
 
 const struct section conf_overload_section = { .size = sizeof(struct conf_overload), FIELDS(fields) };

@@ -113,7 +113,7 @@ static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_rer
 
 	return (struct lb_pool_spec){
 		.name = text(pool->name),
-		.retry_after_s = (uint32_t)(pool->retry_after_ns / SECOND),
+		.retry_after_s = (uint32_t)(pool->overload.retry_after_ns / SECOND),
 		.attempts = (uint8_t)f->attempts,
 		.balance = balances[pool->balance],
 		.hash = hashes[pool->hash],
@@ -192,6 +192,7 @@ static int make_peers(struct ctl_policy *p, const struct conf *conf)
 			.when_full = when_full[peer->answer_when_full],
 			.resources = p->resources + r,
 			.n_resources = peer->n_resource_priority,
+			.share = (uint16_t)peer->share,
 		};
 		for (uint32_t k = 0; k < peer->n_resource_priority; k++, r++)
 			p->resources[r] = text(peer->resource_priority[k]);

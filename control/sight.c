@@ -242,15 +242,16 @@ json_t *ctl_show_peer(const struct ctl_call *call, uint32_t index)
 	st_sum_peer(call->app->stats, index, &sum);
 	for (uint32_t i = 0; i < p->n_from; i++)
 		json_array_append_new(from, prefix(&p->from[i]));
-	return json_pack("{s:s, s:o, s:o, s:i, s:o, s:s, s:I, s:I, s:I, s:o*}", "name", p->name, "from", from,
-			 "max_cps", limit(p->max_cps == CONF_NONE ? LB_UNLIMITED : p->max_cps), "calls",
-			 lb_peer_calls(call->app->words, call->app->policy->peer_specs[index].slot),
-			 "max_calls", limit(p->max_calls == CONF_NONE ? LB_UNLIMITED : p->max_calls),
-			 "answer_when_full", when_full[p->answer_when_full], "requests",
-			 (json_int_t)sum.count[ST_PEER_REQUESTS], "refused",
-			 (json_int_t)sum.count[ST_PEER_REFUSED], "limited",
-			 (json_int_t)sum.count[ST_PEER_LIMITED], "config",
-			 set_keys(call->app, index, operate_peer_changed));
+	return json_pack(
+		"{s:s, s:o, s:i, s:o, s:i, s:o, s:s, s:I, s:I, s:I, s:I, s:o*}", "name", p->name, "from",
+		from, "share", p->share, "max_cps",
+		limit(p->max_cps == CONF_NONE ? LB_UNLIMITED : p->max_cps), "calls",
+		lb_peer_calls(call->app->words, call->app->policy->peer_specs[index].slot), "max_calls",
+		limit(p->max_calls == CONF_NONE ? LB_UNLIMITED : p->max_calls), "answer_when_full",
+		when_full[p->answer_when_full], "requests", (json_int_t)sum.count[ST_PEER_REQUESTS],
+		"refused", (json_int_t)sum.count[ST_PEER_REFUSED], "over_share",
+		(json_int_t)sum.count[ST_PEER_OVER_SHARE], "limited", (json_int_t)sum.count[ST_PEER_LIMITED],
+		"config", set_keys(call->app, index, operate_peer_changed));
 }
 
 static json_int_t count_of(const struct st_lane *lane, unsigned int id)

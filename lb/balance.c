@@ -125,7 +125,7 @@ static struct bound bound_of(const struct pick *p, const struct lb_snapshot *s, 
 	uint32_t open = __atomic_load_n(&word->open[g->tier], __ATOMIC_RELAXED);
 	uint32_t able = __atomic_load_n(&word->able[g->tier], __ATOMIC_RELAXED);
 
-	if (p->ask.what != ASK_CALL || !p->ask.opens || !p->ask.governed ||
+	if (p->ask.what < ASK_CALL || !p->ask.opens || !p->ask.governed ||
 	    open <= (uint64_t)BOUND_FROM * t->n_weighty)
 		return (struct bound){ 0 };
 	return (struct bound){ open + 1u, able && able < t->weight ? able : t->weight };

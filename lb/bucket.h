@@ -69,6 +69,31 @@ static inline bool bucket_open_within(const struct bucket *b, uint64_t now, uint
 	       bucket_opens_at(b, headroom) <= now;
 }
 
+/* Gives back one that was taken. Workers. */
+static inline void bucket_give(struct bucket *b)
+{
+	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED);
+
+	if (interval != BUCKET_FREE && interval != BUCKET_SHUT)
+		__atomic_fetch_sub(&b->next, interval & ~BUCKET_PACED, __ATOMIC_RELAXED);
+}
+
+/* When it begins to stand idle if nobody takes any: what it allows then is lost from moment to moment. ns;
+ * UINT64_MAX: never. Any. */
+static inline uint64_t bucket_idle_at(const struct bucket *b)
+{
+	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED);
+
+	if (interval == BUCKET_FREE || interval == BUCKET_SHUT)
+		return interval;
+	return __atomic_load_n(&b->next, __ATOMIC_RELAXED);
+}
+
+static inline bool bucket_idle(const struct bucket *b, uint64_t now)
+{
+	return bucket_idle_at(b) <= now;
+}
+
 /* The same for bucket_take(). */
 static inline bool bucket_open(const struct bucket *b, uint64_t now)
 {

@@ -93,6 +93,30 @@ static void give_back(struct calls *c, uint16_t slot)
 	st_gateway_inc(c->spec.lane, slot, ST_GW_PLACES_GIVEN);
 }
 
+static void enter_share(struct calls *c, uint32_t i, uint16_t share)
+{
+	c->flow[i].share = share;
+	if (share != SHARE_NONE)
+		share_add(c->spec.shares[share].calls, 1);
+}
+
+static void leave_share(struct calls *c, uint32_t i)
+{
+	uint16_t share = c->flow[i].share;
+
+	if (share == SHARE_NONE)
+		return;
+	share_add(c->spec.shares[share].calls, -1);
+	share_give(&c->spec.words->shares.at[share]);
+	c->flow[i].share = SHARE_NONE;
+}
+
+void call_share(struct calls *c, uint32_t i, uint16_t share)
+{
+	leave_share(c, i);
+	enter_share(c, i, share);
+}
+
 static void chain(struct calls *c, uint32_t i)
 {
 	uint32_t *head = &c->chain[c->at[i].tag & c->mask];
@@ -121,6 +145,7 @@ void call_close(struct calls *c, uint32_t i)
 	give_back(c, e->out);
 	if (e->peer != LB_NONE && !peer_release(&c->spec.words->peer[e->peer]))
 		st_inc(c->spec.lane, ST_CALL_DRIFT);
+	leave_share(c, i);
 	e->state = CALL_FREE;
 	call_done(e);
 	wheel_cancel(c->spec.wheel, call_timer(c, i));
@@ -222,6 +247,8 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 
 	if (i == CALL_NONE) {
 		st_inc(c->spec.lane, ST_CALL_UNCOUNTED);
+		if (sides->share != SHARE_NONE)
+			share_give(&c->spec.words->shares.at[sides->share]);
 		return CALL_NONE;
 	}
 	call_begin(e);
@@ -243,6 +270,7 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 					 .v6 = sides->flow.v6,
 					 .listener = sides->listener };
 	memcpy(c->flow[i].ip, sides->flow.ip, sizeof(sides->flow.ip));
+	enter_share(c, i, sides->share);
 	chain(c, i);
 	has_place(c, e->out);
 	if (e->counts_in) {
@@ -320,6 +348,7 @@ static void hold(struct calls *c, uint32_t i, uint16_t slot, uint64_t now)
 		.end = call_ms(now + c->spec.hold_ns),
 	};
 	call_done(e);
+	c->flow[h].share = SHARE_NONE;
 	chain(c, h);
 	wheel_arm(c->spec.wheel, call_timer(c, h), now + c->spec.hold_ns);
 }

@@ -55,19 +55,21 @@ struct call_flow {
 	uint16_t port;
 	uint8_t v6;
 	uint8_t listener; /* where it arrived */
+	uint16_t share;   /* pair of lb/shares.h that it counts in, or SHARE_NONE */
 };
-_Static_assert(sizeof(struct call_flow) == 20, "with the chains and the timer 104 bytes a call");
+_Static_assert(sizeof(struct call_flow) == 22, "with the chains and the timer 106 bytes a call");
 
 struct calls_spec {
 	struct lb_words *words;
 	struct st_lane *lane;
 	struct wheel *wheel;
 	struct records *records;
-	uint32_t first_timer; /* number of the wheel's timer for entry 0; the others follow */
-	uint32_t n;           /* entries */
-	uint64_t setup_ns;    /* without any news a set-up is over (Timer C + 32 s) */
-	uint64_t hold_ns;     /* a left branch keeps its place (32 s) */
-	uint64_t release_ns;  /* see struct lb_timers */
+	struct share_cell *shares; /* of this worker, by pair */
+	uint32_t first_timer;      /* number of the wheel's timer for entry 0; the others follow */
+	uint32_t n;                /* entries */
+	uint64_t setup_ns;         /* without any news a set-up is over (Timer C + 32 s) */
+	uint64_t hold_ns;          /* a left branch keeps its place (32 s) */
+	uint64_t release_ns;       /* see struct lb_timers */
 	uint64_t max_call_ns;
 	uint64_t session_min_ns;
 	uint64_t grace_ns; /* after a session has lapsed, at least (64 * T1) */
@@ -92,6 +94,7 @@ struct call_key {
 /* Whom a call is between: slots, or LB_NONE. */
 struct call_sides {
 	uint16_t in, out, peer;
+	uint16_t share;   /* pair whose place it takes over, or SHARE_NONE */
 	bool counts_in;   /* `in` counts the calls that it makes */
 	uint8_t listener; /* where the INVITE arrived */
 	struct addr flow; /* and where it came from */
@@ -143,6 +146,9 @@ void call_news(struct calls *c, uint32_t i, uint64_t now);
  * given back, or, if that one may still set the call up (`open`), held for hold_ns.
  */
 void call_move(struct calls *c, uint32_t i, uint16_t out, bool open, uint64_t now);
+
+/* The call counts in another pair from now on (SHARE_NONE: in none), whose place it takes over. */
+void call_share(struct calls *c, uint32_t i, uint16_t share);
 
 /* The branch at slot `gateway` that the search has left is over: gives back what is held for it, if it still
  * is. */

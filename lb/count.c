@@ -46,13 +46,15 @@ void count_no_call(struct event *e, uint16_t peer)
 		peer_release(&e->w->words->peer[peer]);
 }
 
-void count_call(struct event *e, const struct gateway *from, uint16_t peer, const struct gateway *to)
+void count_call(struct event *e, const struct gateway *from, uint16_t peer, uint16_t share,
+		const struct gateway *to)
 {
 	const struct call_key key = call_key(e->q);
 	const struct call_sides sides = {
 		.in = from ? from->slot : LB_NONE,
 		.out = to->slot,
 		.peer = peer,
+		.share = share,
 		.counts_in = from && from->count_in,
 		.listener = e->q->listener,
 		.flow = e->q->src,
@@ -87,6 +89,20 @@ static void tell(struct event *e, struct setup *u, unsigned i, uint32_t call, ui
 	record_try(&e->w->records, call, c->gateway, status);
 }
 
+/* The call of entry i goes on in another pool: it counts there from now on. */
+static void move_share(struct event *e, uint32_t i, uint16_t to)
+{
+	struct shares *t = &e->w->words->shares;
+	const struct gateway *g = gateway_by_slot(e->s, to);
+	uint16_t share = e->w->calls.flow[i].share;
+	uint64_t key = share != SHARE_NONE && g
+			       ? share_key(e->s->pools[g->pool].id, share_key_who(t->key[share]))
+			       : 0;
+
+	if (key && key != t->key[share])
+		call_share(&e->w->calls, i, share_enter(t, key));
+}
+
 void count_move(struct event *e, struct setup *u, uint16_t to)
 {
 	const struct call_key key = key_of(u);
@@ -97,6 +113,7 @@ void count_move(struct event *e, struct setup *u, uint16_t to)
 		return;
 	tell(e, u, u->n - 1, i, left_by(e, last));
 	call_move(&e->w->calls, i, to, client_is_open(last), e->now);
+	move_share(e, i, to);
 }
 
 /*
@@ -111,6 +128,7 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 		.in = from ? from->slot : LB_NONE,
 		.out = gateway,
 		.peer = LB_NONE,
+		.share = SHARE_NONE,
 		.counts_in = from && from->count_in && call_of(&e->w->calls, &key) == CALL_NONE,
 		.listener = u->listener,
 		.flow = u->src,

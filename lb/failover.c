@@ -168,7 +168,7 @@ static uint16_t answer_ourselves(struct event *e, struct setup *u, unsigned i)
 	if (u->flags & SETUP_CANCELLED) {
 		no.status = 487; /* RFC 3261 9.2 */
 	} else if (u->flags & SETUP_NO_ROOM && p) {
-		no = no_room(p, u->when_full, u->via_hash);
+		no = no_room(p, &e->w->words->pool[p - e->s->pools], u->when_full, u->via_hash);
 		full = true;
 	}
 	act = server_answer(e, u, no.status, no.retry_after_s);

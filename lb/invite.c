@@ -19,7 +19,7 @@ static struct str called(struct str user)
 struct pick pick_for_request(const struct event *e, enum ask_what what, bool urgent)
 {
 	const struct lb_query *q = e->q;
-	bool call = what == ASK_CALL;
+	bool call = what >= ASK_CALL;
 
 	return (struct pick){
 		.words = e->w->words,

@@ -156,8 +156,10 @@ bool count_peer(struct event *e, uint16_t peer, uint32_t headroom);
 /* Gives it back: the INVITE goes nowhere. */
 void count_no_call(struct event *e, uint16_t peer);
 
-/* The INVITE in hand goes to a gateway; places there and of the peer are reserved. */
-void count_call(struct event *e, const struct gateway *from, uint16_t peer, const struct gateway *to);
+/* The INVITE in hand goes to a gateway; places there, of the peer and of the pair `share` (or SHARE_NONE) are
+ * reserved. */
+void count_call(struct event *e, const struct gateway *from, uint16_t peer, uint16_t share,
+		const struct gateway *to);
 
 /* A branch at slot `to` is about to be added to u, where a place is reserved. */
 void count_move(struct event *e, struct setup *u, uint16_t to);

@@ -62,7 +62,7 @@ bool pick_take(const struct pick *p, const struct gateway *g)
 	}
 	if (ask.what != ASK_STATE)
 		st_gateway_inc(p->lane, g->slot, ST_GW_NEW);
-	if (ask.what == ASK_CALL && ask.opens) {
+	if (ask.what >= ASK_CALL && ask.opens) {
 		__atomic_fetch_add(&p->words->pool[g->pool].open[g->tier], 1, __ATOMIC_RELAXED);
 		st_gateway_inc(p->lane, g->slot, ST_GW_OPEN_TAKEN);
 	}
@@ -103,7 +103,7 @@ static bool note_fits(const struct pick *p)
 {
 	if (p->ask.what == ASK_REQUEST)
 		return p->ask.governed;
-	return p->ask.what == ASK_CALL && p->ask.opens && p->ask.governed;
+	return p->ask.what >= ASK_CALL && p->ask.opens && p->ask.governed;
 }
 
 static bool is_noted_full(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
@@ -139,7 +139,7 @@ static void note_full(const struct pick *p, const struct lb_snapshot *s, uint16_
 	uint64_t *full = &p->words->pool[pool].full[p->ask.what], until;
 	uint32_t end = s->pools[pool].end;
 
-	if (!note_fits(p) || p->n_tried > 0 || (p->ask.what == ASK_CALL && !p->ask.room))
+	if (!note_fits(p) || p->n_tried > 0 || (p->ask.what >= ASK_CALL && !p->ask.room))
 		return;
 	for (uint32_t i = s->pools[pool].start; i < end; i++)
 		word_belongs(&p->words->gateway[s->gateways[i].slot], pool);
@@ -176,7 +176,7 @@ const struct gateway *pick_or_spill(const struct pick *p, const struct lb_snapsh
 	const struct gateway *g = pick(p, s, pool);
 	uint16_t overflow = s->pools[pool].overflow;
 
-	if (g || overflow == LB_NONE || p->ask.what != ASK_CALL || is_noted_full(p, s, overflow))
+	if (g || overflow == LB_NONE || p->ask.what < ASK_CALL || is_noted_full(p, s, overflow))
 		return g;
 	if (p->ask.governed && !bucket_take(&p->words->pool[pool].spill, p->ask.now)) {
 		st_inc(p->lane, ST_SPILL_SPENT);

@@ -24,19 +24,35 @@ static uint32_t headroom(const struct decision *d)
 	return d->urgent ? 0 : d->s->headroom;
 }
 
+/* Notes where all workers see it that the pool is short of `what`. */
+static void note_short(const struct decision *d, enum shortage what)
+{
+	uint8_t *shortage = &d->w->words->pool[d->pool].shortage;
+
+	if (!(__atomic_load_n(shortage, __ATOMIC_RELAXED) & what))
+		__atomic_fetch_or(shortage, (uint8_t)what, __ATOMIC_RELAXED);
+}
+
 /* Says no, in the way the source wants it, and remembers that. */
 static bool refuse(struct decision *d, enum st_end end)
 {
-	const struct no no = no_room(&d->s->pools[d->pool], when_full(d), d->q->via_hash);
+	struct told_cell *told = &d->w->told[d->pool];
+	const struct no no =
+		no_room(&d->s->pools[d->pool], &d->w->words->pool[d->pool], when_full(d), d->q->via_hash);
 
-	return decision_refuse(d, no.status, no.retry_after_s, end);
+	decision_refuse(d, no.status, no.retry_after_s, end);
+	note_short(d, SHORT_FOR_SOME);
+	share_add(told->refused, 1);
+	share_add(told->told, d->act->op == LB_REPLY && no.retry_after_s);
+	return true;
 }
 
 bool place_drain(struct decision *d)
 {
 	uint32_t seconds = __atomic_load_n(&d->w->words->node.drain_retry_s, __ATOMIC_RELAXED);
 
-	if (!seconds || (d->q->method != METHOD_INVITE && (d->q->method != METHOD_OPTIONS || !d->q->to_us)))
+	if (!seconds || d->urgent ||
+	    (d->q->method != METHOD_INVITE && (d->q->method != METHOD_OPTIONS || !d->q->to_us)))
 		return false;
 	return decision_refuse(d, 503, retry_after(seconds, 2 * seconds, d->q->via_hash), ST_REPLY_DRAINING);
 }
@@ -64,6 +80,88 @@ bool place_limit_peer(struct decision *d)
 	return refuse(d, ST_REPLY_PEER_LIMIT);
 }
 
+/* ---- Shares ------------------------------------------------------------------------------------------ */
+
+/* The pair of the pool and the caller. */
+static uint64_t pair(const struct decision *d, uint16_t pool)
+{
+	uint16_t who = d->from ? SHARE_GATEWAYS : SHARE_STRANGERS;
+
+	if (d->peer != LB_NONE)
+		who = d->s->peers[d->peer].slot;
+	return share_key(d->s->pools[pool].id, who);
+}
+
+/* What the caller may have of the pool. *share: the pair that the call counts in, or SHARE_NONE. */
+static enum share_grant ask_share(struct decision *d, uint16_t *share)
+{
+	uint8_t shortage = __atomic_load_n(&d->w->words->pool[d->pool].shortage, __ATOMIC_RELAXED);
+	struct shares *t = &d->w->words->shares;
+	bool anyway = d->urgent || came_before(d);
+
+	*share = SHARE_NONE;
+	if (count_known(d->e)) /* it has its place */
+		return SHARE_PLACE;
+	*share = anyway ? share_enter(t, pair(d, d->pool)) : share_of(t, pair(d, d->pool));
+	if (*share == SHARE_NONE)
+		st_inc(d->w->lane, ST_SHARE_LOST);
+	if (*share == SHARE_NONE || anyway)
+		return SHARE_PLACE;
+	if (!d->refused_before)
+		share_add(d->w->shares[*share].demand, 1);
+	return share_take(&t->at[*share], &d->w->shares[*share], shortage, d->now);
+}
+
+/* True if a gateway of the pool, drawn by the call's hash, has no place left. */
+static bool lacks_places(const struct decision *d)
+{
+	const struct pool *p = &d->s->pools[d->pool];
+	const struct word *word;
+
+	if (p->end == p->start)
+		return false;
+	word = &d->w->words->gateway[d->s->gateways[p->start + hash_scale(d->q->call_hash, p->end - p->start)]
+					     .slot];
+	return word_ready(word) && !word_below(__atomic_load_n(&word->calls, __ATOMIC_RELAXED),
+					       word_most(&word->max_calls, headroom(d)), &word->survivors);
+}
+
+/* No gateway of the pool takes the call: what was taken of the caller's part is given back. */
+static void note_refused(struct decision *d, enum share_grant grant, uint16_t share)
+{
+	bool full = lacks_places(d);
+	struct share_cell *cell;
+
+	note_short(d, full ? SHORT_OF_PLACES : SHORT_OF_RATE);
+	if (share == SHARE_NONE || grant > SHARE_PLACE)
+		return;
+	cell = &d->w->shares[share];
+	share_add(*(full ? &cell->full : &cell->refused), 1);
+	if (grant == SHARE_PART)
+		share_undo(&d->w->words->shares.at[share]);
+	else
+		share_give(&d->w->words->shares.at[share]);
+}
+
+/* Gateway g takes the call, perhaps one of the overflow pool; returns the pair that it counts in. */
+static uint16_t note_admitted(struct decision *d, const struct gateway *g, enum share_grant grant,
+			      uint16_t share)
+{
+	if (share == SHARE_NONE)
+		return SHARE_NONE;
+	if (g->pool != d->pool) {
+		note_refused(d, grant, share);
+		share = share_enter(&d->w->words->shares, pair(d, g->pool));
+	} else if (grant == SHARE_SPARE) {
+		share_take_place(&d->w->words->shares.at[share]);
+	}
+	if (share != SHARE_NONE)
+		share_add(d->w->shares[share].admitted, 1);
+	return share;
+}
+
+/* ---- What is new ------------------------------------------------------------------------------------- */
+
 /* The gateway that had the call before, or NULL. */
 static const struct gateway *had_before(const struct decision *d)
 {
@@ -81,10 +179,9 @@ static const struct gateway *replaced(const struct decision *d)
 }
 
 /* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
-static const struct gateway *choose(struct decision *d)
+static const struct gateway *choose(struct decision *d, enum ask_what what)
 {
-	struct pick p =
-		pick_for_request(d->e, d->q->method == METHOD_INVITE ? ASK_CALL : ASK_REQUEST, d->urgent);
+	struct pick p = pick_for_request(d->e, what, d->urgent);
 	const struct gateway *had = had_before(d);
 
 	p.trail = d->w->trail ? &d->trail : NULL;
@@ -138,11 +235,30 @@ static bool send_pinned(struct decision *d, const struct gateway *g)
 	return decision_forward(d, BRANCH_PINNED, g);
 }
 
+/* No gateway takes the request, or none that the caller may ask. */
+static bool refuse_new(struct decision *d, uint16_t peer, enum share_grant grant, uint16_t share)
+{
+	bool over = grant > SHARE_PLACE;
+
+	if (d->q->method == METHOD_INVITE) {
+		count_no_call(d->e, peer);
+		note_refused(d, grant, share);
+	}
+	if (peer != LB_NONE)
+		st_peer_inc(d->w->lane, peer, over ? ST_PEER_OVER_SHARE : ST_PEER_REFUSED);
+	return refuse(d, over ? ST_REPLY_SHARE : ST_REPLY_REFUSED);
+}
+
 bool place_new(struct decision *d)
 {
+	static const enum ask_what asks[] = {
+		[SHARE_PART] = ASK_CALL, [SHARE_PLACE] = ASK_CALL, [SHARE_SPARE] = ASK_SPARE
+	};
 	bool invite = d->q->method == METHOD_INVITE, notify = false;
 	uint16_t peer = d->peer == LB_NONE ? LB_NONE : d->s->peers[d->peer].slot;
 	unsigned moves = invite ? redirect_always(d->s, d->q->number, &d->pool, &notify) : 0;
+	enum share_grant grant = SHARE_PLACE;
+	uint16_t share = SHARE_NONE;
 	const struct gateway *g;
 
 	if (invite && d->s->pools[d->pool].redirect) {
@@ -151,21 +267,22 @@ bool place_new(struct decision *d)
 		g = pick(&p, d->s, d->pool);
 		return g ? send_to(d, g) : refuse(d, ST_REPLY_REFUSED);
 	}
+	share_add(d->w->told[d->pool].arrived, 1);
 	if (invite && !count_peer(d->e, peer, headroom(d))) {
 		st_peer_inc(d->w->lane, peer, ST_PEER_LIMITED);
 		return refuse(d, ST_REPLY_PEER_LIMIT);
 	}
-	g = choose(d);
-	if (!g) {
-		if (invite)
-			count_no_call(d->e, peer);
-		if (peer != LB_NONE)
-			st_peer_inc(d->w->lane, peer, ST_PEER_REFUSED);
-		return refuse(d, ST_REPLY_REFUSED);
-	}
+	if (invite)
+		grant = ask_share(d, &share);
+	g = grant == SHARE_NOTHING ? NULL : choose(d, invite ? asks[grant] : ASK_REQUEST);
+	if (!g)
+		return refuse_new(d, peer, grant, share);
 	st_inc(d->w->lane, ST_PICKED);
+	share_add(d->w->told[g->pool].admitted, 1);
+	share_add(d->w->told[g->pool].arrived, g->pool != d->pool); /* it has come there now */
 	if (!invite)
 		return send_pinned(d, g);
-	count_call(d->e, d->from, peer, g);
+	share = note_admitted(d, g, grant, share);
+	count_call(d->e, d->from, peer, share, g);
 	return set_up(d, g, moves, notify) || send_pinned(d, g);
 }

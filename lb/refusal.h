@@ -5,6 +5,16 @@
 
 #include "lb/hash.h"
 #include "lb/snapshot.h"
+#include "lb/words.h"
+
+/* What a worker has seen of the requests for one pool that were not repetitions. Worker wo, control ro; all
+ * only grow and wrap. */
+struct told_cell {
+	uint32_t arrived;
+	uint32_t admitted;
+	uint32_t refused;
+	uint32_t told; /* of those refused: with a Retry-After */
+};
 
 struct no {
 	uint16_t status;
@@ -18,13 +28,15 @@ static inline uint32_t retry_after(uint32_t least, uint32_t most, uint64_t via_h
 }
 
 /* The answer of a full pool to a source that wants it so; the Retry-After differs from branch to branch. */
-static inline struct no no_room(const struct pool *pool, enum lb_when_full when, uint64_t via_hash)
+static inline struct no no_room(const struct pool *pool, const struct pool_word *word, enum lb_when_full when,
+				uint64_t via_hash)
 {
-	uint32_t least = pool->retry_after_s;
+	uint32_t told = __atomic_load_n(&word->told, __ATOMIC_RELAXED), least = told ? told : 1;
+	uint32_t most = 2 * least < pool->retry_after_s ? 2 * least : pool->retry_after_s;
 
 	switch (when) {
 	case LB_FULL_503_RETRY:
-		return (struct no){ 503, retry_after(least, 2 * least, via_hash) };
+		return (struct no){ 503, retry_after(least < most ? least : most, most, via_hash) };
 	case LB_FULL_503:
 		return (struct no){ 503, 0 };
 	case LB_FULL_500:

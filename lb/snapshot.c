@@ -56,11 +56,11 @@ static bool pools_valid(const struct lb_spec *spec)
 	for (uint32_t i = 0; i < spec->n_pools; i++) {
 		const struct lb_pool_spec *p = &spec->pools[i];
 
-		/* the memo keeps 16 bits of up to twice the Retry-After */
-		if (p->retry_after_s == 0 || p->retry_after_s > UINT16_MAX / 2 ||
-		    p->overflow > spec->n_pools || p->overflow == i + 1 || p->spill > 100 ||
-		    p->balance > LB_BALANCE_WEIGHTED || p->hash > LB_HASH_SOURCE ||
-		    p->attempts > LIMIT_ATTEMPTS || p->n_reroutes > LIMIT_REROUTES)
+		/* the memo keeps 16 bits of the Retry-After */
+		if (p->retry_after_s == 0 || p->retry_after_s > UINT16_MAX || p->overflow > spec->n_pools ||
+		    p->overflow == i + 1 || p->spill > 100 || p->balance > LB_BALANCE_WEIGHTED ||
+		    p->hash > LB_HASH_SOURCE || p->attempts > LIMIT_ATTEMPTS ||
+		    p->n_reroutes > LIMIT_REROUTES)
 			return false;
 		for (uint32_t k = 0; k < p->n_reroutes; k++) {
 			if (p->reroutes[k].pool >= spec->n_pools || p->reroutes[k].pool == i)
@@ -322,6 +322,7 @@ static const struct reroute *fill_reroutes(struct arena *a, const struct lb_pool
 static struct pool pool_of(struct arena *a, const struct lb_pool_spec *p)
 {
 	return (struct pool){
+		.id = lb_gateway_id(p->name),
 		.retry_after_s = p->retry_after_s,
 		.budget_permille = p->budget_permille,
 		.attempts = p->attempts ? p->attempts : 1,
@@ -376,6 +377,7 @@ static void fill_peers(struct lb_snapshot *s, const struct lb_spec *spec, struct
 	s->n_peers = spec->n_peers;
 	for (uint32_t i = 0; i < spec->n_peers; i++)
 		s->peers[i] = (struct peer){ .slot = spec->peers[i].slot,
+					     .share = spec->peers[i].share ? spec->peers[i].share : 1,
 					     .when_full = spec->peers[i].when_full,
 					     .resources = take_resources(a, &spec->peers[i]),
 					     .n_resources = (uint8_t)spec->peers[i].n_resources };

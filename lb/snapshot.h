@@ -44,13 +44,14 @@ struct reroute {
 
 /* What fail-over goes by is as in struct lb_pool_spec. */
 struct pool {
-	uint32_t retry_after_s;
-	uint16_t first, n;   /* range of tiers, in the order they are tried */
-	uint16_t overflow;   /* index into pools, or LB_NONE */
-	uint8_t spill;       /* percent, see struct lb_pool_spec */
-	uint16_t start, end; /* range of gateways, from start to before end */
-	uint8_t balance;     /* enum lb_balance */
-	uint8_t hash;        /* enum lb_hash_of */
+	uint32_t id;            /* lb_gateway_id() of its name: outlives reloads */
+	uint32_t retry_after_s; /* most that is told */
+	uint16_t first, n;      /* range of tiers, in the order they are tried */
+	uint16_t overflow;      /* index into pools, or LB_NONE */
+	uint8_t spill;          /* percent, see struct lb_pool_spec */
+	uint16_t start, end;    /* range of gateways, from start to before end */
+	uint8_t balance;        /* enum lb_balance */
+	uint8_t hash;           /* enum lb_hash_of */
 	uint16_t budget_permille;
 	uint8_t attempts; /* >= 1 */
 	uint8_t down_after, up_after;
@@ -72,6 +73,7 @@ struct peer {
 	const struct str *resources; /* see struct lb_peer_spec */
 	uint8_t n_resources;
 	uint16_t slot;     /* index of its word and cells */
+	uint16_t share;    /* weight, >= 1 */
 	uint8_t when_full; /* enum lb_when_full */
 };
 

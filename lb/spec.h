@@ -101,7 +101,7 @@ enum lb_law {
 
 struct lb_pool_spec {
 	struct str name;
-	uint32_t retry_after_s;   /* lower bound of the Retry-After told when the pool is full, s, >= 1 */
+	uint32_t retry_after_s;   /* most that is told as Retry-After when the pool is full, s, >= 1 */
 	uint8_t attempts;         /* gateways that a call is tried at, <= LIMIT_ATTEMPTS; 0 counts as 1 */
 	uint8_t balance;          /* enum lb_balance */
 	uint8_t hash;             /* enum lb_hash_of */
@@ -134,6 +134,7 @@ struct lb_peer_spec {
 	enum lb_when_full when_full;
 	const struct str *resources; /* values of Resource-Priority that it is believed, "namespace.value" */
 	uint32_t n_resources;        /* <= LIMIT_PEER_RESOURCES */
+	uint16_t share;              /* weight among those who call a pool that is short; 0 counts as 1 */
 };
 
 /* A routing rule; the first that matches decides. LB_NONE, METHOD_COUNT and n == 0 match everything. */

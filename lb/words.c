@@ -27,6 +27,7 @@ struct lb_words *lb_words_init(void *mem)
 		lb_set_peer_urgent(words, i, LB_URGENT_CPS);
 	}
 	lb_set_peer_urgent(words, LB_NONE, LB_URGENT_CPS);
+	shares_init(&words->shares);
 	return words;
 }
 
@@ -222,13 +223,36 @@ uint32_t lb_get_survivors(const struct lb_words *words, uint16_t slot)
 
 /* ---- Workers ----------------------------------------------------------------------------------------- */
 
+/* So much of a limit is kept for those who have not had their share. */
+static uint32_t reserve(uint32_t limit, const struct ask *ask)
+{
+	return ask->what == ASK_SPARE && limit > 1 ? 1 + limit / 64 : 0;
+}
+
 static bool has_place(const struct word *g, const struct ask *ask)
 {
 	uint32_t most = word_most(&g->max_calls, ask->headroom);
 
 	if (!ask->room)
 		return most == LB_UNLIMITED;
-	return word_below(__atomic_load_n(&g->calls, __ATOMIC_RELAXED), most, &g->survivors);
+	return word_below(__atomic_load_n(&g->calls, __ATOMIC_RELAXED) + reserve(most, ask), most,
+			  &g->survivors);
+}
+
+/* When the rate allows one more, as bucket_opens_at(); who has had his share gets only what stands idle. */
+static uint64_t rate_at(const struct bucket *b, const struct ask *ask, uint32_t headroom)
+{
+	uint64_t opens = bucket_opens_at(b, headroom), idle;
+
+	if (ask->what != ASK_SPARE)
+		return opens;
+	idle = bucket_idle_at(b);
+	return opens > idle ? opens : idle;
+}
+
+static bool has_rate(const struct bucket *b, const struct ask *ask, uint32_t headroom)
+{
+	return rate_at(b, ask, headroom) <= ask->now;
 }
 
 /* True if this call is of the part that the gateway is to be spared; another part at each gateway. */
@@ -241,12 +265,15 @@ static bool is_shed(const struct word *g, uint32_t id, const struct ask *ask)
 
 static enum lb_stop governor_stop(const struct word *g, uint32_t id, const struct ask *ask)
 {
+	uint32_t cap;
+
 	if (is_shed(g, id, ask))
 		return LB_STOP_SHED;
+	cap = word_most(&g->open_cap, 0);
 	if (ask->opens &&
-	    !word_below(__atomic_load_n(&g->open, __ATOMIC_RELAXED), word_most(&g->open_cap, 0), NULL))
+	    !word_below(__atomic_load_n(&g->open, __ATOMIC_RELAXED) + reserve(cap, ask), cap, NULL))
 		return LB_STOP_OPEN;
-	return bucket_open(&g->rate, ask->now) ? LB_STOP_NONE : LB_STOP_RATE;
+	return has_rate(&g->rate, ask, 0) ? LB_STOP_NONE : LB_STOP_RATE;
 }
 
 /* Of what the governor says, only what a gateway asked for itself is for requests other than calls, too. */
@@ -271,7 +298,7 @@ enum lb_stop word_stop(const struct word *g, uint32_t id, const struct ask *ask)
 		return LB_STOP_NONE;
 	if (!has_place(g, ask))
 		return LB_STOP_CALLS;
-	if (!bucket_open_within(&g->cps, ask->now, ask->headroom))
+	if (!has_rate(&g->cps, ask, ask->headroom))
 		return LB_STOP_CPS;
 	return ask->governed ? governor_stop(g, id, ask) : LB_STOP_NONE;
 }
@@ -283,11 +310,11 @@ uint64_t word_opens_at(const struct word *g, uint32_t id, const struct ask *ask)
 	case LB_STOP_SHED: /* another call may be spared */
 		return 0;
 	case LB_STOP_CPS:
-		return bucket_opens_at(&g->cps, ask->headroom);
+		return rate_at(&g->cps, ask, ask->headroom);
 	case LB_STOP_RPS:
 		return bucket_opens_at(&g->rps, 0);
 	case LB_STOP_RATE:
-		return bucket_opens_at(&g->rate, 0);
+		return rate_at(&g->rate, ask, 0);
 	default:
 		return UINT64_MAX;
 	}

@@ -8,19 +8,21 @@
 
 #include "lb/bucket.h"
 #include "lb/lb.h"
+#include "lb/shares.h"
 
 /* What a gateway is asked for. */
 enum ask_what {
 	ASK_STATE,   /* whether it is there: limits do not matter */
 	ASK_REQUEST, /* a request outside dialogs other than INVITE */
 	ASK_CALL,    /* a new call */
+	ASK_SPARE,   /* a new call that takes only what would go unused: its caller has had his share */
 	ASK_WHATS
 };
 
 struct ask {
 	uint64_t now;       /* monotonic ns */
 	uint64_t branch;    /* keyed hash of the caller's branch: decides whether it is shed */
-	enum ask_what what; /* CALL only: the rest */
+	enum ask_what what; /* CALL and SPARE: the rest */
 	bool room;          /* there is an entry that can own a place, see word_reserve() */
 	bool opens;         /* there is a transaction that can own one of `open` */
 	bool governed;      /* goes by the governor's limits, too */
@@ -77,6 +79,8 @@ struct pool_word {
 	int32_t spent;              /* of the retries; 0: BUDGET_FULL is there; workers, atomic */
 	uint32_t open[LIMIT_TIERS]; /* sums of word.open; workers */
 	struct bucket spill; /* its calls that go to its overflow pool; control: interval, workers: next */
+	uint16_t told;       /* least Retry-After that refused callers are told, s, 0: 1; control */
+	uint8_t shortage;    /* of what it is short, bits of enum shortage; workers set, control clears */
 	/* The second line: seldom written. */
 	uint32_t able[LIMIT_TIERS]
 		__attribute__((aligned(64))); /* weights of those that may get work; 0: all; control */
@@ -98,6 +102,7 @@ struct lb_words {
 	struct peer_word peer[LIMIT_PEERS];  /* by slot */
 	struct peer_word nobody;             /* of requests that come from no peer: max-emergency only */
 	struct pool_word pool[LIMIT_POOLS];  /* by index */
+	struct shares shares;
 };
 
 /* True if the gateway may be given new work, its limits aside. Workers. */

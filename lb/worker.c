@@ -10,6 +10,7 @@ static size_t align64(size_t n)
 size_t lb_worker_size(const struct lb_worker_spec *spec)
 {
 	return align64(sizeof(struct lb_worker)) + sizeof(struct memo) + sizeof(struct sources) +
+	       LIMIT_SHARES * sizeof(struct share_cell) + LIMIT_POOLS * sizeof(struct told_cell) +
 	       sizeof(struct signal_board) + (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket) +
 	       align64(setups_size(spec->setups)) + align64(calls_size(spec->calls)) +
 	       records_size(spec->calls, spec->records) + align64(wheel_size(spec->setups + spec->calls)) +
@@ -19,7 +20,7 @@ size_t lb_worker_size(const struct lb_worker_spec *spec)
 struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, uint64_t now)
 {
 	struct lb_worker *w = mem;
-	const struct calls_spec calls = {
+	struct calls_spec calls = {
 		.words = spec->words,
 		.lane = spec->lane,
 		.wheel = &w->wheel,
@@ -45,6 +46,10 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	at += sizeof(struct memo);
 	w->sources = (struct sources *)at;
 	at += sizeof(struct sources);
+	w->shares = (struct share_cell *)at;
+	at += LIMIT_SHARES * sizeof(struct share_cell);
+	w->told = (struct told_cell *)at;
+	at += LIMIT_POOLS * sizeof(struct told_cell);
 	w->signals = (struct signal_board *)at;
 	at += sizeof(struct signal_board);
 	w->pins.bucket = (struct pin_bucket *)at;
@@ -52,6 +57,7 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	at += (w->pins.mask + 1) * sizeof(struct pin_bucket);
 	setups_init(&w->setups, at, spec->setups);
 	at += align64(setups_size(spec->setups));
+	calls.shares = w->shares;
 	calls_init(&w->calls, at, &calls);
 	at += align64(calls_size(spec->calls));
 	records_init(&w->records, at, spec->calls, spec->records);

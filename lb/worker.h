@@ -6,6 +6,7 @@
 #include "lb/calls.h"
 #include "lb/memo.h"
 #include "lb/pin.h"
+#include "lb/refusal.h"
 #include "lb/setup.h"
 #include "lb/signals.h"
 #include "lb/sources.h"
@@ -24,6 +25,8 @@ struct lb_worker {
 	struct pins pins;
 	struct memo *memo;
 	struct sources *sources;
+	struct share_cell *shares; /* by pair, see lb/shares.h */
+	struct told_cell *told;    /* by pool */
 	struct setups setups;
 	struct signal_board *signals; /* for the governor */
 	struct calls calls;

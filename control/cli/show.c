@@ -370,11 +370,18 @@ int cli_show_hash(struct cli *cli, const json_t *result)
 
 int cli_show_peers(struct cli *cli, const json_t *result)
 {
-	static const struct column columns[] = { { "PEER" },           { "MAX-CPS", true },
-						 { "CALLS", true },    { "MAX-CALLS", true },
-						 { "REQUESTS", true }, { "REFUSED", true },
-						 { "LIMITED", true },  { "WHEN-FULL" },
-						 { "FROM" },           { 0 } };
+	static const struct column columns[] = { { "PEER" },
+						 { "MAX-CPS", true },
+						 { "CALLS", true },
+						 { "MAX-CALLS", true },
+						 { "REQUESTS", true },
+						 { "REFUSED", true },
+						 { "OVER-SHARE", true },
+						 { "LIMITED", true },
+						 { "SHARE", true },
+						 { "WHEN-FULL" },
+						 { "FROM" },
+						 { 0 } };
 	struct table *t = table_new(columns);
 	char from[256];
 	json_t *peer;
@@ -387,7 +394,9 @@ int cli_show_peers(struct cli *cli, const json_t *result)
 		show_calls(t, peer);
 		show_integer(t, peer, "requests");
 		show_integer(t, peer, "refused");
+		show_integer(t, peer, "over_share");
 		show_integer(t, peer, "limited");
+		show_integer(t, peer, "share");
 		table_cell(t, TINT_NONE, "%s", text_of(peer, "answer_when_full"));
 		table_cell(t, TINT_NONE, "%s", joined(json_object_get(peer, "from"), from, sizeof(from)));
 	}

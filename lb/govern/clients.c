@@ -31,7 +31,8 @@ static uint64_t counted(const struct lb_governor *g, uint16_t slot, enum st_peer
 static void take_in(const struct lb_governor *g, uint16_t slot, struct oc_client *c)
 {
 	uint64_t requests = counted(g, slot, ST_PEER_REQUESTS);
-	uint64_t refused = counted(g, slot, ST_PEER_REFUSED) + counted(g, slot, ST_PEER_LIMITED);
+	uint64_t refused = counted(g, slot, ST_PEER_REFUSED) + counted(g, slot, ST_PEER_LIMITED) +
+			   counted(g, slot, ST_PEER_OVER_SHARE);
 
 	if (!c->asks)
 		*c = (struct oc_client){ .requests = requests, .refused = refused, .keep = 1, .asks = true };

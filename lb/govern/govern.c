@@ -15,6 +15,8 @@ static void (*const steps[])(struct lb_governor *) = {
 	govern_explicit, /* what they ask for themselves */
 	govern_apply,    /* all of it into the words */
 	govern_pools,    /* what follows from that for pools as a whole */
+	govern_shares,   /* who may have how much of a pool that is short */
+	govern_told,     /* when those who were refused are to come again */
 	govern_clients,  /* what callers that ask are told about our load */
 };
 

@@ -12,6 +12,7 @@
 #include "lb/govern/health.h"
 #include "lb/govern/limit.h"
 #include "lb/govern/reading.h"
+#include "lb/govern/sharing.h"
 #include "lb/snapshot.h"
 #include "lb/worker.h"
 
@@ -62,6 +63,8 @@ struct lb_governor {
 	bool well;                       /* and whether anybody was well there */
 
 	struct oc_client client[LIMIT_PEERS]; /* clients.h: by slot of the peer */
+	struct sharing sharing;               /* sharing.h: who shares which pool */
+	struct telling telling;               /* sharing.h: what refused callers are told */
 };
 
 /* Tells the operator; what does not fit is lost. */
@@ -82,5 +85,7 @@ void govern_clients(struct lb_governor *g);  /* clients.c: what callers are told
 void govern_explicit(struct lb_governor *g); /* explicit.c */
 void govern_pools(struct lb_governor *g);    /* pools.c: spill budgets, shares of tiers, urgent calls */
 void govern_apply(struct lb_governor *g);    /* apply.c: what all steps together allow goes into the words */
+void govern_shares(struct lb_governor *g);   /* shares.c: pools that are short, between those who call them */
+void govern_told(struct lb_governor *g);     /* told.c: when refused callers are to come again */
 
 #endif

@@ -115,10 +115,10 @@ static const struct {
 	      "routes: [ { match: { from: c }, pool: p }, { pool: q } ]\n",
 	  "f:6:34: gateway \"h\": found 192.0.2.21:5060, which \"g\" has already, expected another\n" },
 	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } }, health: { interval: 1s, timeout: "
-	      "2s }, retry-after: "
-	      "1500ms } }\n" ROUTE,
+	      "2s }, overload: { "
+	      "retry-after: 1500ms } } }\n" ROUTE,
 	  "f:4:95: pools.p.health.timeout: found more than the interval, expected at most that\n"
-	  "f:4:114: pools.p.retry-after: found a part of a second, expected whole seconds\n" },
+	  "f:4:126: pools.p.overload.retry-after: found a part of a second, expected whole seconds\n" },
 
 	{ NET "pools: { p: { gateways: { g: { address: 192.0.2.21:5060 } }, health: { interval: 500ms } } "
 	      "}\n" ROUTE,

@@ -119,7 +119,7 @@ static void test_all_in_one_run(void **state)
 		"  a: { address: 192.0.2.10:5060abc }\n"
 		"  b: 7\n"
 		"peers:\n"
-		"  c: { from: [192.0.2.1/28], max-cps: 100, share: 2 }\n"
+		"  c: { from: [192.0.2.1/28], max-cps: 100, share: 2000 }\n"
 		"unknwon: drop\n"
 		"pools:\n"
 		"  p: { via: bb, gateways: {} }\n"
@@ -139,7 +139,7 @@ static void test_all_in_one_run(void **state)
 		"f:8:6: listeners.b: found \"7\"",
 		"f:10:15: peers.c.from[0]: found \"192.0.2.1/28\"",
 		"f:10:39: peers.c.max-cps: found \"100\"",
-		"f:10:44: peers.c: key \"share\" is not available",
+		"f:10:51: peers.c.share: found \"2000\"",
 		"f:11:1: unknown key \"unknwon\", did you mean \"unknown\"?",
 		"f:13:13: pools.p.via: found \"bb\"",
 		"f:13:27: pools.p.gateways: found 0 entries",

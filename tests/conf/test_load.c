@@ -24,7 +24,7 @@ static const char full[] =
 	"  core6: { address: \"[2001:db8::10]:5060\" }\n"
 	"peers:\n"
 	"  trunk: { from: [203.0.113.0/28, 203.0.113.99], max-cps: 2k/s, max-calls: 5k, max-rps: 300/s, "
-	"resource-priority: [wps.0], max-emergency: 5/s }\n"
+	"resource-priority: [wps.0], max-emergency: 5/s, share: 7 }\n"
 	"  phones: { from: [\"2001:db8:5::/48\"], answer-when-full: 503+retry-after }\n"
 	"unknown: 403\n"
 	"pools:\n"
@@ -32,12 +32,11 @@ static const char full[] =
 	"    via: core4\n"
 	"    balance: call-id\n"
 	"    hash: to\n"
-	"    overload: { overflow: west, spill: 30% }\n"
+	"    overload: { overflow: west, spill: 30%, retry-after: 40s }\n"
 	"    gateways:\n"
 	"      gw1: { address: 198.51.100.21:5060, weight: 10, max-cps: 100/s, max-calls: 2k, count: out }\n"
 	"      gw2: { address: 198.51.100.22:5061, weight: 0, tier: 2 }\n"
 	"    health: { interval: 2s, timeout: 200ms, down-after: 1, up-after: 4 }\n"
-	"    retry-after: 30s\n"
 	"    failover: { attempts: 3, after: 500ms, after-max: 2s, progress: 10s, on: [500, 408], "
 	"retry-budget: "
 	"25% }\n"
@@ -171,6 +170,8 @@ static void check_peers(const struct conf *c)
 	assert_int_equal(c->peers[0].from[0].bits, 28);
 	assert_int_equal(c->peers[0].from[1].bits, 32);
 	assert_int_equal(c->peers[0].max_cps, 2000);
+	assert_int_equal(c->peers[0].share, 7);
+	assert_int_equal(c->peers[1].share, 1);
 	assert_int_equal(c->peers[0].answer_when_full, CONF_FULL_503);
 	assert_int_equal(c->peers[1].max_cps, CONF_NONE);
 	assert_int_equal(c->peers[1].answer_when_full, CONF_FULL_503_RETRY_AFTER);
@@ -209,7 +210,7 @@ static void check_pools(const struct conf *c)
 	assert_int_equal(east->health.timeout_ns, 200000000);
 	assert_int_equal(east->health.down_after, 1);
 	assert_int_equal(east->health.up_after, 4);
-	assert_int_equal(east->retry_after_ns, 30000000000);
+	assert_int_equal(east->overload.retry_after_ns, 40000000000);
 	assert_int_equal(west->via.index, CONF_NONE);
 	assert_null(west->via.name);
 	assert_int_equal(west->health.method, CONF_PROBE_OFF);
@@ -293,7 +294,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c->workers.poll, CONF_POLL_ADAPTIVE);
 	assert_int_equal(c->eal.hugepages, CONF_AUTO);
 	assert_int_equal(c->unknown, CONF_UNKNOWN_DROP);
-	assert_int_equal(c->pools[0].retry_after_ns, 5000000000);
+	assert_int_equal(c->pools[0].overload.retry_after_ns, 30000000000);
 	assert_int_equal(c->timers.pin_ns, 32000000000);
 	assert_int_equal(c->timers.b_ns, 32000000000);
 	assert_null(c->control.records);

@@ -367,7 +367,7 @@ static void a_full_table(void **state)
 static void out_only(void **state)
 {
 	struct call_key key = key_of(1);
-	struct call_sides sides = { .in = 3, .out = LB_NONE, .peer = LB_NONE };
+	struct call_sides sides = { .in = 3, .out = LB_NONE, .peer = LB_NONE, .share = SHARE_NONE };
 	struct tally b;
 	struct call e;
 
@@ -387,7 +387,7 @@ static void out_only(void **state)
 static void same_call_id(void **state)
 {
 	struct call_key key = key_of(1);
-	struct call_sides sides = { .in = LB_NONE, .out = 1, .peer = LB_NONE };
+	struct call_sides sides = { .in = LB_NONE, .out = 1, .peer = LB_NONE, .share = SHARE_NONE };
 	struct tally b;
 	uint32_t i, j;
 

@@ -368,7 +368,7 @@ static void provisional_storm(void **state)
 }
 
 /* Without room a call goes by its pin, as one from full on. */
-static void no_room(void **state)
+static void without_room(void **state)
 {
 	struct scene s;
 
@@ -450,7 +450,7 @@ int main(void)
 		cmocka_unit_test(other_tags_branches_and_numbers),
 		cmocka_unit_test(response_whose_cseq_does_not_fit),
 		cmocka_unit_test(provisional_storm),
-		cmocka_unit_test(no_room),
+		cmocka_unit_test(without_room),
 		cmocka_unit_test(one_from_full_and_past_it),
 		cmocka_unit_test(final_without_room),
 	};

@@ -31,6 +31,7 @@ struct addr world_ip4(const char *ip, uint16_t port)
 
 void world_init(struct world *w)
 {
+	static const char *const pool_names[4] = { "pool0", "pool1", "pool2", "pool3" };
 	struct addr net = world_ip4("192.0.2.0", 0);
 
 	memset(w, 0, sizeof(*w));
@@ -48,14 +49,16 @@ void world_init(struct world *w)
 		.n_peers = 1,
 		.n_prefixes = 1,
 	};
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++) {
 		w->pool[i].retry_after_s = 10;
+		w->pool[i].name = (struct str){ pool_names[i], 5 };
+	}
 	w->peer[0].name = STR("trunk");
 	w->prefix[0].len = 96 + 24;
 	memcpy(w->prefix[0].ip, net.ip, 16);
 	world_route(w, 0);
 	w->words = lb_words_init(memory(lb_words_size()));
-	w->lane = st_lane_init(memory(st_lane_size(64, 4)), "0", 64, 4);
+	w->lane = st_lane_init(memory(st_lane_size(64, 16)), "0", 64, 16);
 	w->now = 1000 * SECOND;
 	world_pins(w, 1 << 16);
 }

@@ -14,7 +14,7 @@ struct world {
 	struct lb_spec spec;
 	struct lb_gateway_spec gateway[64];
 	struct lb_pool_spec pool[4];
-	struct lb_peer_spec peer[4];
+	struct lb_peer_spec peer[16];
 	struct lb_prefix prefix[16];
 	struct lb_route_spec route[16];
 	char name[64][8];
