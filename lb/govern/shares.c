@@ -20,6 +20,8 @@
 #define IDLE_MUCH   0.05                 /* part of the gateways */
 #define CALM_STEPS  3
 #define GROWTH      1.1
+#define MUCH_MORE   1.2        /* times of somebody's part */
+#define MUCH_LESS   0.9        /* of what somebody asks for who asks for less than his part */
 #define WANTS_LEAST 0.1        /* calls per second: who asks for less is not there */
 #define SPARE_PART  (1.0 / 32) /* of the places that somebody holds who wants no more; one at least */
 #define BEYOND_PART                                                                                          \
@@ -197,9 +199,30 @@ static void aim(struct lb_governor *g, struct sharing_pool *pool, uint32_t index
 		pool->target = pool->admitted;
 }
 
+/*
+ * True if everybody would get about his part even if nobody were held off: then all have the same chance with
+ * each call, and what there is is shared as it should be.
+ */
+static bool by_chance(const struct sharing *sh, const struct sharing_pool *pool, double level)
+{
+	double asked = 0;
+
+	for (uint16_t i = pool->first; i != SHARE_NONE; i = sh->at[i].next)
+		asked += demand_of(&sh->at[i], 0);
+	for (uint16_t i = pool->first; i != SHARE_NONE; i = sh->at[i].next) {
+		double want = demand_of(&sh->at[i], 0), part = level * sh->at[i].weight;
+		double got = want * pool->admitted / fmax(asked, 1);
+
+		if (got > MUCH_MORE * part || (want < part && got < MUCH_LESS * want))
+			return false;
+	}
+	return true;
+}
+
 static void share_rate(struct lb_governor *g, uint32_t index)
 {
 	struct sharing_pool *pool = &g->sharing.pool[index];
+	double level;
 
 	if (pool->n_refused || pool->n_held_off || !(pool->before & SHORT_OF_RATE))
 		pool->rate_until = g->now + SHORT_NS;
@@ -211,10 +234,8 @@ static void share_rate(struct lb_governor *g, uint32_t index)
 	if (g->dt <= 0 || pool->n_admitted + pool->n_refused + pool->n_held_off == 0)
 		return;
 	aim(g, pool, index);
-	set_rates(g, pool,
-		  pool->n_active < 2
-			  ? INFINITY
-			  : level_of(&g->sharing, pool, fmax(pool->target, TAKEN_LEAST), demand_of, g->now));
+	level = level_of(&g->sharing, pool, fmax(pool->target, TAKEN_LEAST), demand_of, g->now);
+	set_rates(g, pool, by_chance(&g->sharing, pool, level) ? INFINITY : level);
 }
 
 /* ---- Calls in progress --------------------------------------------------------------------------------- */
