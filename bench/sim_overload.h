@@ -71,6 +71,7 @@ struct scene {
 	enum trouble trouble;
 	enum lb_learn learn;
 	enum lb_law law;
+	double greedy;  /* calls of the first peer, of those of each other one; 0: the same */
 	double max_cps; /* of each gateway, of what it can take; 0: none */
 	struct phase phases[MAX_PHASES];
 	/* Says by the figures whether it was shown; writes why into text. */
@@ -195,6 +196,7 @@ struct lab {
 	uint64_t settled; /* of the phase in hand, ns */
 	struct tick *ticks;
 	uint32_t n_ticks;
+	double good[LAB_PEERS]; /* calls of each peer that were good, in settled time after the first phase */
 	struct delays delays[MAX_PHASES];
 	double unloaded_p99; /* ms; of the same model at 0.3 of its load */
 	uint64_t events, inputs;

@@ -21,6 +21,17 @@ static void due_at(struct lab *l, struct lab_call *c, uint64_t at)
 	event_add(&l->base, at, (enum event_kind)LAB_CALL, c->id & 0xffffff);
 }
 
+static uint8_t draw_peer(struct lab *l)
+{
+	double others = LAB_PEERS - 1;
+
+	if (l->scene->greedy <= 0)
+		return (uint8_t)chance_span(&l->base, 0, LAB_PEERS);
+	if (chance(&l->base, l->scene->greedy / (l->scene->greedy + others)))
+		return 0;
+	return (uint8_t)(1 + chance_span(&l->base, 0, LAB_PEERS - 1));
+}
+
 void lab_caller_new(struct lab *l)
 {
 	uint32_t i = pool_take(&l->calls);
@@ -29,7 +40,7 @@ void lab_caller_new(struct lab *l)
 
 	c->id = ++l->number << 24 | i;
 	c->began = lab_now(l);
-	c->peer = (uint8_t)chance_span(&l->base, 0, LAB_PEERS);
+	c->peer = draw_peer(l);
 	c->digits = (uint8_t)chance_span(&l->base, 0, LAB_DIGITS);
 	c->phase = (uint8_t)l->phase;
 	if (l->scene->trouble >= TROUBLE_DEAD_PREFIX && l->scene->trouble <= TROUBLE_SLOW_PREFIX &&

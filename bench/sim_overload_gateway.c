@@ -248,6 +248,17 @@ static void invite(struct lab *l, struct lab_call *c, const struct lab_msg *m)
 	serve(l, m->gw);
 }
 
+static void count_answered(struct lab *l, const struct lab_call *c)
+{
+	if (lab_now(l) - c->began > PATIENCE) {
+		lab_tick(l)->late++;
+		return;
+	}
+	lab_tick(l)->good++;
+	if (c->phase > 0 && c->began >= l->settled)
+		l->good[c->peer]++;
+}
+
 /* The ACK: the gateway is done, and the call is good if it came in time. */
 static void acked(struct lab *l, struct lab_call *c, const struct lab_msg *m)
 {
@@ -258,10 +269,7 @@ static void acked(struct lab *l, struct lab_call *c, const struct lab_msg *m)
 			continue;
 		if (j->state == JOB_ANSWERED && !c->acked) {
 			c->acked = 1;
-			if (lab_now(l) - c->began <= PATIENCE)
-				lab_tick(l)->good++;
-			else
-				lab_tick(l)->late++;
+			count_answered(l, c);
 		}
 		j->state = JOB_OVER;
 		job_due(l, c->job[i], lab_now(l) + 5 * S);

@@ -140,6 +140,22 @@ static bool mute(struct lab *l, struct lab_text *t)
 	return good;
 }
 
+/* All peers ask for more than their parts, one for ten times as much as each other: all get the same. */
+static bool fair(struct lab *l, struct lab_text *t)
+{
+	double sum = 0, squares = 0, jain;
+	bool good = goodput(l, t);
+
+	for (unsigned i = 0; i < LAB_PEERS; i++) {
+		sum += l->good[i];
+		squares += l->good[i] * l->good[i];
+	}
+	jain = sum * sum / (LAB_PEERS * squares);
+	say(t, " Jain's index %.3f, parts %.3f %.3f %.3f %.3f;", jain, l->good[0] / sum, l->good[1] / sum,
+	    l->good[2] / sum, l->good[3] / sum);
+	return good & must(t, jain >= 0.95, " not fair;");
+}
+
 /* Nothing but figures: for comparison. */
 static bool shown(struct lab *l, struct lab_text *t)
 {
@@ -220,6 +236,8 @@ const struct scene lab_scenes[] = {
 		 .phases = { { 20, 2 }, { 40, 2 } }, .shows = "a slow prefix"),
 	ANSWERED("slow-far", found_out, C32, .trouble = TROUBLE_SLOW_FAR,
 		 .phases = { { 20, 0.8 }, { 60, 0.8 } }, .shows = "all far ends 3 s slower"),
+	MODES("greedy", C32, .greedy = 10, .phases = { { 15, 0.5 }, { 40, 6.5 } },
+	      .shows = "one peer of four asks for ten times as much as each other", .check = fair),
 	MODES("loss", C32, .loss = 0.05, .phases = { { 30, 0.8 }, { 20, 2 }, { 20, 0.8 } },
 	      .shows = "5 % of datagrams lost each way", .check = goodput),
 	MODES("short-queue", C32, .queue = 10, .phases = STAIRS,

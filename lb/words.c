@@ -223,10 +223,17 @@ uint32_t lb_get_survivors(const struct lb_words *words, uint16_t slot)
 
 /* ---- Workers ----------------------------------------------------------------------------------------- */
 
-/* So much of a limit is kept for those who have not had their share. */
-static uint32_t reserve(uint32_t limit, const struct ask *ask)
+/*
+ * So much of a limit is kept for those who have not had their share. Of unanswered INVITEs that is more:
+ * there the limit leaves room for some that wait, and places change hands so fast that few would be found
+ * free.
+ */
+#define KEPT_PLACES 64 /* one of so many, and one */
+#define KEPT_OPEN   16
+
+static uint32_t kept(uint32_t limit, uint32_t of, const struct ask *ask)
 {
-	return ask->what == ASK_SPARE && limit > 1 ? 1 + limit / 64 : 0;
+	return ask->what == ASK_SPARE && limit > 1 ? 1 + limit / of : 0;
 }
 
 static bool has_place(const struct word *g, const struct ask *ask)
@@ -235,7 +242,7 @@ static bool has_place(const struct word *g, const struct ask *ask)
 
 	if (!ask->room)
 		return most == LB_UNLIMITED;
-	return word_below(__atomic_load_n(&g->calls, __ATOMIC_RELAXED) + reserve(most, ask), most,
+	return word_below(__atomic_load_n(&g->calls, __ATOMIC_RELAXED) + kept(most, KEPT_PLACES, ask), most,
 			  &g->survivors);
 }
 
@@ -271,7 +278,7 @@ static enum lb_stop governor_stop(const struct word *g, uint32_t id, const struc
 		return LB_STOP_SHED;
 	cap = word_most(&g->open_cap, 0);
 	if (ask->opens &&
-	    !word_below(__atomic_load_n(&g->open, __ATOMIC_RELAXED) + reserve(cap, ask), cap, NULL))
+	    !word_below(__atomic_load_n(&g->open, __ATOMIC_RELAXED) + kept(cap, KEPT_OPEN, ask), cap, NULL))
 		return LB_STOP_OPEN;
 	return has_rate(&g->rate, ask, 0) ? LB_STOP_NONE : LB_STOP_RATE;
 }
