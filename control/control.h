@@ -154,6 +154,7 @@ struct ctl_gateway {
 	enum lb_health health;
 	enum lb_admin admin;
 	uint64_t since;      /* dp_now() of the last change of health; of the start if there was none */
+	char why[96];        /* what changed it, for people */
 	bool probed;         /* health probes are on for its pool */
 	uint64_t next_probe; /* dp_now() of the next probe, 0 if none */
 	uint32_t failures;   /* in a row */

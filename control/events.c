@@ -21,6 +21,9 @@ static const struct {
 } kinds[CTL_EVENT_KINDS] = {
 	[CTL_GATEWAY_UP] = { "gateway-up", ctl_notice },
 	[CTL_GATEWAY_DOWN] = { "gateway-down", ctl_notice },
+	[CTL_GATEWAY_SATURATED] = { "gateway-saturated", ctl_notice },
+	[CTL_GATEWAY_PROBING] = { "gateway-probing", ctl_notice },
+	[CTL_GATEWAY_SLOWSTART] = { "gateway-slowstart", ctl_notice },
 	[CTL_GATEWAY_READY] = { "gateway-ready", ctl_notice },
 	[CTL_GATEWAY_DRAIN] = { "gateway-drain", ctl_notice },
 	[CTL_GATEWAY_MAINT] = { "gateway-maint", ctl_notice },
@@ -36,6 +39,8 @@ static const struct {
 	[CTL_POOL_FREE] = { "pool-free", ctl_notice },
 	[CTL_AUDIT_DRIFT] = { "audit-drift", ctl_err },
 	[CTL_AUDIT_GOOD] = { "audit-good", ctl_notice },
+	[CTL_PORT_PANIC] = { "port-panic", ctl_err },
+	[CTL_PORT_CALM] = { "port-calm", ctl_notice },
 	[CTL_WORKER_STUCK] = { "worker-stuck", ctl_err },
 	[CTL_WORKER_MOVES] = { "worker-moves", ctl_notice },
 };

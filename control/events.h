@@ -16,6 +16,9 @@ struct app;
 enum ctl_event_kind {
 	CTL_GATEWAY_UP,
 	CTL_GATEWAY_DOWN,
+	CTL_GATEWAY_SATURATED,
+	CTL_GATEWAY_PROBING,
+	CTL_GATEWAY_SLOWSTART,
 	CTL_GATEWAY_READY,     /* by the operator */
 	CTL_GATEWAY_DRAIN,     /* by the operator */
 	CTL_GATEWAY_MAINT,     /* by the operator */
@@ -31,6 +34,8 @@ enum ctl_event_kind {
 	CTL_POOL_FREE,         /* and no longer */
 	CTL_AUDIT_DRIFT,       /* calls counted at a gateway or peer are not those that are known */
 	CTL_AUDIT_GOOD,        /* and they are again */
+	CTL_PORT_PANIC,        /* most gateways of a port fell silent together */
+	CTL_PORT_CALM,         /* and their silence counts again */
 	CTL_WORKER_STUCK,
 	CTL_WORKER_MOVES,
 	CTL_EVENT_KINDS

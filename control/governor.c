@@ -9,11 +9,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "conf/conf.h"
 #include "control/apply.h"
 #include "control/events.h"
 #include "lb/govern/govern.h"
 
-#define NOTICES 64 /* of one step; more are lost, the states they tell of are not */
+#define NOTICES 64               /* of one step; more are lost, the states they tell of are not */
+#define WHY     96               /* bytes of the reason for a change of health */
+#define DEAF_NS (2 * LB_STEP_NS) /* a worker that has not ended a turn for so long hears nobody */
 #define LATE_NS (LB_STEP_NS + LB_STEP_NS / 2)
 
 struct ctl_governor {
@@ -40,11 +43,43 @@ static const char *peer_name(const struct app *app, uint16_t slot)
 	return "unknown";
 }
 
+static void tell_health(struct app *app, const struct lb_notice *n)
+{
+	static const struct {
+		enum ctl_event_kind kind;
+		const char *name;
+	} states[] = { [LB_DOWN] = { CTL_GATEWAY_DOWN, "DOWN" },
+		       [LB_UP] = { CTL_GATEWAY_UP, "UP" },
+		       [LB_SATURATED] = { CTL_GATEWAY_SATURATED, "SATURATED" },
+		       [LB_PROBING] = { CTL_GATEWAY_PROBING, "PROBING" },
+		       [LB_SLOWSTART] = { CTL_GATEWAY_SLOWSTART, "SLOWSTART" } };
+	const struct lb_gateway_spec *gw = &app->policy->gateways[app->policy->by_slot[n->slot]];
+	char addr[CONF_ADDR_TEXT], why[WHY];
+
+	st_inc(app->lane, ST_HEALTH_DOWN + n->a);
+	conf_addr_text(&gw->addr, addr);
+	ctl_event(app, states[n->a].kind, gw->name.p, "gateway %s (%s): %s, %s", gw->name.p, addr,
+		  states[n->a].name, lb_health_text((enum lb_health_why)n->b, n->c, why, sizeof(why)));
+}
+
 static void tell(struct app *app, const struct lb_notice *n)
 {
 	const char *gateway = gateway_name(app, n->slot);
+	const char *port = n->a < app->conf->n_ports ? app->conf->ports[n->a].name : "?";
 
 	switch (n->kind) {
+	case LB_NOTICE_HEALTH:
+		tell_health(app, n);
+		break;
+	case LB_NOTICE_PANIC:
+		ctl_event(app, CTL_PORT_PANIC, port,
+			  "port %s: %u of %u gateways fell silent together, as if the fault were ours; they "
+			  "go on being used for 10 s",
+			  port, n->b, n->c);
+		break;
+	case LB_NOTICE_CALM:
+		ctl_event(app, CTL_PORT_CALM, port, "port %s: gateways that are silent go DOWN again", port);
+		break;
 	case LB_NOTICE_CONGESTED:
 		ctl_event(app, CTL_GATEWAY_CONGESTED, gateway,
 			  "gateway %s: congested, %u INVITEs at once from now on", gateway, n->a);
@@ -75,6 +110,19 @@ static void tell(struct app *app, const struct lb_notice *n)
 	}
 }
 
+/* True if a worker stands still: then silence is our own. */
+static bool is_deaf(const struct app *app)
+{
+	struct ctl_worker w;
+
+	for (uint32_t i = 0; i < ctl_worker_count(app); i++) {
+		ctl_worker(app, i, &w);
+		if (w.silent_ns > DEAF_NS)
+			return true;
+	}
+	return false;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_governor *g = arg;
@@ -85,6 +133,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	st_inc(g->app->lane, now - g->last > LATE_NS ? ST_GOVERNOR_LATE : ST_GOVERNOR_STEPS);
 	g->last = now;
+	if (is_deaf(g->app))
+		lb_govern_deaf(g->lb, now);
 	n = lb_govern(g->lb, s, now, notices, NOTICES);
 	for (unsigned i = 0; i < n; i++)
 		tell(g->app, &notices[i]);
@@ -131,4 +181,21 @@ void governor_stop(struct app *app)
 void ctl_congestion(const struct app *app, uint32_t index, struct lb_congestion *out)
 {
 	lb_congestion(app->governor->lb, app->policy->gateways[index].slot, out);
+}
+
+void governor_probe(struct app *app, uint16_t slot, enum lb_probe_result result, uint64_t sent)
+{
+	lb_govern_probe(app->governor->lb, slot, result, sent);
+}
+
+void governor_view(const struct app *app, uint32_t index, struct ctl_gateway *out)
+{
+	struct lb_health_sight sight;
+
+	if (!app->governor)
+		return;
+	lb_health_look(app->governor->lb, app->policy->gateways[index].slot, &sight);
+	lb_health_text(sight.why, sight.figure, out->why, sizeof(out->why));
+	if (sight.since)
+		out->since = sight.since;
 }

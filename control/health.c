@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Drives the gateways' health machines on the event loop: sends probes through the data path, takes their
- * answers, writes verdicts into the words. All probes together are capped, so that ten thousand gateways that
+ * Probes on the event loop: sends them through the data path, takes their answers, and tells the governor how
+ * they ended. All probes together are capped, so that ten thousand gateways that
  * come due at once are spread over time and never a burst on the wire.
  */
 #include "control/health.h"
@@ -15,7 +15,7 @@
 
 #include "conf/conf.h"
 #include "control/apply.h"
-#include "control/events.h"
+#include "control/governor.h"
 #include "control/options.h"
 #include "control/plan.h"
 #include "control/probe.h"
@@ -67,23 +67,10 @@ static bool within_cap(struct ctl_health *h, uint64_t now)
 	return true;
 }
 
-static void announce(struct target *t)
+/* The last probe has ended so. */
+static void tell(const struct target *t, enum lb_probe_result result)
 {
-	struct app *app = t->health->app;
-	const struct lb_gateway_spec *gw = spec_of(t);
-	bool up = t->probe.health == LB_UP;
-	char addr[CONF_ADDR_TEXT];
-
-	lb_set_health(app->words, gw->slot, t->probe.health);
-	st_inc(app->lane, up ? ST_HEALTH_UP : ST_HEALTH_DOWN);
-	conf_addr_text(&gw->addr, addr);
-	if (up)
-		ctl_event(app, CTL_GATEWAY_UP, gw->name.p, "gateway %s (%s): UP, %u answers in a row",
-			  gw->name.p, addr, t->probe.successes);
-	else
-		ctl_event(app, CTL_GATEWAY_DOWN, gw->name.p,
-			  "gateway %s (%s): DOWN, %u probes in a row without an answer", gw->name.p, addr,
-			  t->probe.failures);
+	governor_probe(t->health->app, spec_of(t)->slot, result, probe_last(&t->probe));
 }
 
 static const char *local_text(const struct dp_listener_plan *l, char buf[CONF_ADDR_TEXT])
@@ -151,7 +138,6 @@ static bool stood_still(const struct app *app, uint64_t since)
 static void expire(struct target *t, uint64_t now)
 {
 	struct app *app = t->health->app;
-	bool lost;
 
 	if (t->probe.open && now >= t->probe.deadline &&
 	    stood_still(app, t->probe.deadline - t->rules.timeout)) {
@@ -159,10 +145,10 @@ static void expire(struct target *t, uint64_t now)
 		st_inc(app->lane, ST_PROBES_UNSENT);
 		return;
 	}
-	if (probe_expired(&t->probe, &t->rules, now, &lost))
-		announce(t);
-	if (lost)
-		st_inc(app->lane, ST_PROBES_TIMEOUT);
+	if (!probe_expired(&t->probe, now))
+		return;
+	st_inc(app->lane, ST_PROBES_TIMEOUT);
+	tell(t, LB_PROBE_SILENT);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -192,20 +178,20 @@ void health_answer(struct app *app, const struct dp_up *up)
 {
 	uint16_t index = up->gateway < LIMIT_GATEWAYS ? app->policy->by_slot[up->gateway] : LB_NONE;
 	struct target *t;
-	bool stray = true;
 
 	if (!app->health || index == LB_NONE || index >= app->health->n)
 		return;
 	t = &app->health->target[index];
 	if (!t->timer)
 		return;
-	if (options_answers(up->data, up->n, t->call_id, t->cseq)) {
-		if (probe_answered(&t->probe, &t->rules, up->at, up->status, &stray))
-			announce(t);
+	if (!options_answers(up->data, up->n, t->call_id, t->cseq) ||
+	    !probe_answered(&t->probe, up->at, up->status)) {
+		st_inc(app->lane, ST_PROBES_STRAY);
+		return;
 	}
-	st_inc(app->lane, stray ? ST_PROBES_STRAY : ST_PROBES_ANSWERED);
-	if (!stray)
-		arm(t, probe_wake(&t->probe), dp_now());
+	st_inc(app->lane, ST_PROBES_ANSWERED);
+	tell(t, up->status == 503 ? LB_PROBE_REFUSED : LB_PROBE_OK);
+	arm(t, probe_wake(&t->probe), dp_now());
 }
 
 void health_admin(struct app *app, uint32_t index, enum lb_admin admin)
@@ -232,8 +218,6 @@ static int start_target(struct target *t, const struct conf_health *conf, uint64
 	t->rules = (struct probe_rules){
 		.interval = conf->interval_ns,
 		.timeout = conf->timeout_ns,
-		.down_after = conf->down_after,
-		.up_after = conf->up_after,
 	};
 	probe_init(&t->probe, &t->rules, phase, now);
 	if (conf->method == CONF_PROBE_OFF)
@@ -287,7 +271,6 @@ void health_view(const struct app *app, uint32_t index, struct ctl_gateway *out)
 	if (!app->health)
 		return;
 	t = &app->health->target[index];
-	out->since = t->probe.since;
 	out->probed = t->timer != NULL;
 	out->next_probe = t->timer ? t->probe.next : 0;
 	out->failures = t->probe.failures;

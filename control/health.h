@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Health probes: one timer and one state machine (probe.h) per gateway. Probes go on in every state, drained
+ * Health probes: one timer and one schedule (probe.h) per gateway. Probes go on in every state, drained
  * or down, so that a return is seen; only `health: method: off` and maintenance silence them.
  */
 #ifndef WEIR_CONTROL_HEALTH_H
@@ -18,7 +18,7 @@ void health_admin(struct app *app, uint32_t index, enum lb_admin admin);
 /* Takes a response to a probe off the workers' ring (DP_UP_PROBE). */
 void health_answer(struct app *app, const struct dp_up *up);
 
-/* Fills the fields of gateway `index` that health knows: since, probed, next_probe, failures, ... */
+/* Fills the fields of gateway `index` that health knows: probed, next_probe, failures, ... */
 void health_view(const struct app *app, uint32_t index, struct ctl_gateway *out);
 
 #endif

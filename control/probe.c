@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Health of one gateway: schedule, deadline, thresholds. Pure; see probe.h. */
+/* Probes of one gateway: schedule, deadline, results. Pure; see probe.h. */
 #include "control/probe.h"
 
 void probe_init(struct probe *p, const struct probe_rules *rules, uint64_t phase, uint64_t now)
 {
-	*p = (struct probe){ .health = LB_UP, .since = now };
+	*p = (struct probe){ 0 };
 	p->grid = now - now % rules->interval + phase % rules->interval;
 	if (p->grid < now)
 		p->grid += rules->interval;
@@ -50,20 +50,11 @@ void probe_unsent(struct probe *p, const struct probe_rules *rules, uint64_t now
 	record(p, rules, now, random)->end = CTL_PROBE_UNSENT;
 }
 
-static bool change(struct probe *p, enum lb_health health, uint64_t now)
-{
-	p->health = health;
-	p->since = now;
-	return true;
-}
-
-bool probe_answered(struct probe *p, const struct probe_rules *rules, uint64_t at, uint16_t status,
-		    bool *stray)
+bool probe_answered(struct probe *p, uint64_t at, uint16_t status)
 {
 	struct ctl_probe *last = newest(p);
 
-	*stray = !p->open || at > p->deadline;
-	if (*stray)
+	if (!p->open || at > p->deadline)
 		return false;
 	p->open = false;
 	last->end = CTL_PROBE_ANSWERED;
@@ -71,23 +62,23 @@ bool probe_answered(struct probe *p, const struct probe_rules *rules, uint64_t a
 	last->rtt_ns = at > last->sent ? at - last->sent : 0;
 	p->failures = 0;
 	p->successes++;
-	if (p->health == LB_DOWN && p->successes >= rules->up_after)
-		return change(p, LB_UP, at);
-	return false;
+	return true;
 }
 
-bool probe_expired(struct probe *p, const struct probe_rules *rules, uint64_t now, bool *lost)
+bool probe_expired(struct probe *p, uint64_t now)
 {
-	*lost = p->open && now >= p->deadline;
-	if (!*lost)
+	if (!p->open || now < p->deadline)
 		return false;
 	p->open = false;
 	newest(p)->end = CTL_PROBE_TIMEOUT;
 	p->successes = 0;
 	p->failures++;
-	if (p->health == LB_UP && p->failures >= rules->down_after)
-		return change(p, LB_DOWN, now);
-	return false;
+	return true;
+}
+
+uint64_t probe_last(const struct probe *p)
+{
+	return p->total ? p->ring[(p->total - 1) % CTL_PROBES].sent : 0;
 }
 
 void probe_void(struct probe *p)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Health of one gateway as a state machine: events and time in, a verdict out. It sends nothing and reads no
- * clock, so it is tested without a network; health.c drives it. Times are ns of dp_now().
+ * Probes of one gateway: when the next one is due, when the open one has failed, how the last ones ended. It
+ * sends nothing and reads no clock, so it is tested without a network; health.c drives it, and what the
+ * results mean is the governor's business. Times are ns of dp_now().
  *
- * Any response means alive, whatever its status: only silence counts against a gateway. A probe that could
- * not be sent says nothing. At most one probe is open at a time.
+ * Any response is an answer, whatever its status. A probe that could not be sent says nothing. At most one
+ * probe is open at a time.
  */
 #ifndef WEIR_CONTROL_PROBE_H
 #define WEIR_CONTROL_PROBE_H
@@ -12,16 +13,12 @@
 #include "control/control.h"
 
 struct probe_rules {
-	uint64_t interval;   /* ns between probes, > 0 */
-	uint64_t timeout;    /* ns until silence is a failure */
-	uint32_t down_after; /* failures in a row until DOWN, >= 1 */
-	uint32_t up_after;   /* answers in a row until UP, >= 1 */
+	uint64_t interval; /* ns between probes, > 0 */
+	uint64_t timeout;  /* ns until silence is a failure */
 };
 
 struct probe {
-	enum lb_health health;
 	bool open;          /* a probe waits for its answer */
-	uint64_t since;     /* last change of health, or start */
 	uint64_t grid;      /* the regular time of the next probe, without jitter */
 	uint64_t next;      /* the next probe, with jitter */
 	uint64_t deadline;  /* of the open probe */
@@ -31,7 +28,7 @@ struct probe {
 	struct ctl_probe ring[CTL_PROBES];
 };
 
-/* UP at `now`; its probes lie at `phase` (ns, any value) modulo the interval, so that gateways spread evenly.
+/* No probe yet; they lie at `phase` (ns, any value) modulo the interval, so that gateways spread evenly.
  */
 void probe_init(struct probe *p, const struct probe_rules *rules, uint64_t phase, uint64_t now);
 
@@ -47,15 +44,14 @@ void probe_sent(struct probe *p, const struct probe_rules *rules, uint64_t now, 
 /* A probe was due but could not be handed on. */
 void probe_unsent(struct probe *p, const struct probe_rules *rules, uint64_t now, uint32_t random);
 
-/*
- * The open probe was answered at `at`. Returns true if that changed p->health. An answer that came after the
- * deadline, or when none is open, is left to the caller by returning false with *stray set.
- */
-bool probe_answered(struct probe *p, const struct probe_rules *rules, uint64_t at, uint16_t status,
-		    bool *stray);
+/* The open probe was answered at `at`. False: none is open, or its deadline has passed. */
+bool probe_answered(struct probe *p, uint64_t at, uint16_t status);
 
-/* Gives the open probe up if its deadline has passed; *lost tells. Returns true if that changed p->health. */
-bool probe_expired(struct probe *p, const struct probe_rules *rules, uint64_t now, bool *lost);
+/* Gives the open probe up if its deadline has passed; tells if it did. */
+bool probe_expired(struct probe *p, uint64_t now);
+
+/* When the last probe was sent; 0: there was none. */
+uint64_t probe_last(const struct probe *p);
 
 /* The open probe, if there is one, says nothing: Weir's own packet path stood still, or it is not wanted. */
 void probe_void(struct probe *p);

@@ -142,10 +142,10 @@ json_t *ctl_show_gateway(const struct ctl_call *call, uint32_t index, struct ctl
 	ctl_gateway(call->app, index, &g);
 	st_sum_gateway(call->app->stats, g.slot, &sum);
 	share_of_pool(call->app, g.pool_index, share);
-	o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:f, s:i, s:i}", "name", g.name, "pool", g.pool,
+	o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:f, s:s, s:i, s:i}", "name", g.name, "pool", g.pool,
 		      "address", address(&g.addr), "state", ctl_gateway_state(&g), "health",
 		      ctl_health_name(g.health), "admin", ctl_admin_name(g.admin), "since_s", since(g.since),
-		      "tier", g.tier + 1, "weight", g.weight);
+		      "why", g.why, "tier", g.tier + 1, "weight", g.weight);
 	json_object_set_new(o, "share",
 			    json_real(ctl_takes_work(&g) && g.tier == share->tier
 					      ? (double)g.weight / share->weight

@@ -8,6 +8,7 @@
 #include "control/apply.h"
 #include "control/control.h"
 #include "control/events.h"
+#include "control/governor.h"
 #include "control/health.h"
 #include "control/loop.h"
 #include "control/plan.h"
@@ -155,6 +156,7 @@ void ctl_gateway(const struct app *app, uint32_t index, struct ctl_gateway *out)
 		.admin = lb_get_admin(app->words, gw->slot),
 		.since = app->started,
 	};
+	governor_view(app, index, out);
 	health_view(app, index, out);
 }
 

@@ -278,6 +278,7 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 		!is_drained(g)                          ? ""
 		: !strcmp(text_of(g, "admin"), "drain") ? ", drained by the operator"
 							: ", under maintenance by the operator");
+	fprintf(cli->out, "  health     %s: %s\n", text_of(g, "health"), text_of(g, "why"));
 	fprintf(cli->out, "  share      %s of the pool's new calls (tier %d, weight %d)\n",
 		figure_percent(a, number_of(g, "share")), (int)number_of(g, "tier"),
 		(int)number_of(g, "weight"));

@@ -64,8 +64,7 @@ struct lb_governor *lb_governor_init(void *mem, uint32_t n_slots, struct lb_word
 
 void governed_start(struct lb_governor *g, struct governed *at, const struct gateway *gw)
 {
-	health_init(&at->h, g->now);
-	lb_set_health(g->words, gw->slot, LB_UP);
+	health_init(&at->h, lb_get_health(g->words, gw->slot), g->now);
 	at->l.cap = at->l.rate = INFINITY; /* limit.c starts its law */
 	explicit_start(&at->x, g->now);
 }

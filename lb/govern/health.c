@@ -36,9 +36,9 @@ static void unlimited(struct health *h)
 	h->open_cap = LB_UNLIMITED;
 }
 
-void health_init(struct health *h, uint64_t now)
+void health_init(struct health *h, enum lb_health state, uint64_t now)
 {
-	*h = (struct health){ .state = LB_UP, .since = now, .calm = now, .second = now };
+	*h = (struct health){ .state = (uint8_t)state, .since = now, .calm = now, .second = now };
 	unlimited(h);
 }
 

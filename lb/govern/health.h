@@ -93,8 +93,8 @@ struct health_seen {
 	bool panic;                   /* silence is not held against it now */
 };
 
-/* A gateway that nothing is known of is UP. */
-void health_init(struct health *h, uint64_t now);
+/* A gateway of which is known what its word says, and nothing else. */
+void health_init(struct health *h, enum lb_health state, uint64_t now);
 
 /* A probe that left at `sent` ended. heard: word.heard. */
 void health_probe(struct health *h, enum lb_probe_result result, uint64_t sent, uint64_t heard);

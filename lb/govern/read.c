@@ -36,6 +36,8 @@ static bool is_taken(struct lb_governor *g, uint32_t slot)
 	if (!gw)
 		return false;
 	if (at->id != gw->id) {
+		if (at->id) /* what the words say is of another gateway */
+			lb_set_health(g->words, (uint16_t)slot, LB_UP);
 		*at = (struct governed){ .id = gw->id };
 		governed_start(g, at, gw);
 	}

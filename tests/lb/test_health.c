@@ -22,7 +22,7 @@ static void begin(struct gateway_play *g)
 		       .up_after = 2,
 		       .admin = LB_READY },
 	};
-	health_init(&g->h, g->s.now);
+	health_init(&g->h, LB_UP, g->s.now);
 }
 
 /* One step with so many INVITEs sent, answered and, of those, refused. True if the state changed. */
