@@ -246,7 +246,7 @@ static void close_branch(struct event *e, struct client *c)
 	if (!(c->flags & CLIENT_OPEN))
 		return;
 	c->flags &= ~CLIENT_OPEN;
-	word_close(e->w->words, c->gateway, c->pool, c->tier);
+	word_close(e->w->words, c->gateway, c->pool, c->tier, c->life);
 	st_gateway_inc(e->w->lane, c->gateway, ST_GW_OPEN_GIVEN);
 }
 
@@ -357,6 +357,7 @@ unsigned client_add(struct event *e, struct setup *u, const struct gateway *g)
 		.dst = g->addr,
 		.pool = g->pool,
 		.tier = g->tier,
+		.life = __atomic_load_n(&e->w->words->gateway[g->slot].life, __ATOMIC_RELAXED),
 		.sent = e->now,
 		.repeat = e->now + e->w->timers.t1,
 		.end = e->now + e->w->timers.b,

@@ -44,6 +44,7 @@ struct client {
 	struct addr dst;     /* where it went; its CANCEL and ACK go there, too */
 	uint16_t pool;       /* of the gateway, as it was chosen: index into the pools' words */
 	uint8_t tier;        /* the same */
+	uint8_t life;        /* word.life when it left */
 	uint64_t sent;       /* ns; when the INVITE first left */
 	uint64_t repeat;     /* ns; Timer A, or E of its CANCEL; SETUP_NEVER: no repeats */
 	uint64_t end;        /* ns; Timer B, C, D or M (L), or the end of waiting for its CANCEL */

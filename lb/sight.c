@@ -77,6 +77,13 @@ void lb_audit(const struct lb_worker *w, uint32_t *gateways, uint32_t *peers)
 	}
 }
 
+/* True if the branch has one of its gateway's `open` that the gateway's going down has not forgotten. */
+static bool is_open(const struct lb_worker *w, const struct client *c)
+{
+	return __atomic_load_n(&c->flags, __ATOMIC_RELAXED) & CLIENT_OPEN &&
+	       c->life == __atomic_load_n(&w->words->gateway[c->gateway].life, __ATOMIC_RELAXED);
+}
+
 void lb_audit_open(const struct lb_worker *w, uint32_t *open)
 {
 	for (uint32_t i = 0; i < w->setups.n; i++) {
@@ -84,7 +91,7 @@ void lb_audit_open(const struct lb_worker *w, uint32_t *open)
 
 		/* branches past the last, and those of free setups, have given theirs back */
 		for (unsigned k = 0; k < LIMIT_BRANCHES; k++) {
-			if (__atomic_load_n(&u->client[k].flags, __ATOMIC_RELAXED) & CLIENT_OPEN)
+			if (is_open(w, &u->client[k]))
 				open[u->client[k].gateway]++;
 		}
 	}

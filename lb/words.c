@@ -81,6 +81,17 @@ bool lb_is_draining(const struct lb_words *words)
 	return __atomic_load_n(&words->node.drain_retry_s, __ATOMIC_RELAXED) > 0;
 }
 
+void lb_forget_open(struct lb_words *words, uint16_t slot, uint16_t pool, uint8_t tier)
+{
+	struct word *g = &words->gateway[slot];
+	uint32_t n;
+
+	__atomic_fetch_add(&g->life, 1, __ATOMIC_SEQ_CST);
+	n = __atomic_exchange_n(&g->open, 0, __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(&words->pool[pool].open[tier], n, __ATOMIC_SEQ_CST);
+	word_changed(words, slot);
+}
+
 void lb_set_panic(struct lb_words *words, uint16_t slot, bool on)
 {
 	uint8_t *panic = &words->gateway[slot].panic;

@@ -47,6 +47,7 @@ struct word {
 	struct bucket rps; /* max-rps; control: interval, workers: next */
 	uint8_t panic;     /* 1: its silence may be ours, so a call that it does not take goes nowhere else;
 			      control */
+	uint8_t life;      /* times that `open` was set to 0 because the gateway went down; control */
 	uint16_t belongs;  /* 1 + index of the pool that was last noted full with it; 0: none; workers */
 } __attribute__((aligned(64)));
 _Static_assert(offsetof(struct word, rps) == 64, "a new call needs one line of a gateway");
@@ -250,11 +251,17 @@ static inline bool peer_release(struct peer_word *p)
 	return word_lower(&p->calls);
 }
 
-/* A branch that was given one of `open` by a gateway of this pool and tier gives it back. Workers. */
-static inline void word_close(struct lb_words *words, uint16_t slot, uint16_t pool, uint8_t tier)
+/*
+ * A branch that was given one of `open` by a gateway of this pool and tier gives it back. life: word.life as
+ * it was then; who went down meanwhile has forgotten all that was open. Workers.
+ */
+static inline void word_close(struct lb_words *words, uint16_t slot, uint16_t pool, uint8_t tier,
+			      uint8_t life)
 {
-	word_lower(&words->gateway[slot].open);
-	word_lower(&words->pool[pool].open[tier]);
+	struct word *g = &words->gateway[slot];
+
+	if (__atomic_load_n(&g->life, __ATOMIC_RELAXED) == life && word_lower(&g->open))
+		word_lower(&words->pool[pool].open[tier]);
 	word_changed(words, slot);
 }
 

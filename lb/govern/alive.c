@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include "lb/govern/governor.h"
 
+#define ABLE_NS     1000000000ull
 #define PANIC_NS    10000000000ull /* how long silence is borne */
 #define PANIC_LEAST 3 /* gateways that fall silent together, and more than half of those of a port */
 #define PANIC_MUTE  500000000ull  /* of each; a probe's time-out counts as well */
@@ -34,7 +35,20 @@ static uint32_t refusals(const struct reading *r)
 	return n;
 }
 
-/* True if some gateway of the pool is well, or may be for all that is known. */
+/* Weights of the gateways of a tier that are well and READY. */
+static uint32_t weight_of_well(const struct lb_governor *g, const struct tier *t)
+{
+	const struct gateway *gw = &g->s->gateways[t->first];
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < t->n; i++)
+		if (gw[i].slot < g->n_slots && health_is_well(&g->at[gw[i].slot].h) &&
+		    lb_get_admin(g->words, gw[i].slot) == LB_READY)
+			sum += gw[i].weight;
+	return sum;
+}
+
+/* True if some gateway of the pool is well. */
 static bool any_well(struct lb_governor *g, uint16_t pool)
 {
 	const struct pool *p = &g->s->pools[pool];
@@ -43,15 +57,21 @@ static bool any_well(struct lb_governor *g, uint16_t pool)
 		return g->well;
 	g->well_pool = pool;
 	g->well = false;
-	for (uint32_t t = p->first; t < (uint32_t)p->first + p->n && !g->well; t++) {
-		const struct gateway *gw = &g->s->gateways[g->s->tiers[t].first];
-
-		for (uint32_t i = 0; i < g->s->tiers[t].n && !g->well; i++)
-			g->well = gw[i].weight && gw[i].slot < g->n_slots &&
-				  health_is_well(&g->at[gw[i].slot].h) &&
-				  lb_get_admin(g->words, gw[i].slot) == LB_READY;
-	}
+	for (uint32_t t = p->first; t < (uint32_t)p->first + p->n && !g->well; t++)
+		g->well = weight_of_well(g, &g->s->tiers[t]) > 0;
 	return g->well;
+}
+
+/* Shares are of those that are well: what tries the others is little. */
+static void set_able(struct lb_governor *g, uint16_t pool)
+{
+	const struct pool *p = &g->s->pools[pool];
+
+	for (uint32_t i = 0; i < p->n; i++) {
+		const struct tier *t = &g->s->tiers[p->first + i];
+
+		lb_set_able(g->words, pool, g->s->gateways[t->first].tier, weight_of_well(g, t));
+	}
 }
 
 static struct health_seen see(struct lb_governor *g, uint16_t slot)
@@ -181,10 +201,15 @@ static void step(struct lb_governor *g, uint16_t slot)
 	struct governed *at = &g->at[slot];
 
 	if (health_step(&at->h, &seen)) {
+		const struct gateway *gw = gateway_by_slot(g->s, slot);
+
 		lb_set_health(g->words, slot, (enum lb_health)at->h.state);
+		set_able(g, gw->pool);
+		if (at->h.state == LB_DOWN)
+			lb_forget_open(g->words, slot, gw->pool, gw->tier);
 		governor_notice(g, (struct lb_notice){ .kind = LB_NOTICE_HEALTH,
 						       .slot = slot,
-						       .pool = gateway_by_slot(g->s, slot)->pool,
+						       .pool = gw->pool,
 						       .peer = LB_NONE,
 						       .a = at->h.state,
 						       .b = at->h.why,
@@ -198,6 +223,11 @@ void govern_health(struct lb_governor *g)
 {
 	if (g->dt == 0)
 		g->hearing = g->now;
+	if (g->now >= g->able_next) { /* what the operator said meanwhile, and new pools */
+		for (uint32_t pool = 0; pool < g->s->n_pools; pool++)
+			set_able(g, (uint16_t)pool);
+		g->able_next = g->now + ABLE_NS;
+	}
 	g->well_pool = LB_NONE;
 	calm_down(g);
 	note_all(g);

@@ -59,6 +59,7 @@ struct lb_governor {
 
 	uint64_t hearing;                /* ns; silence before this may be our own */
 	struct panic panic[LIMIT_PORTS]; /* by port */
+	uint64_t able_next;              /* ns; when to tell all pools who is well */
 	uint16_t well_pool;              /* pool of the last look, or LB_NONE, */
 	bool well;                       /* and whether anybody was well there */
 

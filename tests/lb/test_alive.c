@@ -24,6 +24,7 @@ static void start(struct bed *b, unsigned gateways)
 {
 	*b = (struct bed){ .load = 4 };
 	world_start(&b->w, gateways);
+	b->w.pool[0].learn = LB_LEARN_OFF; /* health alone */
 	b->w.pool[0].down_after = 3;
 	b->w.pool[0].up_after = 2;
 	world_build(&b->w);
@@ -126,6 +127,7 @@ static void change_is_in_the_words_and_told(void **state)
 	assert_in_range(n->c, HEALTH_PENDING, 100);
 	assert_int_equal(health(&b, 1), LB_DOWN);
 	assert_int_equal(health(&b, 0), LB_UP);
+	assert_int_equal(b.w.words->pool[0].able[0], b.w.gateway[0].weight);
 	lb_health_look(b.g, 1, &sight);
 	assert_int_equal(sight.state, LB_DOWN);
 	assert_int_equal(sight.since, b.w.now);

@@ -55,7 +55,7 @@ static uint16_t give(struct world *w, uint64_t i)
 /* Its first response but 100 has come. */
 static void answered(struct world *w, uint16_t slot)
 {
-	word_close(w->words, slot, 0, w->gateway[slot].tier);
+	word_close(w->words, slot, 0, w->gateway[slot].tier, 0);
 }
 
 static uint64_t skipped(const struct world *w, uint16_t slot, enum lb_stop why)

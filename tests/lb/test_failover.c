@@ -308,6 +308,28 @@ static void maintenance_moves_at_once(void **state)
 	scene_end(&s);
 }
 
+/* What was open at a gateway that went down does not stand in the way of the calls that try it later. */
+static void down_forgets_what_is_open(void **state)
+{
+	struct scene s;
+
+	scene_ring(&s, 2);
+	scene_gateway(&s, 0, 100);
+	assert_int_equal(lb_gateway_open(s.w.words, s.branch[0].gateway), 1);
+	lb_set_health(s.w.words, s.branch[0].gateway, LB_DOWN);
+	lb_forget_open(s.w.words, s.branch[0].gateway, 0, 0);
+	assert_int_equal(lb_gateway_open(s.w.words, s.branch[0].gateway), 0);
+	assert_int_equal(s.w.words->pool[0].open[0], 0);
+	s.w.words->gateway[s.branch[0].gateway].open = s.w.words->pool[0].open[0] =
+		1; /* one of another call */
+	scene_gateway(&s, 0, 180);
+	scene_expect(&s, "- 180");
+	assert_int_equal(lb_gateway_open(s.w.words, s.branch[0].gateway), 1);
+	assert_int_equal(s.w.words->pool[0].open[0], 1);
+	s.w.words->gateway[s.branch[0].gateway].open = s.w.words->pool[0].open[0] = 0;
+	scene_end(&s);
+}
+
 /* Most of the gateways are mute together: each call is tried at one, which may be heard again. */
 static void panic_tries_one(void **state)
 {
@@ -440,6 +462,7 @@ int main(void)
 		cmocka_unit_test(down_moves_at_once),
 		cmocka_unit_test(maintenance_moves_at_once),
 		cmocka_unit_test(panic_tries_one),
+		cmocka_unit_test(down_forgets_what_is_open),
 		cmocka_unit_test(down_leaves_answered_calls_alone),
 		cmocka_unit_test(down_with_many_calls),
 		cmocka_unit_test(nobody_listens_there),
