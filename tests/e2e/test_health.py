@@ -10,13 +10,14 @@ from conftest import pool
 from lab.net import until
 
 HEALTH = "{ method: OPTIONS, interval: 300ms, timeout: 200ms, down-after: 8, up-after: 2 }"
+UNLEARNED = "{ learn: off }"  # these gateways live in the test itself: how fast they answer says nothing
 CONFIG = """
 peers:
   callers: { from: [192.0.2.0/24], answer-when-full: 503+retry-after }
 pools:
-""" + pool("probed", 5501, hosts=(21, 22, 23), health=HEALTH) + "\n" + pool("lonely", 5502, hosts=(24,), health=HEALTH) \
+""" + pool("probed", 5501, hosts=(21, 22, 23), health=HEALTH, overload=UNLEARNED) + "\n" + pool("lonely", 5502, hosts=(24,), health=HEALTH) \
     + "\n" + pool("busy", 5505, hosts=(21, 22), health="{ interval: 5s, down-after: 9 }") + "\n" + pool("blind", 5506, hosts=(21, 22)) \
-    + "\n" + pool("drained", 5503, hosts=(21, 22)) + "\n" + pool("six", 5504, hosts=(25,), v6=True, health=HEALTH) + """
+    + "\n" + pool("drained", 5503, hosts=(21, 22), overload=UNLEARNED) + "\n" + pool("six", 5504, hosts=(25,), v6=True, health=HEALTH) + """
 routes:
   - { match: { number: "+1" }, pool: probed }
   - { match: { number: "+2" }, pool: lonely }
@@ -71,26 +72,27 @@ def wait(family, responders, condition, what):
 
 
 def place(family, responders, call_ids, uri="sip:+15551234@pstn.test"):
-    """Offer a new call for each Call-ID; give Call-ID -> index of the gateway it reached."""
+    """
+    Offer a new call for each Call-ID; give Call-ID -> index of the gateway it reached. Not all at once: with more than 32
+    unanswered calls at each gateway their number counts, too, and not the hash alone.
+    """
     caller = family.peer("callers", 11)
+    answers, calls = set(), list(call_ids)
     for responder in responders:
         responder.serve()
         responder.calls.clear()
-    placed = {}
-    for call_id in call_ids:
-        caller.send(caller.make("INVITE", uri, call_id=call_id))
-    answers = set()
 
-    def all_answered():
+    def answered():
         for responder in responders:
             responder.serve()
         answers.update(m.get("call-id") for m in caller.pending() if m.status >= 200)
-        return len(answers) == len(call_ids)
-    until(all_answered, 8, lambda: f"{len(answers)} of {len(call_ids)} answered")
-    for index, responder in enumerate(responders):
-        for call_id in responder.calls:
-            placed[call_id] = index
-    return placed
+        return answers.issuperset(batch)
+    for first in range(0, len(calls), 30):
+        batch = calls[first:first + 30]
+        for call_id in batch:
+            caller.send(caller.make("INVITE", uri, call_id=call_id))
+        until(answered, 8, lambda: f"{len(answers)} of {len(calls)} answered")
+    return {call_id: index for index, responder in enumerate(responders) for call_id in responder.calls}
 
 
 class Stream:
@@ -145,7 +147,7 @@ def test_down_and_back_moves_only_its_own_share(family, three):
     stream = Stream(family, three, "probed-22")
     stream.until("slowstart", 15)
     trickle = time.monotonic() - stream.since["probing"]
-    assert 3 <= stream.calls["probing"][1] <= trickle + 2, "one call a second while it is tried"
+    assert 2 <= stream.calls["probing"][1] <= trickle + 2, "one call a second while it is tried"
     assert stream.calls["probing"][0] + stream.calls["probing"][2] > 3 * stream.calls["probing"][1]
     burst = place(family, three, [f"burst-{n}@callers.test" for n in range(150)])
     assert list(burst.values()).count(1) <= 20, "and not its whole share at once when they were answered"

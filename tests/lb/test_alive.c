@@ -143,7 +143,7 @@ static void change_is_in_the_words_and_told(void **state)
 	assert_int_equal(n->a, LB_SLOWSTART);
 	n = until_told(&b, LB_NOTICE_HEALTH, 11 * SECOND);
 	assert_int_equal(n->a, LB_UP);
-	assert_int_equal(b.w.words->gateway[1].open_cap, 200); /* as for one that nothing is known of */
+	assert_int_equal(b.w.words->gateway[1].open_cap, LB_UNLIMITED); /* as for one that nothing is known of */
 	stop(&b);
 }
 
