@@ -147,7 +147,7 @@ class Demo:
         self.start_gateway(KILLED)
         self.screen.event(f"{KILLED} started again")
         self.phase("4  recovery", EVEN, 1)
-        until(lambda: self.look()["state"][KILLED] == "up", 10, f"{KILLED} did not come back", step=0.05)
+        until(lambda: self.look()["state"][KILLED] == "up", 30, f"{KILLED} did not come back", step=0.05)  # by steps
         self.screen.event(f"{KILLED} is up")
         self.phase("4  recovery", EVEN, 1.5)
         r = self.phase("4  recovery", EVEN, max(self.phase_s - 2.5, 4))

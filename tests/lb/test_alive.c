@@ -22,14 +22,17 @@ struct bed {
 
 static void start(struct bed *b, unsigned gateways)
 {
+	const struct lb_worker *workers[1];
+
 	*b = (struct bed){ .load = 4 };
 	world_start(&b->w, gateways);
+	workers[0] = b->w.worker;
 	b->w.pool[0].learn = LB_LEARN_OFF; /* health alone */
 	b->w.pool[0].down_after = 3;
 	b->w.pool[0].up_after = 2;
 	world_build(&b->w);
 	b->mem = aligned_alloc(64, (lb_governor_size(64, 1) + 63) / 64 * 64);
-	b->g = lb_governor_init(b->mem, 64, b->w.words, &b->w.worker, 1, b->w.now);
+	b->g = lb_governor_init(b->mem, 64, b->w.words, workers, 1, b->w.now);
 }
 
 static void stop(struct bed *b)
@@ -143,7 +146,8 @@ static void change_is_in_the_words_and_told(void **state)
 	assert_int_equal(n->a, LB_SLOWSTART);
 	n = until_told(&b, LB_NOTICE_HEALTH, 11 * SECOND);
 	assert_int_equal(n->a, LB_UP);
-	assert_int_equal(b.w.words->gateway[1].open_cap, LB_UNLIMITED); /* as for one that nothing is known of */
+	assert_int_equal(b.w.words->gateway[1].open_cap,
+			 LB_UNLIMITED); /* as for one that nothing is known of */
 	stop(&b);
 }
 
