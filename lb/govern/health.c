@@ -64,6 +64,13 @@ void health_probe(struct health *h, enum lb_probe_result result, uint64_t sent, 
 	h->lost += h->lost < UINT8_MAX;
 }
 
+/* Counts begin anew: what passed it by while it was being tried says nothing about what it can take. */
+static void start_second(struct health *h, uint64_t now)
+{
+	h->second = now;
+	h->sent = h->answered = h->refused = h->passed = 0;
+}
+
 /* The second in hand is over. */
 static void end_second(struct health *h, uint64_t now)
 {
@@ -71,8 +78,7 @@ static void end_second(struct health *h, uint64_t now)
 	h->offered = h->sent + h->passed;
 	if (h->state == LB_UP)
 		h->usual = h->carried > h->usual ? h->carried : h->usual - (h->usual - h->carried) / 8;
-	h->sent = h->answered = h->refused = h->passed = 0;
-	h->second = now;
+	start_second(h, now);
 }
 
 void health_note(struct health *h, const struct health_seen *s)
@@ -212,6 +218,8 @@ static struct sign when_up(struct health *h, const struct health_seen *s)
 static void enter_up(struct health *h, const struct health_seen *s)
 {
 	unlimited(h);
+	start_second(h, s->now);
+	h->offered = 0;
 	h->calm = s->now;
 }
 
@@ -245,8 +253,8 @@ static void enter_slow(struct health *h, const struct health_seen *s)
 {
 	uint32_t rate = h->usual / 4 > HEALTH_START ? h->usual / 4 : HEALTH_START;
 
-	h->clear = h->second = s->now;
-	h->sent = h->answered = h->refused = 0;
+	h->clear = s->now;
+	start_second(h, s->now);
 	if (h->why == LB_WHY_EASED && h->rate > rate)
 		rate = h->rate;
 	h->rate = rate;
