@@ -78,7 +78,8 @@ static struct lb_query request(enum method method, uint32_t n, uint32_t turn)
 
 	q.request = 1;
 	q.method = method;
-	q.src = q.reply_to = addr_v4(0x090200c0, 5062);
+	/* 192.0.2.1 to .200: one address alone would have too many refusals that it does not acknowledge */
+	q.src = q.reply_to = addr_v4(0x000200c0 | (1 + n % 200) << 24, 5062);
 	q.call_hash = lb_hash(&key, &id, 8);
 	q.from_hash = lb_hash_more(&key, 1, &id, 8);
 	q.via_hash = lb_hash_more(&key, 2, &id, 8);
@@ -126,6 +127,7 @@ static void make(struct bench *b, enum kind kind, uint32_t n, struct lb_query *q
 	case NEW_INVITE:
 	case REFUSED:
 		*q = request(METHOD_INVITE, n, ++b->turn);
+		q->room = kind == REFUSED; /* as on the wire: then the pool is noted full */
 		break;
 	case NEW_OPTIONS:
 		*q = request(METHOD_OPTIONS, n, ++b->turn);
