@@ -114,6 +114,9 @@ int ctl_method_calls_left(struct ctl_call *call);
 /* sight_congestion.c */
 json_t *ctl_show_congestion(const struct ctl_call *call, uint32_t index);
 
+/* sight_why.c: method */
+int ctl_method_why(struct ctl_call *call);
+
 /* sight_calls.c: methods */
 int ctl_method_events(struct ctl_call *call);
 int ctl_method_calls(struct ctl_call *call);

@@ -142,7 +142,7 @@ static void note_progress(const struct event *e, const struct setup *u, const st
 	signal_add(s->finished, 1);
 	if (c->flags & (CLIENT_GIVEN_UP | CLIENT_CANCEL | CLIENT_CANCELLED))
 		return;
-	signal_outcome(s, u->origin, signal_is_refusal(status, 0));
+	signal_outcome(s, u->origin, signal_is_refusal(status, e->q->q850));
 	if (status < 300)
 		signal_delay(&s->progress, e->now - c->sent);
 }

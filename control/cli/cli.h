@@ -163,6 +163,7 @@ int cli_show_congestion(struct cli *cli, const json_t *result);
 int cli_show_drops(struct cli *cli, const json_t *result);
 int cli_show_config(struct cli *cli, const json_t *result);
 int cli_show_hash(struct cli *cli, const json_t *result);
+int cli_show_why(struct cli *cli, const json_t *result);
 int cli_show_health(struct cli *cli, const json_t *result);
 int cli_show_change(struct cli *cli, const json_t *result);
 int cli_show_node_change(struct cli *cli, const json_t *result);

@@ -260,6 +260,14 @@ const struct cli_command cli_commands[] = {
 	  .more = "The choice of the hash alone: a gateway that is down, drained or full is passed by when "
 		  "the call comes.",
 	  .show = cli_show_hash },
+	{ .words = { "why" },
+	  .operands = { { CLI_ARG_TEXT, "CALL-ID", "call_id" } },
+	  .method = "why",
+	  .help = "how a new request was decided: the gateways asked, what stopped each, who got it",
+	  .more = "Each worker remembers its last 65536 new requests. Exit code 1 if nothing is known of the "
+		  "Call-ID. A refusal without gateways: the pool was known to be full, or none had to be "
+		  "asked.",
+	  .show = cli_show_why },
 	{ .words = { "health" },
 	  .method = "health",
 	  .help = "one line and exit code for monitoring (Nagios): 0 ok, 1 warning, 2 critical, 3 unknown",

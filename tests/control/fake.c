@@ -204,6 +204,7 @@ static void load_config(struct app *app, const struct fake *fake, unsigned int m
 static void make_call(struct app *app)
 {
 	struct lb_worker_spec spec = {
+		.trail = true,
 		.timers = { .t1 = 500000000,
 			    .t2 = 4000000000,
 			    .t4 = 5000000000,

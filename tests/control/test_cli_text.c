@@ -194,7 +194,7 @@ static void completion(void **state)
 	static const struct {
 		const char *line, *expect;
 	} cases[] = {
-		{ "", "show audit events drain maint ready set hash health check help " },
+		{ "", "show audit events drain maint ready set hash why health check help " },
 		{ "sh", "show " },
 		{ "show gat", "gateways gateway " },
 		{ "--json show p", "pools peers ports " },

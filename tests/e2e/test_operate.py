@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What an operator changes while calls run: drain, maint and ready with --wait (G10), the node's own drain (G9), set."""
+"""What an operator changes while calls run: drain, maint and ready with --wait (G10), the node's own drain (G9), set, why."""
 import subprocess
 
 import pytest
@@ -142,7 +142,12 @@ def test_set_is_in_force_at_once(family, caller):
     phones = [Phone(caller, gateways, "sip:+3555@pstn.test") for _ in range(4)]
     assert {phone.gateway for phone in phones} == {gateways[0]}
     assert family.weir.weirctl("set", "set-21", "max-calls", "4")[0] == 0
-    assert Phone(caller, gateways, "sip:+3555@pstn.test").refusal.status == 503
+    refused = Phone(caller, gateways, "sip:+3555@pstn.test")
+    assert refused.refusal.status == 503
+    said = family.weir.ask("why", refused.setup.call_id)["decisions"]
+    assert len(said) == 1 and said[0]["outcome"] == "reply" and said[0]["gateway"] is None and said[0]["pool"] == "set"
+    assert {(a["gateway"], a["stopped_by"]) for a in said[0]["asked"]} <= {("set-21", "max-calls")}
+    assert family.weir.ask("why", phones[0].setup.call_id)["decisions"][0]["gateway"] == "set-21"
     code, out, _ = family.weir.weirctl("show", "gateways", "set")
     assert code == 0 and " 4* " in out and " 0* " in out and "set since the start" in out
     assert family.weir.ask("show", "gateway", "set-21")["config"] == {"max-calls": 50}
