@@ -50,7 +50,7 @@ static void every_command_in_text_and_json(void **state)
 		{ "show gateways", "2503 gateways", 0 },
 		{ "show gateway gw1", "gw1 of pool east at 192.0.2.21:5060 by access: up", 0 },
 		{ "show congestion east", "PROGRESS", 0 },
-		{ "why one@peer", "pool east\n  => gw1\n", 0 },
+		{ "why one@peer", "down, drained or under maintenance\n  => gw1\n", 0 },
 		{ "why nobody@nowhere", "nothing is known of this Call-ID", 1 },
 		{ "show congestion nowhere", "no pool \"nowhere\"", 1 },
 		{ "show gateway gw2", "timeout", 0 },
