@@ -131,7 +131,7 @@ class Demo:
     def overload(self):
         capacity = 2 * CAPACITY
         title = f"3  overload of gateways that can take {capacity} calls/s"
-        self.phase(title, TOO_MUCH, 3)  # Weir learns what they can take
+        self.phase(title, TOO_MUCH, 6)  # Weir learns what they can take
         self.screen.event("learned: " + ", ".join(
             f"{row['name']} {row['open_limit']} INVITEs at once" for row in self.weir.ask("show", "congestion")["gateways"]
             if row["state"] != "down"))

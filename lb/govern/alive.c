@@ -124,9 +124,9 @@ static bool is_ours(const struct lb_governor *g, uint8_t port, uint32_t *silent,
 		++*all;
 		if (h->bounced_n)
 			return false;
-		if (h->state == LB_DOWN || !health_mute(h, &seen, PANIC_MUTE, &heard, &asked) ||
+		if (h->state == LB_DOWN || !health_mute(h, &seen, PANIC_MUTE, &heard, &asked) || heard == 0 ||
 		    heard < before->since)
-			continue;
+			continue; /* who never spoke has not fallen silent */
 		++*silent;
 		last_heard = heard > last_heard ? heard : last_heard;
 		first_asked = asked < first_asked ? asked : first_asked;

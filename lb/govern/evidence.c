@@ -10,8 +10,10 @@
 
 static void fade(double (*sum)[ORIGINS], const uint16_t (*add)[ORIGINS], double keep)
 {
-	for (unsigned i = 0; i < 2 * ORIGINS; i++)
-		sum[0][i] = sum[0][i] * keep + add[0][i];
+	for (unsigned side = 0; side < 2; side++) {
+		for (unsigned i = 0; i < ORIGINS; i++)
+			sum[side][i] = sum[side][i] * keep + add[side][i];
+	}
 }
 
 /* The share of refusals such that classes with half of the calls have that much or more. Returns the number

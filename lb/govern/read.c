@@ -71,8 +71,10 @@ static void add_delay(struct delay_signal *sum, const struct delay_signal *d)
 
 static void add_counts(uint16_t (*sum)[ORIGINS], const uint16_t (*from)[ORIGINS])
 {
-	for (unsigned i = 0; i < 2 * ORIGINS; i++)
-		sum[0][i] = (uint16_t)(sum[0][i] + read(from[0][i]));
+	for (unsigned side = 0; side < 2; side++) {
+		for (unsigned i = 0; i < ORIGINS; i++)
+			sum[side][i] = (uint16_t)(sum[side][i] + read(from[side][i]));
+	}
 }
 
 /* Adds what one worker knows. */
@@ -110,8 +112,10 @@ static struct delay delay_between(const struct delay_signal *from, const struct 
 static void counts_between(uint16_t (*out)[ORIGINS], const uint16_t (*from)[ORIGINS],
 			   const uint16_t (*to)[ORIGINS])
 {
-	for (unsigned i = 0; i < 2 * ORIGINS; i++)
-		out[0][i] = (uint16_t)(to[0][i] - from[0][i]);
+	for (unsigned side = 0; side < 2; side++) {
+		for (unsigned i = 0; i < ORIGINS; i++)
+			out[side][i] = (uint16_t)(to[side][i] - from[side][i]);
+	}
 }
 
 /* How often a limit of the governor's has made a worker pass the gateway by. */

@@ -187,16 +187,16 @@ class DaemonTest(unittest.TestCase):
             self.assertNotEqual(mac, "00:00:00:00:00:00")
             self.assertEqual(d.end(), 0)
 
-    def test_silence_is_down_and_answers_are_up(self):
+    def test_silence_is_down_and_answers_bring_it_back(self):
         d = self.start().ready()
         for name in ("gw4", "gw6"):
             wait(d.said(f"gateway {name} "), f"{name} DOWN")
             self.assertIn("DOWN, 2 probes in a row", d.text())
         g = Gateway(self, "192.0.2.21", "2001:db8::21")
         self.addCleanup(g.stop)
-        wait(d.said("gateway gw4 (192.0.2.21:5060): UP"), "gw4 UP")
-        wait(d.said("gateway gw6 ([2001:db8::21]:5060): UP"), "gw6 UP")
-        self.assertNotIn("far (203.0.113.21:5060): UP", d.text())
+        wait(d.said("gateway gw4 (192.0.2.21:5060): PROBING"), "gw4 PROBING")
+        wait(d.said("gateway gw6 ([2001:db8::21]:5060): PROBING"), "gw6 PROBING")
+        self.assertNotIn("far (203.0.113.21:5060): PROBING", d.text())
 
     def test_router_that_only_weir_knows(self):
         run("ip", "-n", self.far, "addr", "add", "203.0.113.21/32", "dev", "lo")

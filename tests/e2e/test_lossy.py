@@ -116,7 +116,7 @@ class Routed:
 
     def up(self, pool):
         states = lambda: [self.weir.ask("show", "gateway", f"{pool}-{host}")["state"] for host in (21, 22)]  # noqa: E731
-        until(lambda: states() == ["up", "up"], 8, "not up")
+        until(lambda: states() == ["up", "up"], 20, "not up")
 
     def gateway(self, host, port):
         return Gateway(self.gateways, f"10.2.0.{host}", port)
