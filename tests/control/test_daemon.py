@@ -205,7 +205,7 @@ class DaemonTest(unittest.TestCase):
         self.addCleanup(g.stop)
         wait(lambda: "192.0.2.1 dev twin0 lladdr" in run("ip", "-n", self.weir, "neigh").stdout, "the router's MAC")
         wait(lambda: g.answered(), "a probe that reached the gateway behind the router")
-        wait(lambda: "far (203.0.113.21:5060): DOWN" not in d.text() or "far (203.0.113.21:5060): UP" in d.text(), "far UP")
+        wait(lambda: "far (203.0.113.21:5060): DOWN" not in d.text() or "far (203.0.113.21:5060): PROBING" in d.text(), "far PROBING")
         self.assertNotIn("default", run("ip", "-n", self.weir, "route").stdout)
 
     def test_kill_9_keeps_the_keys_and_leaves_no_twin(self):
