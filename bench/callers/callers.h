@@ -194,6 +194,7 @@ void obey_response(struct world *w, struct peer *p, uint32_t target, const struc
 /* ---- tally.c */
 void tally_count(struct world *w, const struct call *c, enum counter n);
 int tally_make(struct world *w);
+void tally_free(struct world *w);
 void tally_report(struct world *w);
 
 #endif

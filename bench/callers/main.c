@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t stop;
 
@@ -168,6 +169,17 @@ static int make(struct world *w, int epoll)
 	return err;
 }
 
+static void forget(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n_peers; i++)
+		for (uint32_t k = 0; k < w->peer[i].plan.n_ports; k++)
+			kit_udp_close(&w->peer[i].port[k]);
+	tally_free(w);
+	kit_heap_free(&w->heap);
+	free(w->calls);
+	free(w);
+}
+
 int main(int argc, char **argv)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -186,5 +198,7 @@ int main(int argc, char **argv)
 	begin_step(w, w->now);
 	run(w, epoll);
 	tally_report(w);
+	forget(w);
+	close(epoll);
 	return 0;
 }

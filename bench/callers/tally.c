@@ -32,6 +32,13 @@ int tally_make(struct world *w)
 	return 0;
 }
 
+void tally_free(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n_peers; i++)
+		for (uint32_t n = 0; n < COUNTERS; n++)
+			free(w->peer[i].series[n]);
+}
+
 void tally_count(struct world *w, const struct call *c, enum counter n)
 {
 	uint64_t bin = (w->now - w->started) / w->bin;

@@ -197,6 +197,18 @@ static void make_room(struct sim *sim)
 	}
 }
 
+static void forget(struct sim *sim)
+{
+	for (uint32_t i = 0; i < sim->n_gw; i++) {
+		kit_udp_close(&sim->gw[i]->udp);
+		free(sim->gw[i]);
+	}
+	kit_heap_free(&sim->heap);
+	free(sim->hash);
+	free(sim->txns);
+	free(sim);
+}
+
 int main(int argc, char **argv)
 {
 	struct sim *sim = calloc(1, sizeof(*sim));
@@ -228,5 +240,7 @@ int main(int argc, char **argv)
 	printf("{\"ready\":%u}\n", sim->n_gw);
 	fflush(stdout);
 	run(sim, epoll);
+	forget(sim);
+	close(epoll);
 	return 0;
 }

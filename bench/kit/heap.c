@@ -75,3 +75,9 @@ uint64_t kit_next(const struct kit_heap *h)
 {
 	return h->n ? h->of[0]->at : UINT64_MAX;
 }
+
+void kit_heap_free(struct kit_heap *h)
+{
+	free(h->of);
+	*h = (struct kit_heap){ 0 };
+}

@@ -29,4 +29,7 @@ struct kit_timer *kit_due(struct kit_heap *h, uint64_t now);
 /* When the earliest timer is due (ns); UINT64_MAX when none is armed. */
 uint64_t kit_next(const struct kit_heap *h);
 
+/* Gives the memory back; the timers belong to what they wake. */
+void kit_heap_free(struct kit_heap *h);
+
 #endif
