@@ -12,7 +12,7 @@
 #include <rte_ethdev.h>
 
 #include "bench/rig.h"
-#include "lb/peers.h"
+#include "lb/choose/peers.h"
 #include "lb/token.h"
 #include "lb/worker.h"
 

@@ -7,10 +7,10 @@
  * one got.
  */
 #include "lb/decide.h"
-#include "lb/oc.h"
-#include "lb/peers.h"
-#include "lb/pick.h"
-#include "lb/routes.h"
+#include "lb/admit/oc.h"
+#include "lb/choose/peers.h"
+#include "lb/choose/pick.h"
+#include "lb/choose/routes.h"
 
 #define METHOD_BIT(method) (1u << (method))
 

@@ -3,7 +3,7 @@
 #ifndef WEIR_LB_DECIDE_H
 #define WEIR_LB_DECIDE_H
 
-#include "lb/invite.h"
+#include "lb/call/invite.h"
 #include "lb/worker.h"
 
 struct decision {

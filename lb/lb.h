@@ -7,7 +7,15 @@
  * runs on a worker, in a unit test and in a simulator. Three kinds of data and no other:
  *   snapshot  immutable, built by control from a struct lb_spec, swapped by pointer;
  *   words     two cache lines per gateway, one per peer and per pool, indexed by a stable slot, atomic,
- * surviving reloads; worker    tables of one worker (pins, refusal memo): one writer, its own thread.
+ *             surviving reloads;
+ *   worker    tables of one worker (pins, refusal memo): one writer, its own thread.
+ *
+ * decide.c is the order of admission; what its steps are made of lies in
+ *   admit/    who goes first, fair shares, what a refusal says, overload control in Vias
+ *   choose/   routes, peers, the laws of balancing, the gateway of a request
+ *   call/     transactions, fail-over, redirects, counted calls, their records
+ *   govern/   what control runs ten times a second: limits and health of gateways (a door of its own)
+ *   base/     hashing, base32, rate buckets, timers
  *
  * Thread rule of every function here: "worker" = the worker that owns `w`; "control" = the control thread;
  * "any" = no shared state is touched.

@@ -5,8 +5,8 @@
  * is given back before the message ends.
  */
 #include "lb/decide.h"
-#include "lb/pick.h"
-#include "lb/refusal.h"
+#include "lb/choose/pick.h"
+#include "lb/admit/refusal.h"
 
 /* How the source wants to hear that there is no room. */
 static enum lb_when_full when_full(const struct decision *d)

@@ -4,9 +4,9 @@
  * branch is ours and was made for just that (RFC 3261 16.11); what it tells of its gateway goes into the
  * gateway's cells and the pin of its request. Runs on the worker that owns the Call-ID.
  */
-#include "lb/invite.h"
-#include "lb/oc.h"
-#include "lb/peers.h"
+#include "lb/call/invite.h"
+#include "lb/admit/oc.h"
+#include "lb/choose/peers.h"
 #include "lb/worker.h"
 
 /* Tells the pin what became of its request. */

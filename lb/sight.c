@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What other threads see of a worker's counted calls, while it goes on. Any thread; writes nothing. */
-#include "lb/call.h"
+#include "lb/call/call.h"
 #include "lb/worker.h"
 
 uint32_t lb_call_tag(uint64_t call_hash)

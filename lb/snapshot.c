@@ -5,10 +5,10 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include "lb/hash.h"
-#include "lb/maglev.h"
-#include "lb/peers.h"
-#include "lb/routes.h"
+#include "lb/base/hash.h"
+#include "lb/choose/maglev.h"
+#include "lb/choose/peers.h"
+#include "lb/choose/routes.h"
 #include "lb/snapshot.h"
 
 #define LINE 64

@@ -4,7 +4,7 @@
  * between bursts. Must stay true: one call does a bounded part of what is due, so that messages never wait
  * for long.
  */
-#include "lb/invite.h"
+#include "lb/call/invite.h"
 #include "lb/worker.h"
 
 #define TICK_TIMERS  64       /* timers that one call handles */

@@ -4,8 +4,8 @@
  * The first word of each MAC names the kind of text, so that none can stand in for another. Any thread.
  */
 #include "lb/token.h"
-#include "lb/base32.h"
-#include "lb/hash.h"
+#include "lb/base/base32.h"
+#include "lb/base/hash.h"
 
 #define COOKIE      "z9hG4bK"
 #define COOKIE_N    7

@@ -4,7 +4,7 @@
  * gateway for its part of the work. Must stay true: what word_admit() takes it takes whole or not at all, and
  * no limit of the operator's is passed at any moment, however many workers ask.
  */
-#include "lb/hash.h"
+#include "lb/base/hash.h"
 #include "lb/words.h"
 
 size_t lb_words_size(void)

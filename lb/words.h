@@ -6,9 +6,9 @@
 #ifndef WEIR_LB_WORDS_H
 #define WEIR_LB_WORDS_H
 
-#include "lb/bucket.h"
+#include "lb/base/bucket.h"
 #include "lb/lb.h"
-#include "lb/shares.h"
+#include "lb/admit/shares.h"
 
 /* What a gateway is asked for. */
 enum ask_what {
@@ -34,7 +34,7 @@ struct word {
 	struct bucket cps;  /* max-cps; control: interval, workers: next */
 	struct bucket rate; /* what the governor allows; the same */
 	uint32_t max_calls; /* calls at once, or LB_UNLIMITED; control */
-	uint32_t calls;     /* places taken, each one owned by an entry of lb/calls.h; workers */
+	uint32_t calls;     /* places taken, each one owned by an entry of lb/call/calls.h; workers */
 	uint32_t survivors; /* calls of the process before this one that may still run; control, workers lower
 			       it */
 	uint32_t open; /* INVITEs without response but 100, each owned by a branch (CLIENT_OPEN); workers */

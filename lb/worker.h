@@ -3,14 +3,14 @@
 #ifndef WEIR_LB_WORKER_H
 #define WEIR_LB_WORKER_H
 
-#include "lb/calls.h"
-#include "lb/memo.h"
-#include "lb/pin.h"
-#include "lb/refusal.h"
-#include "lb/setup.h"
+#include "lb/call/calls.h"
+#include "lb/admit/memo.h"
+#include "lb/choose/pin.h"
+#include "lb/admit/refusal.h"
+#include "lb/call/setup.h"
 #include "lb/signals.h"
-#include "lb/sources.h"
-#include "lb/wheel.h"
+#include "lb/admit/sources.h"
+#include "lb/base/wheel.h"
 #include "lb/words.h"
 
 struct lb_worker {
@@ -25,7 +25,7 @@ struct lb_worker {
 	struct pins pins;
 	struct memo *memo;
 	struct sources *sources;
-	struct share_cell *shares; /* by pair, see lb/shares.h */
+	struct share_cell *shares; /* by pair, see lb/admit/shares.h */
 	struct told_cell *told;    /* by pool */
 	struct setups setups;
 	struct signal_board *signals; /* for the governor */

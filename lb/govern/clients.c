@@ -8,7 +8,7 @@
  * nothing.
  */
 #include "lb/govern/governor.h"
-#include "lb/oc.h"
+#include "lb/admit/oc.h"
 
 #define FADE      0.8  /* of what was counted before that is left after a step */
 #define ENOUGH    5    /* recent requests that tell something */

@@ -7,7 +7,7 @@
  * nothing but trials (RFC 7339 5.9) is health.c's.
  */
 #include "lb/govern/governor.h"
-#include "lb/oc.h"
+#include "lb/admit/oc.h"
 
 #define VALID_MS   60000 /* a longer validity counts as this: who is given nothing must be asked again */
 #define SHEDDABLE  0.8   /* until it is measured (RFC 7339 7.2) */

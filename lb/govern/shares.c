@@ -10,7 +10,7 @@
  */
 #include <math.h>
 #include "lb/govern/governor.h"
-#include "lb/hash.h"
+#include "lb/base/hash.h"
 
 #define SHORT_NS    UINT64_C(1000000000) /* without refusal, then nothing is short any more */
 #define DEMAND_PART 0.2                  /* of a step in the mean demand */

@@ -4,8 +4,8 @@
 #ifndef WEIR_LB_SHARING_H
 #define WEIR_LB_SHARING_H
 
-#include "lb/refusal.h"
-#include "lb/shares.h"
+#include "lb/admit/refusal.h"
+#include "lb/admit/shares.h"
 
 /* One pair of pool and caller. */
 struct pair {

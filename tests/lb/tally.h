@@ -3,7 +3,7 @@
 #ifndef WEIR_TESTS_LB_TALLY_H
 #define WEIR_TESTS_LB_TALLY_H
 
-#include "lb/calls.h"
+#include "lb/call/calls.h"
 #include "lb/worker.h"
 
 #define MS      UINT64_C(1000000)

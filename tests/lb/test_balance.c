@@ -6,7 +6,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include "lb/balance.h"
+#include "lb/choose/balance.h"
 #include "lb/worker.h"
 #include "tests/lb/check.h"
 

@@ -2,7 +2,7 @@
 /* Base32 against RFC 4648 section 10 and Python's base64, and against a plain reading of the alphabet. */
 #include <ctype.h>
 #include "tests/lb/check.h"
-#include "lb/base32.h"
+#include "lb/base/base32.h"
 
 #define ROOM 64
 

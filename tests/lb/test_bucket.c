@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include "tests/lb/check.h"
-#include "lb/bucket.h"
+#include "lb/base/bucket.h"
 
 #define MANY 60000
 

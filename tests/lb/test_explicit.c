@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 #include "lb/govern/governor.h"
-#include "lb/pick.h"
+#include "lb/choose/pick.h"
 #include "tests/lb/check.h"
 #include "tests/lb/world.h"
 

@@ -4,7 +4,7 @@
  * PYTHONHASHSEED=0 is zero and for other seeds comes from its documented LCG.
  */
 #include "tests/lb/check.h"
-#include "lb/hash.h"
+#include "lb/base/hash.h"
 
 static const struct {
 	uint64_t k[2];

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "lb/peers.h"
+#include "lb/choose/peers.h"
 
 static struct addr ip(const char *text, uint16_t port)
 {

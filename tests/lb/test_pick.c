@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "lb/pick.h"
+#include "lb/choose/pick.h"
 #include "lb/worker.h"
 
 #define CALLS 1000000u

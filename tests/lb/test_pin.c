@@ -2,7 +2,7 @@
 /* Pin table. */
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "lb/pin.h"
+#include "lb/choose/pin.h"
 
 #define LIFE (32 * SECOND)
 #define TICK (UINT64_C(1) << 26) /* of expiry */

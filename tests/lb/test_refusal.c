@@ -2,8 +2,8 @@
 /* Saying no without state: what is remembered of it, how often one address hears it, the draining node. */
 #include <arpa/inet.h>
 #include <stdlib.h>
-#include "lb/memo.h"
-#include "lb/sources.h"
+#include "lb/admit/memo.h"
+#include "lb/admit/sources.h"
 #include "tests/lb/check.h"
 
 #define TICK (UINT64_C(1) << 26)

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "lb/routes.h"
+#include "lb/choose/routes.h"
 
 static void refuse(struct world *w)
 {

@@ -2,7 +2,7 @@
 /* Timing wheel, against a plain list of deadlines. */
 #include <stdlib.h>
 #include "tests/lb/check.h"
-#include "lb/wheel.h"
+#include "lb/base/wheel.h"
 
 #define MS    UINT64_C(1000000)
 #define HOUR  (3600 * SECOND)

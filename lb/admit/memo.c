@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Refusal memo: buckets of four in one cache line. Who gives way: one that is over, else one whose source has
+ * got it, else the oldest. Worker.
+ */
+#include "lb/base/hash.h"
+#include "lb/admit/memo.h"
+
+#define WAYS          4
+#define STRANGER_WAYS 2
+
+static inline uint32_t coarse(uint64_t ns)
+{
+	return ns >> 26;
+}
+
+static inline struct refusal *bucket(struct memo *m, struct memo_key key)
+{
+	return &m->at[hash_scale(key.call, LIMIT_MEMO / WAYS) * WAYS];
+}
+
+struct memory memo_find(struct memo *m, struct memo_key key, uint64_t now)
+{
+	struct refusal *r = bucket(m, key);
+	struct memory found = { 0 };
+
+	if (m->last <= coarse(now))
+		return found;
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (r[i].call != (uint32_t)key.call || r[i].until <= coarse(now))
+			continue;
+		found.r = &r[i];
+		found.same = r[i].branch == key.branch;
+		if (found.same)
+			break;
+	}
+	return found;
+}
+
+/* What it costs to forget it. */
+static inline uint32_t worth(const struct refusal *r, uint64_t now)
+{
+	if (r->until <= coarse(now))
+		return 0;
+	return r->until | (r->acked ? 0 : UINT32_C(1) << 31);
+}
+
+bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t retry_after_s, bool stranger,
+	      uint64_t now)
+{
+	struct refusal *r = bucket(m, key), *least = r;
+	bool lost;
+
+	for (unsigned i = 1; i < (stranger ? STRANGER_WAYS : WAYS); i++)
+		least = worth(&r[i], now) < worth(least, now) ? &r[i] : least;
+	lost = !least->acked && least->until > coarse(now + MEMO_NS - MEMO_YOUNG_NS) + 1;
+	m->last = coarse(now + MEMO_NS) + 1;
+	*least = (struct refusal){
+		.call = (uint32_t)key.call,
+		.branch = key.branch,
+		.until = m->last,
+		.retry_after_s = retry_after_s < UINT16_MAX ? (uint16_t)retry_after_s : UINT16_MAX,
+		.status = status,
+	};
+	return lost;
+}
+
+bool memo_acked(struct memo *m, struct memo_key key, uint64_t now)
+{
+	struct memory found = memo_find(m, key, now);
+
+	if (!found.same || found.r->acked)
+		return false;
+	found.r->acked = 1;
+	return true;
+}

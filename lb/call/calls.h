@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Counted calls of one worker: which gateways and which peer an INVITE holds a place at, and until when. An
+ * entry is opened when the INVITE is admitted and owns those places from then on; it gives each back exactly
+ * once, when the set-up fails or the last confirmed dialog ends. Every state has a deadline, so nothing that
+ * two sides forget stays counted. Worker; one writer, the owner of the Call-ID. Control reads entries at any
+ * time (call_read()).
+ */
+#ifndef WEIR_LB_CALLS_H
+#define WEIR_LB_CALLS_H
+
+#include "lb/call/records.h"
+#include "lb/base/wheel.h"
+#include "lb/words.h"
+
+#define CALL_NONE    UINT32_MAX
+#define CALL_DIALOGS 4
+
+enum call_state {
+	CALL_FREE,
+	CALL_SETUP,    /* no 2xx yet */
+	CALL_ANSWERED, /* one confirmed dialog or more */
+	CALL_HOLD,     /* place of a branch that the search has left, at one gateway */
+};
+
+/* Hashes are of lb_query; all fields: worker wo, control ro inside seq. */
+struct call {
+	uint32_t seq;              /* odd: being written */
+	uint32_t next;             /* in the chain of its hash, or of the free list; CALL_NONE: last */
+	uint32_t tag;              /* Call-ID, hashed again; its low bits name the chain */
+	uint32_t caller;           /* From tag of the INVITE */
+	uint32_t branch;           /* top Via of the INVITE */
+	uint16_t in;               /* slot of the gateway that it comes from, or LB_NONE */
+	uint16_t out;              /* slot of the gateway that it goes to, or LB_NONE */
+	uint16_t peer;             /* slot of the peer that it comes from, or LB_NONE */
+	uint8_t state : 2;         /* enum call_state */
+	uint8_t counts_in : 1;     /* it has a place at `in` */
+	uint8_t bye_caller : 1;    /* the last BYE came from the caller */
+	uint8_t again : 1;         /* its end was counted and recorded before: it is not once more */
+	uint8_t acked : 1;         /* an ACK or a 2xx has been seen in dialog */
+	uint8_t unwanted : 1;      /* ANSWERED, and CANCELled all the same: `end` says until when it counts */
+	uint8_t alive : 4;         /* bit per dialog: confirmed, not ended */
+	uint8_t more : 4;          /* confirmed dialogs past the first CALL_DIALOGS, at most 15 */
+	uint32_t to[CALL_DIALOGS]; /* To tags of 2xx; 0: none yet */
+	uint16_t bye[CALL_DIALOGS]; /* when the dialog ends if its BYE stays unanswered, 64 ms; 0: no BYE */
+	uint32_t created;           /* ms, wraps */
+	uint32_t answered;          /* ms, wraps; ANSWERED */
+	uint32_t end; /* ms, wraps; SETUP, HOLD, unwanted: last moment; ANSWERED: of the session, 0: none */
+};
+_Static_assert(sizeof(struct call) == 64, "one line, and half of what a call may take");
+
+/* Where the INVITE of an entry came from; kept apart, as few messages ask for it. All fields: worker. */
+struct call_flow {
+	uint8_t ip[16]; /* as struct addr, and the next two */
+	uint16_t port;
+	uint8_t v6;
+	uint8_t listener; /* where it arrived */
+	uint16_t share;   /* pair of lb/admit/shares.h that it counts in, or SHARE_NONE */
+};
+_Static_assert(sizeof(struct call_flow) == 22, "with the chains and the timer 106 bytes a call");
+
+struct calls_spec {
+	struct lb_words *words;
+	struct st_lane *lane;
+	struct wheel *wheel;
+	struct records *records;
+	struct share_cell *shares; /* of this worker, by pair */
+	uint32_t first_timer;      /* number of the wheel's timer for entry 0; the others follow */
+	uint32_t n;                /* entries */
+	uint64_t setup_ns;         /* without any news a set-up is over (Timer C + 32 s) */
+	uint64_t hold_ns;          /* a left branch keeps its place (32 s) */
+	uint64_t release_ns;       /* see struct lb_timers */
+	uint64_t max_call_ns;
+	uint64_t session_min_ns;
+	uint64_t grace_ns; /* after a session has lapsed, at least (64 * T1) */
+};
+
+struct calls {
+	struct calls_spec spec;
+	struct call *at;
+	struct call_flow *flow; /* by entry */
+	uint32_t *chain;        /* heads by hash of the Call-ID, or CALL_NONE */
+	uint32_t mask;          /* heads - 1 */
+	uint32_t free_list;
+	uint32_t in_use; /* entries; worker wo, control ro */
+};
+
+/* What a call is known by while it is set up: Call-ID, caller's From tag and top Via of its INVITE. */
+struct call_key {
+	uint64_t call_hash;
+	uint32_t caller, branch;
+};
+
+/* Whom a call is between: slots, or LB_NONE. */
+struct call_sides {
+	uint16_t in, out, peer;
+	uint16_t share;   /* pair whose place it takes over, or SHARE_NONE */
+	bool counts_in;   /* `in` counts the calls that it makes */
+	uint8_t listener; /* where the INVITE arrived */
+	struct addr flow; /* and where it came from */
+};
+
+static inline struct call_key call_key(const struct lb_query *q)
+{
+	return (struct call_key){ q->call_hash, (uint32_t)q->from_hash, (uint32_t)q->via_hash };
+}
+
+/* Bytes of the tables of n entries. Control. */
+size_t calls_size(uint32_t n);
+
+/* Makes free entries in `mem` (calls_size() bytes, 64-byte aligned). Control. */
+void calls_init(struct calls *c, void *mem, const struct calls_spec *spec);
+
+/* See lb_prefetch(). */
+void call_prefetch(const struct calls *c, uint64_t call_hash, enum lb_fetch step);
+
+/* True if call_open() will find an entry. Only then may a place be reserved for a new call. */
+bool calls_room(const struct calls *c);
+
+/* ---- Set-up ---------------------------------------------------------------------------------------- */
+
+/*
+ * Opens an entry for an admitted INVITE. It takes over the place reserved at `out` and that at `peer`, and
+ * counts at `in` itself, whatever the limit there. Returns its number, or CALL_NONE if there is no room: then
+ * nothing was reserved, see word_reserve(), and the call goes uncounted.
+ */
+uint32_t call_open(struct calls *c, const struct call_key *key, const struct call_sides *sides, uint64_t now);
+
+/* Entry i goes on with a call that had ended: when it ends, it is neither counted nor recorded again. */
+void call_is_again(struct calls *c, uint32_t i);
+
+/* The entry of an INVITE, set-up or answered, by its key; CALL_NONE: there is none (any more). */
+uint32_t call_of(const struct calls *c, const struct call_key *key);
+
+/*
+ * The same, answered at gateway slot `gateway`. An INVITE that two gateways have answered has an entry for
+ * each; what the call holds beside its gateway belongs to one of them, and goes over when that ends first.
+ */
+uint32_t call_answered_at(const struct calls *c, const struct call_key *key, uint16_t gateway);
+
+/* A provisional response, or another gateway: the set-up lives. */
+void call_news(struct calls *c, uint32_t i, uint64_t now);
+
+/*
+ * The search goes on at gateway slot `out`, where a place was reserved. The place at the gateway before is
+ * given back, or, if that one may still set the call up (`open`), held for hold_ns.
+ */
+void call_move(struct calls *c, uint32_t i, uint16_t out, bool open, uint64_t now);
+
+/* The call counts in another pair from now on (SHARE_NONE: in none), whose place it takes over. */
+void call_share(struct calls *c, uint32_t i, uint16_t share);
+
+/* The branch at slot `gateway` that the search has left is over: gives back what is held for it, if it still
+ * is. */
+void call_let_go(struct calls *c, const struct call_key *key, uint16_t gateway);
+
+/* A branch that the search has left, at slot `gateway`, brings the call: its place and the entry's change
+ * hands. */
+void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t gateway, uint64_t now);
+
+/*
+ * A 2xx to the INVITE: the dialog with this To tag is confirmed. session_s: its Session-Expires, 0: none.
+ * A repeated one changes nothing.
+ */
+void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t session_s, uint64_t now);
+
+/*
+ * The set-up is over without a dialog, FAILED or CANCELLED as `how` says; the caller gets `status`. Gives all
+ * places back, but for that at the last gateway if it may still bring the call (`open`), which is held for
+ * hold_ns. Nothing happens to an answered call.
+ */
+void call_fail(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, bool open, uint64_t now);
+
+/* ---- In dialog: any direction, a and b are the hashes of From and To tag ----------------------------- */
+
+/*
+ * A BYE passes: what it ends, ends with its response, or without one after release_ns. False if no entry
+ * knows the dialog; then nothing is changed.
+ */
+bool call_bye(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint64_t now);
+
+/*
+ * A response to a BYE passes: 2xx, 481 and 408 end the dialog (RFC 3261 15.1.1), 401 and 407 do not. False if
+ * no entry knows the dialog.
+ */
+bool call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint16_t status,
+		       uint64_t now);
+
+/* A 2xx to a re-INVITE or UPDATE passes: the session timer starts anew, or ends (RFC 4028 10). */
+void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint32_t session_s,
+		    uint64_t now);
+
+/*
+ * An ACK of the caller passes. The dialog is not asked for: an ACK too many keeps a call, one too few would
+ * end it.
+ */
+void call_acked(struct calls *c, uint64_t call_hash, uint32_t caller);
+
+/*
+ * A CANCEL of the INVITE. It does nothing to a set-up, whose final response will tell. An answered call of
+ * which no ACK has been seen has not reached its caller: he would have to end it at once (RFC 3261 15), so it
+ * is given up after release_ns if nothing else is heard of it.
+ */
+void call_cancelled(struct calls *c, const struct call_key *key, uint64_t now);
+
+/*
+ * The caller's side of the dialog with these hashes of his and the callee's tag, as its call began: where his
+ * INVITE came from and arrived. Returns the slot of the gateway that the call goes to, or LB_NONE: no entry
+ * knows the dialog.
+ */
+uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, uint32_t callee,
+		   struct addr *flow, uint8_t *listener);
+
+/* The gateway slot that an answered call with this Call-ID goes to, or LB_NONE. */
+uint16_t call_gateway(const struct calls *c, uint64_t call_hash);
+
+/* ---- Time ------------------------------------------------------------------------------------------ */
+
+/* The timer of entry i (number first_timer + i) has fired. */
+void call_expired(struct calls *c, uint32_t i, uint64_t now);
+
+/* ---- Sight: any thread -------------------------------------------------------------------------------- */
+
+/* Copies entry i as it was at one moment; false if it is free, or is written too often to be read. */
+bool call_read(const struct calls *c, uint32_t i, struct call *copy);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the way of a call through Weir does to its entry among the counted calls. Runs on the worker that owns
+ * the call. What must stay true: after every event the entry's place is at the gateway of the last branch, or
+ * of the one that brought the call.
+ */
+#include "lb/call/invite.h"
+#include "lb/choose/peers.h"
+#include "lb/worker.h"
+
+/* How long it is remembered that the BYE of a dialog was met: as long as it or its answer may be repeated,
+ * twice. */
+#define BYE_MEMORY_PINS 2
+
+static struct call_key key_of(const struct setup *u)
+{
+	return (struct call_key){ u->call_hash, (uint32_t)u->from_hash, (uint32_t)u->via_hash };
+}
+
+/* ---- Set-up ---------------------------------------------------------------------------------------- */
+
+bool count_known(const struct event *e)
+{
+	const struct call_key key = call_key(e->q);
+	uint32_t i = call_of(&e->w->calls, &key);
+
+	return i != CALL_NONE && e->w->calls.at[i].state == CALL_SETUP;
+}
+
+bool count_owns(const struct event *e, const struct setup *u)
+{
+	const struct call_key key = key_of(u);
+
+	return call_of(&e->w->calls, &key) != CALL_NONE;
+}
+
+bool count_peer(struct event *e, uint16_t slot, uint32_t headroom)
+{
+	return slot == LB_NONE || count_known(e) ||
+	       peer_reserve_within(&e->w->words->peer[slot], calls_room(&e->w->calls), headroom);
+}
+
+void count_no_call(struct event *e, uint16_t peer)
+{
+	if (peer != LB_NONE && !count_known(e) && calls_room(&e->w->calls))
+		peer_release(&e->w->words->peer[peer]);
+}
+
+void count_call(struct event *e, const struct gateway *from, uint16_t peer, uint16_t share,
+		const struct gateway *to)
+{
+	const struct call_key key = call_key(e->q);
+	const struct call_sides sides = {
+		.in = from ? from->slot : LB_NONE,
+		.out = to->slot,
+		.peer = peer,
+		.share = share,
+		.counts_in = from && from->count_in,
+		.listener = e->q->listener,
+		.flow = e->q->src,
+	};
+
+	uint32_t i;
+
+	if (count_known(e)) { /* once more, away from a gateway that is down */
+		call_move(&e->w->calls, call_of(&e->w->calls, &key), to->slot, true, e->now);
+		return;
+	}
+	i = call_open(&e->w->calls, &key, &sides, e->now);
+	if (i != CALL_NONE)
+		record_start(&e->w->records, i, e->q);
+}
+
+static uint16_t left_by(const struct event *e, const struct client *c)
+{
+	if (c->flags & CLIENT_BOUNCED)
+		return LB_LEFT_ICMP;
+	return word_down(&e->w->words->gateway[c->gateway]) ? LB_LEFT_DOWN : LB_LEFT_SILENT;
+}
+
+/* Branch i has not brought call entry `call`: notes why, once. status: see struct lb_try. */
+static void tell(struct event *e, struct setup *u, unsigned i, uint32_t call, uint16_t status)
+{
+	struct client *c = &u->client[i];
+
+	if (c->flags & CLIENT_TOLD)
+		return;
+	c->flags |= CLIENT_TOLD;
+	record_try(&e->w->records, call, c->gateway, status);
+}
+
+/* The call of entry i goes on in another pool: it counts there from now on. */
+static void move_share(struct event *e, uint32_t i, uint16_t to)
+{
+	struct shares *t = &e->w->words->shares;
+	const struct gateway *g = gateway_by_slot(e->s, to);
+	uint16_t share = e->w->calls.flow[i].share;
+	uint64_t key = share != SHARE_NONE && g
+			       ? share_key(e->s->pools[g->pool].id, share_key_who(t->key[share]))
+			       : 0;
+
+	if (key && key != t->key[share])
+		call_share(&e->w->calls, i, share_enter(t, key));
+}
+
+void count_move(struct event *e, struct setup *u, uint16_t to)
+{
+	const struct call_key key = key_of(u);
+	const struct client *last = &u->client[u->n - 1];
+	uint32_t i = call_of(&e->w->calls, &key);
+
+	if (i == CALL_NONE)
+		return;
+	tell(e, u, u->n - 1, i, left_by(e, last));
+	call_move(&e->w->calls, i, to, client_is_open(last), e->now);
+	move_share(e, i, to);
+}
+
+/*
+ * A 2xx that comes after the caller was told no makes a call all the same (RFC 3261 16.7, step 10), and so
+ * does one of another fork after the first one's call has ended, or of another gateway while that goes on.
+ */
+static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gateway)
+{
+	const struct gateway *from = gateway_at(e->s, &u->src);
+	const struct call_key key = key_of(u);
+	const struct call_sides sides = {
+		.in = from ? from->slot : LB_NONE,
+		.out = gateway,
+		.peer = LB_NONE,
+		.share = SHARE_NONE,
+		.counts_in = from && from->count_in && call_of(&e->w->calls, &key) == CALL_NONE,
+		.listener = u->listener,
+		.flow = u->src,
+	};
+	uint32_t i;
+
+	call_let_go(&e->w->calls, &key, gateway);
+	if (calls_room(&e->w->calls))
+		word_take(&e->w->words->gateway[gateway]);
+	i = call_open(&e->w->calls, &key, &sides, e->now);
+	if (i != CALL_NONE)
+		call_is_again(&e->w->calls, i);
+	return i;
+}
+
+/* True if the 2xx in hand is not the repetition of one before; notes its To tag. */
+static bool is_new_answer(const struct event *e, struct setup *u)
+{
+	uint32_t to = e->q->to_hash ? e->q->to_hash : 1;
+
+	for (unsigned k = 0; k < SETUP_ANSWERS; k++) {
+		if (u->to[k] == to)
+			return false;
+		if (u->to[k] == 0) {
+			u->to[k] = to;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void count_accepted(struct event *e, struct setup *u, unsigned i, bool first)
+{
+	const struct call_key key = key_of(u);
+	uint16_t gateway = u->client[i].gateway;
+	struct calls *c = &e->w->calls;
+	uint32_t call = call_of(c, &key);
+
+	first |= is_new_answer(e, u);
+	if (call != CALL_NONE && c->at[call].state == CALL_SETUP)
+		call_swap(c, call, &key, gateway, e->now);
+	else
+		call = call_answered_at(c, &key, gateway);
+	if (call == CALL_NONE && first)
+		call = count_late(e, u, gateway);
+	if (call != CALL_NONE)
+		call_confirm(c, call, e->q->to_hash, e->q->session_s, e->now);
+}
+
+void count_response(struct event *e, struct setup *u, unsigned i, bool was_open)
+{
+	const struct call_key key = key_of(u);
+	uint32_t call = call_of(&e->w->calls, &key);
+	uint16_t status = e->q->status;
+
+	if (status >= 300 && was_open && call != CALL_NONE)
+		tell(e, u, i, call, status);
+	if (status >= 300)
+		call_let_go(&e->w->calls, &key, u->client[i].gateway);
+	else if (status >= 200)
+		count_accepted(e, u, i, was_open);
+	else if (status > 100 && call != CALL_NONE)
+		call_news(&e->w->calls, call, e->now);
+}
+
+void count_failed(struct event *e, struct setup *u, uint16_t status)
+{
+	const struct call_key key = key_of(u);
+	uint32_t i = call_of(&e->w->calls, &key);
+	bool cancelled = u->flags & SETUP_CANCELLED && status == 487;
+
+	if (i == CALL_NONE)
+		return;
+	for (unsigned k = 0; k < u->n; k++)
+		tell(e, u, k, i, left_by(e, &u->client[k]));
+	call_fail(&e->w->calls, i, cancelled ? LB_END_CANCELLED : LB_END_FAILED, status,
+		  client_is_open(&u->client[u->n - 1]), e->now);
+}
+
+void count_refused(struct event *e, const struct setup *u)
+{
+	uint16_t peer = peer_at(e->s, &u->src);
+
+	if (peer != LB_NONE)
+		st_peer_inc(e->w->lane, e->s->peers[peer].slot, ST_PEER_REFUSED);
+}
+
+/* ---- In dialog, and without a transaction of ours ---------------------------------------------------- */
+
+static void count_pinned_invite(struct event *e, uint64_t identity)
+{
+	const struct lb_query *q = e->q;
+	const struct call_key key = { q->call_hash, (uint32_t)q->from_hash, (uint32_t)identity };
+	struct calls *c = &e->w->calls;
+	uint32_t i = call_of(c, &key);
+
+	if (i == CALL_NONE)
+		return;
+	if (q->status < 200) {
+		call_news(c, i, e->now);
+	} else if (q->status < 300) {
+		call_confirm(c, i, q->to_hash, q->session_s, e->now);
+	} else {
+		record_try(&e->w->records, i, c->at[i].out, q->status);
+		call_fail(c, i, q->status == 487 ? LB_END_CANCELLED : LB_END_FAILED, q->status, false,
+			  e->now);
+	}
+}
+
+/* ---- Survivors: calls of an earlier process, without entry -------------------------------------------- */
+
+/*
+ * What remembers the BYEs of a dialog, one pin for each gateway that a survivor may be taken off at; its
+ * gateway is where one was, or LB_NONE.
+ */
+enum bye_side {
+	BYE_OUT = METHOD_BYE,
+	BYE_IN = METHOD_BYE | 1 << 8
+};
+
+static struct pin_key bye_key(const struct lb_query *q)
+{
+	return pin_key(q->call_hash, (uint32_t)q->from_hash ^ q->to_hash);
+}
+
+/* Its pin; b == NULL: there is none. */
+static struct pin find_bye(const struct event *e, enum bye_side side)
+{
+	struct pin pin = pin_find(&e->w->pins, bye_key(e->q), side, e->now);
+
+	return pin.b && pin.same ? pin : (struct pin){ 0 };
+}
+
+static void remember_bye(struct event *e, enum bye_side side, uint16_t slot)
+{
+	if (pin_add(&e->w->pins, bye_key(e->q), side, (struct pin){ 0 }, slot, e->now,
+		    BYE_MEMORY_PINS * e->w->pin_ns, 0))
+		st_inc(e->w->lane, ST_PIN_LOST);
+}
+
+static uint32_t *survivors_at(struct event *e, uint16_t slot)
+{
+	return &e->w->words->gateway[slot].survivors;
+}
+
+static bool any(struct event *e, const struct gateway *g)
+{
+	return g && __atomic_load_n(survivors_at(e, g->slot), __ATOMIC_RELAXED) > 0;
+}
+
+/* Takes a survivor off at g; returns its slot, or LB_NONE if there was none. */
+static uint16_t take_off(struct event *e, const struct gateway *g)
+{
+	if (!g || !word_lower(survivors_at(e, g->slot)))
+		return LB_NONE;
+	word_changed(e->w->words, g->slot);
+	return g->slot;
+}
+
+static void count_bye(struct event *e, const struct token *token)
+{
+	const struct lb_query *q = e->q;
+	bool known = call_bye(&e->w->calls, q->call_hash, (uint32_t)q->from_hash, q->to_hash, e->now);
+	const struct gateway *out, *in;
+
+	if (!token)
+		return;
+	in = token->flow.port ? gateway_at(e->s, &token->flow) : NULL;
+	in = in && in->count_in ? in : NULL;
+	out = gateway_by_id(e->s, token->gateway);
+	if ((!any(e, in) && !any(e, out)) || find_bye(e, BYE_OUT).b)
+		return;
+	remember_bye(e, BYE_OUT, known ? LB_NONE : take_off(e, out));
+	if (any(e, in) && !known)
+		remember_bye(e, BYE_IN, take_off(e, in));
+}
+
+/* A pin of find_bye() ends with a challenge: the call goes on, and the next BYE of its dialog is the first.
+ */
+static void give_back(struct event *e, struct pin pin)
+{
+	uint16_t slot = pin.b->gateway[pin.i];
+
+	if (slot != LB_NONE)
+		__atomic_fetch_add(survivors_at(e, slot), 1, __ATOMIC_RELAXED);
+	pin_end(pin);
+}
+
+/* The final response to a BYE of a call without entry passes. */
+static void survivor_answered(struct event *e)
+{
+	struct pin out = find_bye(e, BYE_OUT), in = find_bye(e, BYE_IN);
+
+	if (e->q->status == 401 || e->q->status == 407) {
+		if (out.b)
+			give_back(e, out);
+		if (in.b)
+			give_back(e, in);
+	} else if (out.b && !(out.b->flags[out.i] & PIN_FINAL)) {
+		out.b->flags[out.i] |= PIN_FINAL;
+		if (out.b->gateway[out.i] != LB_NONE || in.b)
+			st_inc(e->w->lane, ST_SURVIVOR_ENDED);
+	}
+}
+
+/* ---- What passes ------------------------------------------------------------------------------------- */
+
+void count_passed(struct event *e, const struct branch *b)
+{
+	const struct lb_query *q = e->q;
+	uint32_t from = (uint32_t)q->from_hash;
+
+	if (q->method == METHOD_BYE && q->status >= 200 &&
+	    !call_bye_answered(&e->w->calls, q->call_hash, from, q->to_hash, q->status, e->now))
+		survivor_answered(e);
+	if (q->method == METHOD_INVITE && b->kind == BRANCH_PINNED)
+		count_pinned_invite(e, b->identity);
+	if ((q->method == METHOD_INVITE || q->method == METHOD_UPDATE) && q->status / 100 == 2)
+		call_refreshed(&e->w->calls, q->call_hash, from, q->to_hash, q->session_s, e->now);
+}
+
+void count_request(struct event *e, enum lb_op op, const struct token *token)
+{
+	const struct lb_query *q = e->q;
+	const struct call_key key = call_key(q);
+
+	if (q->method == METHOD_BYE && q->has_to_tag && op == LB_FORWARD)
+		count_bye(e, token);
+	else if (q->method == METHOD_ACK && q->has_to_tag && op == LB_FORWARD)
+		call_acked(&e->w->calls, q->call_hash, (uint32_t)q->from_hash);
+	else if (q->method == METHOD_CANCEL && op != LB_DROP)
+		call_cancelled(&e->w->calls, &key, e->now);
+}
