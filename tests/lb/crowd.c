@@ -171,15 +171,12 @@ void crowd_start(struct crowd *c, unsigned n, unsigned gateways, uint64_t seed)
 	for (unsigned i = 0; i < gateways; i++)
 		world_gateway(&c->w, 0, 1, 0);
 	crowd_build(c);
-	c->g = aligned_alloc(64, (lb_governor_size(64, 1) + 63) / 64 * 64);
-	c->g = lb_governor_init(c->g, 64, c->w.words, (const struct lb_worker *const *)&c->w.worker, 1,
-				c->w.now);
+	c->g = world_governor(&c->w);
 	push(c, c->w.now, GOVERNS, 0, 0);
 }
 
 void crowd_stop(struct crowd *c)
 {
-	free(c->g);
 	free(c->heap);
 	free(c->call);
 	world_free(&c->w);

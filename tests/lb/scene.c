@@ -3,7 +3,6 @@
 #include "tests/lb/scene.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define MS UINT64_C(1000000)
 

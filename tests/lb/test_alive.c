@@ -3,7 +3,6 @@
  * Health as a step of the governor: what it takes from words and workers, what it puts into the words, what
  * only several gateways together can tell, and whom it tells. The machine itself: test_health.c.
  */
-#include <stdlib.h>
 #include "lb/govern/governor.h"
 #include "tests/lb/check.h"
 
@@ -12,7 +11,6 @@
 
 struct bed {
 	struct world w;
-	void *mem;
 	struct lb_governor *g;
 	struct lb_notice notice[NOTICES];
 	unsigned n; /* notices of the last step */
@@ -22,22 +20,17 @@ struct bed {
 
 static void start(struct bed *b, unsigned gateways)
 {
-	const struct lb_worker *workers[1];
-
 	*b = (struct bed){ .load = 4 };
 	world_start(&b->w, gateways);
-	workers[0] = b->w.worker;
 	b->w.pool[0].learn = LB_LEARN_OFF; /* health alone */
 	b->w.pool[0].down_after = 3;
 	b->w.pool[0].up_after = 2;
 	world_build(&b->w);
-	b->mem = aligned_alloc(64, (lb_governor_size(64, 1) + 63) / 64 * 64);
-	b->g = lb_governor_init(b->mem, 64, b->w.words, workers, 1, b->w.now);
+	b->g = world_governor(&b->w);
 }
 
 static void stop(struct bed *b)
 {
-	free(b->mem);
 	world_free(&b->w);
 }
 

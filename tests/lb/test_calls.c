@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Counted calls: every way in and every way out. */
-#include <stdlib.h>
 #include "tests/lb/check.h"
 #include "tests/lb/tally.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Counted calls against a plain model: calls as one would write them down, over random histories. */
-#include <stdlib.h>
 #include "tests/lb/check.h"
 #include "tests/lb/tally.h"
 

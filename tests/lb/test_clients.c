@@ -4,7 +4,6 @@
  * gateways stay full, hardly anything is refused, and when the load falls it soon hears that all is well.
  */
 #include <math.h>
-#include <stdlib.h>
 #include "lb/govern/governor.h"
 #include "tests/lb/check.h"
 #include "tests/lb/world.h"
@@ -14,7 +13,6 @@
 
 struct bed {
 	struct world w;
-	void *mem;
 	struct lb_governor *g;
 	uint64_t random;
 	uint32_t n;      /* calls so far */
@@ -26,8 +24,6 @@ struct bed {
 
 static void start(struct bed *b)
 {
-	const struct lb_worker *workers[1];
-
 	memset(b, 0, sizeof(*b));
 	b->asks = true;
 	b->random = 11;
@@ -35,14 +31,11 @@ static void start(struct bed *b)
 	lb_set_oc_start(b->w.words, START_MS);
 	for (uint16_t i = 0; i < 2; i++)
 		lb_set_gateway_cps(b->w.words, i, CAPACITY / 2);
-	workers[0] = b->w.worker;
-	b->mem = aligned_alloc(64, (lb_governor_size(64, 1) + 63) / 64 * 64);
-	b->g = lb_governor_init(b->mem, 64, b->w.words, workers, 1, b->w.now);
+	b->g = world_governor(&b->w);
 }
 
 static void stop(struct bed *b)
 {
-	free(b->mem);
 	world_free(&b->w);
 }
 

@@ -14,7 +14,6 @@
 
 struct bed {
 	struct world w;
-	void *mem;
 	struct lb_governor *g;
 	uint32_t n; /* calls so far */
 };
@@ -27,22 +26,17 @@ static void step(struct bed *b, uint64_t ns)
 
 static void start(struct bed *b)
 {
-	const struct lb_worker *workers[1];
-
 	memset(b, 0, sizeof(*b));
 	world_init(&b->w);
 	world_gateway(&b->w, 0, 10, 0);
 	b->w.gateway[0].oc = 1;
 	world_build(&b->w);
-	workers[0] = b->w.worker;
-	b->mem = aligned_alloc(64, (lb_governor_size(64, 1) + 63) / 64 * 64);
-	b->g = lb_governor_init(b->mem, 64, b->w.words, workers, 1, b->w.now);
+	b->g = world_governor(&b->w);
 	step(b, STEP);
 }
 
 static void stop(struct bed *b)
 {
-	free(b->mem);
 	world_free(&b->w);
 }
 

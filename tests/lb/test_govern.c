@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The governor's frame: who is looked at, what differences it takes, clocks that jump, slots that change
  * hands. */
-#include <stdlib.h>
 #include "lb/govern/governor.h"
 #include "lb/worker.h"
 #include "tests/lb/check.h"
@@ -11,23 +10,17 @@
 
 struct bed {
 	struct world w;
-	void *mem;
 	struct lb_governor *g;
 };
 
 static void start(struct bed *b, unsigned gateways)
 {
-	const struct lb_worker *workers[1];
-
 	world_start(&b->w, gateways);
-	workers[0] = b->w.worker;
-	b->mem = aligned_alloc(64, (lb_governor_size(64, 1) + 63) / 64 * 64);
-	b->g = lb_governor_init(b->mem, 64, b->w.words, workers, 1, b->w.now);
+	b->g = world_governor(&b->w);
 }
 
 static void stop(struct bed *b)
 {
-	free(b->mem);
 	world_free(&b->w);
 }
 

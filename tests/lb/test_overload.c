@@ -5,7 +5,6 @@
  * queue, in steps of a millisecond; the telling scenarios, with real calls, are bench/sim_overload_scenes.c.
  */
 #include <math.h>
-#include <stdlib.h>
 #include "lb/govern/governor.h"
 #include "tests/lb/check.h"
 #include "tests/lb/world.h"
@@ -28,7 +27,6 @@ struct model {
 
 struct bed {
 	struct world w;
-	void *mem;
 	struct lb_governor *g;
 	struct model m[4];
 	unsigned n;
@@ -44,9 +42,7 @@ static void start(struct bed *b, unsigned gateways)
 	memset(b, 0, sizeof(*b));
 	world_start(&b->w, gateways);
 	b->n = gateways;
-	b->mem = aligned_alloc(64, (lb_governor_size(64, 1) + 63) / 64 * 64);
-	b->g = lb_governor_init(b->mem, 64, b->w.words, (const struct lb_worker *[]){ b->w.worker }, 1,
-				b->w.now);
+	b->g = world_governor(&b->w);
 	b->stepped = b->w.now;
 	for (unsigned i = 0; i < gateways; i++)
 		b->m[i].per_s = 400;
@@ -54,7 +50,6 @@ static void start(struct bed *b, unsigned gateways)
 
 static void stop(struct bed *b)
 {
-	free(b->mem);
 	world_free(&b->w);
 }
 

@@ -6,7 +6,6 @@
  * accepted has every other branch CANCELled; the list of actions is bounded and well formed; and in the end
  * nothing is left.
  */
-#include <stdlib.h>
 #include "lb/worker.h"
 #include "tests/lb/check.h"
 #include "tests/lb/world.h"

@@ -143,8 +143,17 @@ void world_start(struct world *w, unsigned gateways)
 	world_build(w);
 }
 
+struct lb_governor *world_governor(struct world *w)
+{
+	const struct lb_worker *workers[] = { w->worker };
+
+	w->governor = lb_governor_init(memory(lb_governor_size(64, 1)), 64, w->words, workers, 1, w->now);
+	return w->governor;
+}
+
 void world_free(struct world *w)
 {
+	free(w->governor);
 	free(w->snap);
 	free(w->worker);
 	free(w->lane);

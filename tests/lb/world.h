@@ -6,6 +6,7 @@
 #ifndef WEIR_TESTS_LB_WORLD_H
 #define WEIR_TESTS_LB_WORLD_H
 
+#include "lb/govern/govern.h"
 #include "lb/lb.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -22,6 +23,7 @@ struct world {
 	struct st_lane *lane;
 	struct lb_worker *worker;
 	struct lb_snapshot *snap;
+	struct lb_governor *governor; /* of world_governor() */
 	struct lb_act act[LIMIT_ACTS];
 	uint64_t now;
 	bool trail;       /* the same */
@@ -48,6 +50,9 @@ void world_build(struct world *w);
 
 /* All at once: a world with so many equal gateways in pool 0, built. */
 void world_start(struct world *w, unsigned gateways);
+
+/* A governor of the world's one worker, from w->now on; world_free() frees it. */
+struct lb_governor *world_governor(struct world *w);
 
 void world_free(struct world *w);
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* max-rps: requests outside dialogs, and those inside dialogs that nobody knows. */
+#include "tests/lb/newcomer.h"
+
+static struct lb_query stray(const struct world *w)
+{
+	struct lb_query q = world_request(w, METHOD_INFO, ++next_call, 1);
+
+	q.has_to_tag = 1;
+	q.to_tag = STR("lost");
+	return q;
+}
+
+static void max_rps_of_a_gateway(void **state)
+{
+	struct lb_query q;
+	struct world w;
+
+	world_start(&w, 2);
+	lb_set_gateway_rps(w.words, 0, 100);
+	lb_set_gateway_rps(w.words, 1, 20);
+	q = new_message(&w);
+	assert_int_not_equal(placed(&w, q), LB_NONE);
+	assert_int_equal(admitted(&w, new_message, 50), 5);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_not_equal(placed(&w, q), LB_NONE); /* a repetition asks for nothing */
+	assert_int_equal(w.act[0].op, LB_FORWARD);
+	assert_int_equal(admitted(&w, new_call, 50), 50);
+	w.now += SECOND;
+	assert_int_equal(admitted(&w, new_message, 50), 6);
+	assert_true(w.lane->gateways[0].count[ST_GW_SKIPPED_RPS] > 0);
+	world_free(&w);
+}
+
+/* A To tag is no way past all limits: what nobody knows is charged to the peer, 500 past it. */
+static void strays_are_charged(void **state)
+{
+	struct lb_query ack;
+	struct world w;
+
+	world_start(&w, 2);
+	lb_set_peer_rps(w.words, 0, 200);
+	assert_int_equal(admitted(&w, stray, 6), 6);
+	assert_int_equal(admitted(&w, new_message, 20), 4);
+	assert_int_equal(admitted(&w, stray, 20), 0);
+	assert_int_equal(w.act[0].op, LB_REPLY);
+	assert_int_equal(w.act[0].status, 500);
+	assert_int_equal(w.act[0].end, ST_REPLY_PEER_LIMIT);
+	ack = stray(&w);
+	ack.method = METHOD_ACK;
+	expect_act(world_input(&w, &ack), LB_DROP, ST_DROP_ACK_NOWHERE);
+	assert_int_equal(admitted(&w, new_call, 20), 20);
+	assert_int_equal(w.lane->peers[0].count[ST_PEER_LIMITED], 16 + 20 + 1);
+	world_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(max_rps_of_a_gateway),
+		cmocka_unit_test(strays_are_charged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
