@@ -17,6 +17,12 @@
  *   govern/   what control runs ten times a second: limits and health of gateways (a door of its own)
  *   base/     hashing, base32, rate buckets, timers
  *
+ * The door has parts of its own, included here and never alone:
+ *   spec.h    what a snapshot is made of
+ *   state.h   words: health, limits and figures of gateways, peers and pools
+ *   sight.h   calls in progress, records of those that ended, audits
+ *   trail.h   how new requests were decided
+ *
  * Thread rule of every function here: "worker" = the worker that owns `w`; "control" = the control thread;
  * "any" = no shared state is touched.
  */
@@ -26,7 +32,9 @@
 #include <stddef.h>
 #include "conf/limits.h"
 #include "conf/types.h"
+#include "lb/sight.h"
 #include "lb/spec.h"
+#include "lb/state.h"
 #include "lb/trail.h"
 #include "stats/stats.h"
 
@@ -46,163 +54,6 @@ uint64_t lb_hash_more(const struct lb_key *key, uint64_t seed, const void *p, si
 
 /* The 32-bit identity of a gateway: an unkeyed hash of its name, the same on every node. Any thread. */
 uint32_t lb_gateway_id(struct str name);
-
-/* ---- Words: what workers and control share about a gateway or a peer -------------------------------- */
-
-/* What the governor finds; all but DOWN may get new calls, within the rate and open_cap of their word. */
-enum lb_health {
-	LB_DOWN,      /* silent */
-	LB_UP,        /* well */
-	LB_SATURATED, /* alive and full */
-	LB_PROBING,   /* back from DOWN: a trickle of calls must be answered first */
-	LB_SLOWSTART  /* and then ever more */
-};
-
-/* What the operator says of it. */
-enum lb_admin {
-	LB_READY,
-	LB_DRAIN, /* no new calls; those it has go on */
-	LB_MAINT  /* also no probes, and calls that it has not answered go elsewhere at once */
-};
-
-/* What stops a gateway from getting a new request. */
-enum lb_stop {
-	LB_STOP_NONE,
-	/* In the order of the cells ST_GW_SKIPPED_STATE and following. */
-	LB_STOP_STATE, /* down, drained or in maintenance */
-	LB_STOP_CALLS, /* max-calls */
-	LB_STOP_CPS,   /* max-cps */
-	LB_STOP_RPS,   /* max-rps */
-	LB_STOP_RATE,  /* the governor: calls per second */
-	LB_STOP_OPEN,  /* the governor: unanswered INVITEs at once */
-	LB_STOP_SHED,  /* the governor: the part of calls that it asked to be spared (RFC 7339) */
-	LB_STOP_BOUND, /* more unanswered INVITEs than its share of the tier's */
-	/* Not counted in a cell. */
-	LB_STOP_TRIED, /* it had the call before */
-	LB_STOP_COUNT
-};
-
-#define LB_URGENT_CPS 10 /* max-emergency before anybody sets it */
-
-struct lb_words;
-
-/* Bytes for the words of LIMIT_GATEWAYS gateways, LIMIT_PEERS peers and LIMIT_POOLS pools. Control. */
-size_t lb_words_size(void);
-
-/* Makes words in `mem` (lb_words_size() bytes, 64-byte aligned): all UP, READY, without limit. Control. */
-struct lb_words *lb_words_init(void *mem);
-
-/* What the operator and the health machine say of gateway `slot`; holds from the next message on. Control. */
-void lb_set_health(struct lb_words *words, uint16_t slot, enum lb_health health);
-void lb_set_admin(struct lb_words *words, uint16_t slot, enum lb_admin admin);
-/*
- * The gateway, of this pool and tier, is down: what is open there will not be answered, and must not stand in
- * the way of the calls that try it later. Who gives back what was taken before gives back nothing. Control.
- */
-void lb_forget_open(struct lb_words *words, uint16_t slot, uint16_t pool, uint8_t tier);
-
-/* While `on`, a call that the gateway does not take is not tried elsewhere. Control. */
-void lb_set_panic(struct lb_words *words, uint16_t slot, bool on);
-enum lb_health lb_get_health(const struct lb_words *words, uint16_t slot);
-enum lb_admin lb_get_admin(const struct lb_words *words, uint16_t slot);
-
-/*
- * The least sequence number that clients are told with overload control (RFC 7339 4.4), ms; 0: none. To be
- * larger than what any process before this one has told. Control, before start.
- */
-void lb_set_oc_start(struct lb_words *words, uint64_t ms);
-uint64_t lb_get_oc_start(const struct lb_words *words);
-
-/*
- * What the peer at `slot` is told if it asks: to withhold `percent` (0..100) of its requests. `ms` is the
- * sequence number, larger than any before. Control.
- */
-void lb_set_told(struct lb_words *words, uint16_t slot, uint32_t percent, uint64_t ms);
-
-/* True if the peer has ever asked. Any. */
-bool lb_peer_asks(const struct lb_words *words, uint16_t slot);
-
-/*
- * The node drains: new calls and OPTIONS to Weir get 503 with Retry-After, retry_after_s (>= 1) to twice
- * that; everything else goes on. Emergency calls are taken all the same. Control.
- */
-void lb_set_draining(struct lb_words *words, bool on, uint32_t retry_after_s);
-bool lb_is_draining(const struct lb_words *words);
-
-/*
- * Sets max-cps of a gateway or a peer: in any window of t seconds at most `per_s` * t + b requests are
- * admitted, b = max(1, 50 ms * per_s). per_s == LB_UNLIMITED lifts the limit; 0 admits nothing. Control.
- */
-void lb_set_gateway_cps(struct lb_words *words, uint16_t slot, uint32_t per_s);
-void lb_set_peer_cps(struct lb_words *words, uint16_t slot, uint32_t per_s);
-
-/*
- * Sets max-rps in the same way: requests outside dialogs other than INVITE, and of a peer also those inside
- * dialogs that nobody knows. Control.
- */
-void lb_set_gateway_rps(struct lb_words *words, uint16_t slot, uint32_t per_s);
-void lb_set_peer_rps(struct lb_words *words, uint16_t slot, uint32_t per_s);
-
-/*
- * Sets max-emergency of a peer, or with slot LB_NONE of all who are no peer: so many emergency calls and
- * calls of trusted priority per second, a second's worth of them at once, come before others; more are
- * ordinary calls. Control.
- */
-void lb_set_peer_urgent(struct lb_words *words, uint16_t slot, uint32_t per_s);
-
-/*
- * Limits that the governor has found, beside the operator's: new calls per second, bounded as by max-cps;
- * INVITEs at once that have had no response but 100; the part of new calls, of 65536, that pass the gateway
- * by, the same ones each time. LB_UNLIMITED, LB_UNLIMITED and 0 lift them. Emergency calls and trusted
- * priority go by none of them. Control.
- */
-void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s);
-
-/*
- * The same by RFC 7415 3.5: per_s of all requests, new or in a dialog. Those in dialogs, urgent ones and
- * repeats pass, and are paid for by new ones. Until lb_set_gateway_rate() sets another. Control.
- */
-void lb_set_gateway_pace(struct lb_words *words, uint16_t slot, uint32_t per_s);
-void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max);
-void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part);
-
-/*
- * Sets the sum of the weights of a tier's gateways (pool: index of the specification) that may get new work
- * now; 0: all. What one of them may have to do at once is bounded by its share of it. Control.
- */
-void lb_set_able(struct lb_words *words, uint16_t pool, uint8_t tier, uint32_t weight);
-
-/*
- * Sets how many calls per second may go from a pool to its overflow pool, bounded as by max-cps;
- * LB_UNLIMITED: any number. Control.
- */
-void lb_set_spill(struct lb_words *words, uint16_t pool, uint32_t per_s);
-
-/* INVITEs sent to a gateway that have had no response but 100, at this moment. Any. */
-uint32_t lb_gateway_open(const struct lb_words *words, uint16_t slot);
-
-/*
- * Sets max-calls of a gateway or a peer: calls + survivors never exceed it through a choice of Weir's. Calls
- * that a gateway makes itself count, but are never refused. LB_UNLIMITED lifts the limit; 0 admits nothing. A
- * limit below what is in use ends no call. Control.
- */
-void lb_set_gateway_calls(struct lb_words *words, uint16_t slot, uint32_t max);
-void lb_set_peer_calls(struct lb_words *words, uint16_t slot, uint32_t max);
-
-/* Calls in use at a gateway or of a peer: places that entries hold, survivors not included. Any. */
-uint32_t lb_gateway_calls(const struct lb_words *words, uint16_t slot);
-uint32_t lb_peer_calls(const struct lb_words *words, uint16_t slot);
-
-/*
- * Survivors: calls that a process before this one set up at the gateway and that may still run. lb_set starts
- * from a published figure, before the workers start; lb_cap lowers them to `most` as they grow old. Workers
- * take one off with the BYE of a call that has a token but no entry. Control.
- */
-void lb_set_survivors(struct lb_words *words, uint16_t slot, uint32_t n);
-void lb_cap_survivors(struct lb_words *words, uint16_t slot, uint32_t most);
-
-/* Survivors that are left. Any. */
-uint32_t lb_get_survivors(const struct lb_words *words, uint16_t slot);
 
 /* ---- Worker state ---------------------------------------------------------------------------------- */
 
@@ -421,101 +272,5 @@ unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8
 /* The gateway that a new request with this Call-ID hash is meant for in `pool`, all being well; LB_NONE:
  * none. Any. */
 uint16_t lb_pick_ideal(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash);
-
-/* ---- Counted calls: sight ---------------------------------------------------------------------------- */
-
-enum lb_call_state {
-	LB_CALL_SETUP,    /* no final response yet */
-	LB_CALL_ANSWERED, /* at least one confirmed dialog */
-	LB_CALL_LEFT,     /* a gateway that a search has left, and that may still bring the call */
-};
-
-/* One entry as it was at one moment. */
-struct lb_call {
-	enum lb_call_state state;
-	uint32_t tag;         /* lb_call_tag() of its Call-ID */
-	uint16_t in, out;     /* slots of the gateways that it comes from and goes to, or LB_NONE */
-	uint16_t peer;        /* slot of the peer that it comes from, or LB_NONE */
-	uint8_t counts_in;    /* 1: it has a place at `in`; that at `out` it always has */
-	uint8_t dialogs;      /* confirmed ones that have not ended */
-	uint32_t age_ms;      /* since its INVITE */
-	uint32_t answered_ms; /* since its first 2xx; 0 before */
-	uint32_t session_ms;  /* until its session timer has lapsed; 0: it has none */
-};
-
-/* What ended a call. */
-enum lb_call_end {
-	LB_END_FAILED,         /* a final response other than 2xx */
-	LB_END_BYE,            /* a BYE, answered */
-	LB_END_BYE_UNANSWERED, /* a BYE that nobody answered */
-	LB_END_SESSION,        /* the session timer lapsed (RFC 4028) */
-	LB_END_DURATION,       /* longer than max-duration */
-	LB_END_SILENT,         /* no final response */
-	LB_END_CANCELLED,      /* by the caller, before it was answered or its answer had reached him */
-};
-
-/* Why the search has left a gateway that has not answered. */
-enum lb_left {
-	LB_LEFT_SILENT, /* no final response in time */
-	LB_LEFT_DOWN,   /* it was found down */
-	LB_LEFT_ICMP,   /* the INVITE came back: nobody listens there */
-};
-
-/* A gateway that did not take the call. */
-struct lb_try {
-	uint16_t gateway; /* slot */
-	uint16_t status;  /* of its final response, or enum lb_left: less than 100 */
-};
-
-/* A call that ended. */
-struct lb_record {
-	uint64_t ended;       /* monotonic ns */
-	uint32_t age_ms;      /* from its INVITE to its end */
-	uint32_t answered_ms; /* from its first 2xx to its end; 0: there was none */
-	uint16_t in, out;     /* as in struct lb_call; out: the last gateway, or the one that took it */
-	uint16_t peer;
-	uint16_t status;    /* what the caller got; 0: nothing */
-	uint8_t how;        /* enum lb_call_end */
-	uint8_t bye_caller; /* BYE, BYE_UNANSWERED: 1 if the caller sent it */
-	uint8_t n_tries;
-	struct lb_try tries[LIMIT_BRANCHES]; /* in the order in which they ended */
-	uint8_t caller_n, number_n,
-		call_id_n; /* bytes of each, one after the other in text, cut to what fits */
-	char text[LIMIT_RECORD_TEXT];
-};
-
-/* Takes the next record of the worker; false: there is none. Control. */
-bool lb_record_next(struct lb_worker *w, struct lb_record *record);
-
-/* What names a Call-ID (its lb_hash() with lb_spec.hash_key) in an entry. Any. */
-uint32_t lb_call_tag(uint64_t call_hash);
-
-/* Entries of a worker: those in use, and how many there are, which never changes. Any. */
-uint32_t lb_call_count(const struct lb_worker *w);
-uint32_t lb_call_limit(const struct lb_worker *w);
-
-/* INVITE transactions of a worker: those in use, and how many there are. Any. */
-uint32_t lb_setup_count(const struct lb_worker *w);
-uint32_t lb_setup_limit(const struct lb_worker *w);
-
-/*
- * Reads entry i < lb_call_limit() while the worker goes on. now: monotonic ns. False: it is free, or was
- * written too often to be read. Any.
- */
-bool lb_call_read(const struct lb_worker *w, uint32_t i, uint64_t now, struct lb_call *call);
-
-/*
- * Adds up the places that the worker's entries hold, to gateways[] and peers[] by slot (LIMIT_GATEWAYS and
- * LIMIT_PEERS of them). The sums of all workers are what lb_gateway_calls() and lb_peer_calls() say; with
- * traffic they differ by what came and went meanwhile: at most by the growth of ST_GW_PLACES_TAKEN and
- * ST_GW_PLACES_GIVEN from before to after. Any.
- */
-void lb_audit(const struct lb_worker *w, uint32_t *gateways, uint32_t *peers);
-
-/*
- * The same for unanswered INVITEs, to open[] by slot, and lb_gateway_open(): they differ at most by the
- * growth of ST_GW_OPENED and ST_GW_CLOSED. Any.
- */
-void lb_audit_open(const struct lb_worker *w, uint32_t *open);
 
 #endif
