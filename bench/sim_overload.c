@@ -239,57 +239,91 @@ static bool run_one(const struct scene *scene, uint64_t seed, FILE *json)
 	return good;
 }
 
-int main(int argc, char **argv)
+struct choice {
+	uint64_t seed, seeds;
+	FILE *json;
+	int law; /* of all scenarios; < 0: each its own */
+	bool list;
+};
+
+static int law_named(const char *name)
+{
+	static const char *const laws[LB_LAWS] = { "gradient", "aimd", "static" };
+	int law = LB_LAWS - 1;
+
+	while (law >= 0 && strcmp(laws[law], name) != 0)
+		law--;
+	return law;
+}
+
+static bool read_options(struct choice *o, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 'n' },
 		{ "json", required_argument, NULL, 'j' }, { "law", required_argument, NULL, 'l' },
 		{ "list", no_argument, NULL, 'i' },       { 0 },
 	};
-	static const char *const laws[LB_LAWS] = { "gradient", "aimd", "static" };
-	uint64_t seed = 1, seeds = 1;
-	bool good = true, list = false;
-	int c, law = -1;
-	FILE *json = NULL;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			seed = strtoull(optarg, NULL, 10);
+			o->seed = strtoull(optarg, NULL, 10);
 			break;
 		case 'n':
-			seeds = strtoull(optarg, NULL, 10);
+			o->seeds = strtoull(optarg, NULL, 10);
 			break;
 		case 'j':
-			json = must(fopen(optarg, "w"));
+			o->json = must(fopen(optarg, "w"));
 			break;
 		case 'l':
-			for (law = LB_LAWS - 1; law >= 0 && strcmp(laws[law], optarg) != 0; law--)
-				;
+			o->law = law_named(optarg);
 			break;
 		case 'i':
-			list = true;
+			o->list = true;
 			break;
 		default:
-			fprintf(stderr, "see the head of bench/sim_overload.c\n");
-			return 2;
+			return false;
 		}
 	}
-	if (!list)
-		lab_report_head();
-	for (unsigned i = 0; i < lab_n_scenes; i++) {
-		struct scene scene = lab_scenes[i];
+	return true;
+}
 
-		if (!wanted(&scene, argv + optind, argc - optind))
+/* The scenarios of a table that are wanted; false: one does not show what it must. */
+static bool run_table(const struct lab_scenes *table, const struct choice *o, char *const *words, int n)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < table->n; i++) {
+		struct scene scene = table->at[i];
+
+		if (!wanted(&scene, words, n))
 			continue;
-		if (law >= 0)
-			scene.law = (enum lb_law)law;
-		if (list)
+		if (o->law >= 0)
+			scene.law = (enum lb_law)o->law;
+		if (o->list)
 			printf("%-24s %s\n", scene.name, scene.shows);
-		for (uint64_t k = 0; !list && k < seeds; k++)
-			good &= run_one(&scene, seed + k, json);
+		for (uint64_t k = 0; !o->list && k < o->seeds; k++)
+			good &= run_one(&scene, o->seed + k, o->json);
 	}
-	if (json)
-		fclose(json);
+	return good;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct lab_scenes *const tables[] = { &lab_law_scenes };
+	struct choice o = { .seed = 1, .seeds = 1, .law = -1 };
+	bool good = true;
+
+	if (!read_options(&o, argc, argv)) {
+		fprintf(stderr, "see the head of bench/sim_overload.c\n");
+		return 2;
+	}
+	if (!o.list)
+		lab_report_head();
+	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		good &= run_table(tables[i], &o, argv + optind, argc - optind);
+	if (o.json)
+		fclose(o.json);
 	return !good;
 }

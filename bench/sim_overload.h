@@ -3,7 +3,8 @@
  * The overload laboratory in virtual time: callers that offer more than the gateways can take, gateways with
  * a queue before their servers, and between them the real lb/ with its governor stepped ten times a second.
  *   sim_overload.c          options, one run, the list of runs
- *   sim_overload_scenes.c   the scenarios, and what each must show
+ *   sim_overload_scenes.c   the scenarios about the law, and what each must show
+ *   sim_overload_check.c    what several of them must show
  *   sim_overload_net.c      messages under way
  *   sim_overload_weir.c     Weir: message -> query -> lb_input() -> actions -> messages; its clock
  *   sim_overload_gateway.c  gateways: queue, servers, 100, refusals
@@ -266,8 +267,11 @@ void lab_caller_response(struct lab *l, const struct lab_msg *m);
 void lab_caller_due(struct lab *l, uint32_t call);
 
 /* sim_overload_scenes.c */
-extern const struct scene lab_scenes[];
-extern const unsigned lab_n_scenes;
+struct lab_scenes {
+	const struct scene *at;
+	unsigned n;
+};
+extern const struct lab_scenes lab_law_scenes;
 
 /* sim_overload_report.c */
 void lab_report_head(void);

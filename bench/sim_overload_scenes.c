@@ -1,66 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The scenarios of the overload laboratory, and what each must show. */
 #include <math.h>
-#include <stdarg.h>
 #include <stddef.h>
-#include "bench/sim_overload.h"
+#include "bench/sim_overload_check.h"
 
 /* ---- What must be shown -------------------------------------------------------------------------------- */
-
-__attribute__((format(printf, 2, 3))) static void say(struct lab_text *t, const char *format, ...)
-{
-	size_t n = strlen(t->p);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(t->p + n, sizeof(t->p) - n, format, args);
-	va_end(args);
-}
-
-/* Says it if it does not hold. */
-#define must(t, holds, ...) ((holds) || (say(t, __VA_ARGS__), false))
-
-static bool no_refusal(struct lab *l, struct lab_text *t, unsigned phase, double after_s)
-{
-	double n = LAB_SUM(l, lab_began(l, phase) + after_s, lab_began(l, phase + 1), refused);
-
-	return must(t, n == 0, " %.0f refused at %gx;", n, l->scene->phases[phase].load);
-}
-
-static double wanted_goodput(double load)
-{
-	static const struct phase wanted[] = { { 0.90, 10 }, { 0.93, 5 }, { 0.95, 1.5 }, { 0.97, 1 } };
-
-	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if (load >= wanted[i].load)
-			return wanted[i].seconds;
-	}
-	return 0.97 * load;
-}
-
-/* Goodput of every phase; from twice the load on, delays. */
-static bool goodput(struct lab *l, struct lab_text *t)
-{
-	bool good = true;
-
-	for (unsigned i = 0; i < MAX_PHASES && l->scene->phases[i].seconds > 0; i++) {
-		double from, to, load = l->scene->phases[i].load, p99, got;
-
-		lab_span(l, i, &from, &to);
-		got = lab_goodput(l, from, to);
-		p99 = lab_quantile(&l->delays[i], 0.99) / l->unloaded_p99;
-		good &= must(t, got >= wanted_goodput(load), " goodput %.3f at %gx;", got, load);
-		good &= must(t, load < 2 || p99 <= 3, " p99 %.1f at %gx;", p99, load);
-		if (load < 0.9)
-			good &= no_refusal(l, t, i, 5);
-	}
-	return good;
-}
 
 /* After each rise of the load goodput is within 10 % of what can be from the third second on. */
 static bool settles(struct lab *l, struct lab_text *t)
 {
-	bool good = goodput(l, t);
+	bool good = lab_goodput_held(l, t);
 
 	for (unsigned i = 1; i < MAX_PHASES && l->scene->phases[i].seconds > 0; i++) {
 		double worst = 10, at = lab_began(l, i), load = l->scene->phases[i].load;
@@ -70,8 +19,8 @@ static bool settles(struct lab *l, struct lab_text *t)
 		for (double s = at + 3; s < at + 10; s += 1)
 			worst = worst < lab_goodput(l, s, s + 1) ? worst : lab_goodput(l, s, s + 1);
 		good &= must(t, worst >= 0.9, " a second of %.2f after the step;", worst);
-		say(t, " first 3 s %.2f %.2f %.2f, then >= %.2f;", lab_goodput(l, at, at + 1),
-		    lab_goodput(l, at + 1, at + 2), lab_goodput(l, at + 2, at + 3), worst);
+		lab_say(t, " first 3 s %.2f %.2f %.2f, then >= %.2f;", lab_goodput(l, at, at + 1),
+			lab_goodput(l, at + 1, at + 2), lab_goodput(l, at + 2, at + 3), worst);
 	}
 	return good;
 }
@@ -80,12 +29,12 @@ static bool settles(struct lab *l, struct lab_text *t)
 static bool steady(struct lab *l, struct lab_text *t)
 {
 	double worst = 10, end = lab_began(l, 1);
-	bool good = goodput(l, t);
+	bool good = lab_goodput_held(l, t);
 
 	for (double s = 10; s + 60 <= end; s += 60)
 		worst = worst < lab_goodput(l, s, s + 60) ? worst : lab_goodput(l, s, s + 60);
-	say(t, " worst minute %.3f, caps %.1f in the first, %.1f in the last;", worst,
-	    lab_cap(l, 10, 70) / l->scene->gateways, lab_cap(l, end - 60, end) / l->scene->gateways);
+	lab_say(t, " worst minute %.3f, caps %.1f in the first, %.1f in the last;", worst,
+		lab_cap(l, 10, 70) / l->scene->gateways, lab_cap(l, end - 60, end) / l->scene->gateways);
 	return good & must(t, worst >= 0.95, " not steady;");
 }
 
@@ -96,7 +45,7 @@ static bool half(struct lab *l, struct lab_text *t)
 
 	lab_span(l, 1, &from, &to);
 	got = lab_goodput(l, from, to);
-	say(t, " %.3f of %.3f;", got, load < can ? load : can);
+	lab_say(t, " %.3f of %.3f;", got, load < can ? load : can);
 	return must(t, got >= 0.95 * (load < can ? load : can), " too little;");
 }
 
@@ -112,7 +61,7 @@ static bool unmoved(struct lab *l, struct lab_text *t)
 	after = lab_cap(l, from, to);
 	offered = l->scene->phases[1].load < 1 ? l->scene->phases[1].load : 1;
 	got = lab_goodput(l, from, to) / offered / (l->scene->trouble == TROUBLE_SLOW_PREFIX ? 1 : 1 - dead);
-	say(t, " caps %.1f, then %.1f;", before / l->scene->gateways, after / l->scene->gateways);
+	lab_say(t, " caps %.1f, then %.1f;", before / l->scene->gateways, after / l->scene->gateways);
 	good = must(t, after > 0.95 * before, " a limit was lowered;");
 	return good & must(t, got > 0.95, " the other calls got %.3f;", got);
 }
@@ -122,7 +71,7 @@ static bool found_out(struct lab *l, struct lab_text *t)
 {
 	double end = lab_began(l, 2), got = lab_goodput(l, end - 20, end) / l->scene->phases[1].load;
 
-	say(t, " %.3f of the calls from the 40th second on;", got);
+	lab_say(t, " %.3f of the calls from the 40th second on;", got);
 	return must(t, got > 0.90, " too little;");
 }
 
@@ -134,7 +83,7 @@ static bool mute(struct lab *l, struct lab_text *t)
 	double meanwhile = lab_goodput(l, at + 3, at + 10), later = lab_goodput(l, at + 15, at + 25);
 	bool good;
 
-	say(t, " %.3f while mute, %.3f later;", meanwhile, later);
+	lab_say(t, " %.3f while mute, %.3f later;", meanwhile, later);
 	good = must(t, meanwhile >= 0.95 * can, " too little;");
 	good &= must(t, later >= 0.95 * fmin(1, l->scene->phases[1].load), " does not come back;");
 	return good;
@@ -143,16 +92,13 @@ static bool mute(struct lab *l, struct lab_text *t)
 /* All peers ask for more than their parts, one for ten times as much as each other: all get the same. */
 static bool fair(struct lab *l, struct lab_text *t)
 {
-	double sum = 0, squares = 0, jain;
-	bool good = goodput(l, t);
+	bool good = lab_goodput_held(l, t);
+	double jain = lab_jain(l->good, LAB_PEERS), sum = 0;
 
-	for (unsigned i = 0; i < LAB_PEERS; i++) {
+	for (unsigned i = 0; i < LAB_PEERS; i++)
 		sum += l->good[i];
-		squares += l->good[i] * l->good[i];
-	}
-	jain = sum * sum / (LAB_PEERS * squares);
-	say(t, " Jain's index %.3f, parts %.3f %.3f %.3f %.3f;", jain, l->good[0] / sum, l->good[1] / sum,
-	    l->good[2] / sum, l->good[3] / sum);
+	lab_say(t, " Jain's index %.3f, parts %.3f %.3f %.3f %.3f;", jain, l->good[0] / sum, l->good[1] / sum,
+		l->good[2] / sum, l->good[3] / sum);
 	return good & must(t, jain >= 0.95, " not fair;");
 }
 
@@ -166,13 +112,6 @@ static bool shown(struct lab *l, struct lab_text *t)
 
 /* ---- The scenarios ------------------------------------------------------------------------------------- */
 
-#define STAIRS                                                                                               \
-	{                                                                                                    \
-		{ 15, 0.8 }, { 15, 1 }, { 15, 1.5 }, { 15, 2 }, { 15, 5 }, { 15, 10 }, { 15, 2 },            \
-		{                                                                                            \
-			15, 0.8                                                                              \
-		}                                                                                            \
-	}
 #define STEP                                                                                                 \
 	{                                                                                                    \
 		{ 20, 0.8 }, { 20, 5 },                                                                      \
@@ -187,14 +126,7 @@ static bool shown(struct lab *l, struct lab_text *t)
 			20, 0.2                                                                              \
 		}                                                                                            \
 	}
-#define C32 .gateways = 4, .servers = 32, .service_s = 0.05, .reject = 0.1
-#define C1  .gateways = 4, .servers = 1, .service_s = 0.002, .reject = 0.1
-#define MODES(NAME, ...)                                                                                     \
-	{ .name = NAME "/on-receipt", .trying = TRYING_ON_RECEIPT, __VA_ARGS__ },                            \
-		{ .name = NAME "/on-dequeue", .trying = TRYING_ON_DEQUEUE, __VA_ARGS__ },                    \
-	{                                                                                                    \
-		.name = NAME "/never", .trying = TRYING_NEVER, __VA_ARGS__                                   \
-	}
+#define C1 .gateways = 4, .servers = 1, .service_s = 0.002, .reject = 0.1
 
 /* Where a call takes longer than T1 and no 100 says so, Weir repeats the INVITE and in the end tries another
  * gateway, as it must: what that costs the gateways is not to be had back. */
@@ -205,10 +137,10 @@ static bool shown(struct lab *l, struct lab_text *t)
 		.name = NAME "/never", .trying = TRYING_NEVER, .check = shown, __VA_ARGS__                   \
 	}
 
-const struct scene lab_scenes[] = {
-	MODES("stairs", C32, .phases = STAIRS, .shows = "goodput", .check = goodput),
+static const struct scene scenes[] = {
+	MODES("stairs", C32, .phases = STAIRS, .shows = "goodput", .check = lab_goodput_held),
 	MODES("chance", C32, .exponential = true, .phases = STAIRS,
-	      .shows = "the same, service times by chance", .check = goodput),
+	      .shows = "the same, service times by chance", .check = lab_goodput_held),
 	MODES("one-server", C1, .phases = STAIRS, .shows = "one server instead of 32", .check = shown),
 	ANSWERED("far", shown, C32, .far_s = 1, .phases = STAIRS, .shows = "far ends that take 0.1 to 9 s"),
 	MODES("step", C32, .phases = STEP, .shows = "a step of the load", .check = settles),
@@ -239,9 +171,9 @@ const struct scene lab_scenes[] = {
 	MODES("greedy", C32, .greedy = 10, .phases = { { 15, 0.5 }, { 40, 6.5 } },
 	      .shows = "one peer of four asks for ten times as much as each other", .check = fair),
 	MODES("loss", C32, .loss = 0.05, .phases = { { 30, 0.8 }, { 20, 2 }, { 20, 0.8 } },
-	      .shows = "5 % of datagrams lost each way", .check = goodput),
+	      .shows = "5 % of datagrams lost each way", .check = lab_goodput_held),
 	MODES("short-queue", C32, .queue = 10, .phases = STAIRS,
-	      .shows = "gateways refuse past ten that wait", .check = goodput),
+	      .shows = "gateways refuse past ten that wait", .check = lab_goodput_held),
 	MODES("short-silent", C32, .queue = 10, .silent = true, .phases = STAIRS,
 	      .shows = "gateways drop past ten that wait", .check = shown),
 	ANSWERED("many", settles, .gateways = 300, .servers = 4, .service_s = 0.1, .reject = 0.1,
@@ -284,4 +216,4 @@ const struct scene lab_scenes[] = {
 	  .shows = "gradient",
 	  .check = shown },
 };
-const unsigned lab_n_scenes = sizeof(lab_scenes) / sizeof(lab_scenes[0]);
+const struct lab_scenes lab_law_scenes = { scenes, sizeof(scenes) / sizeof(scenes[0]) };

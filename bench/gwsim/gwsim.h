@@ -17,6 +17,7 @@
 
 #include "bench/kit/draw.h"
 #include "bench/kit/heap.h"
+#include "bench/kit/oc.h"
 #include "bench/kit/text.h"
 #include "bench/kit/udp.h"
 
@@ -45,12 +46,6 @@ enum gw_full {
 	FULL_DROP
 };
 
-enum gw_oc_mode {
-	OC_OFF,
-	OC_LOSS,
-	OC_RATE
-};
-
 enum gw_options {
 	OPTIONS_QUEUE,
 	OPTIONS_PAST
@@ -77,7 +72,7 @@ struct gw_settings {
 	uint64_t ring;        /* ns, median of the time from 180 to 200; 0: none */
 	double ring_sigma;    /* of its logarithm */
 	uint32_t options;     /* enum gw_options */
-	uint32_t oc;          /* enum gw_oc_mode */
+	uint32_t oc;          /* enum kit_oc_algo */
 	uint64_t oc_delay;    /* ns that the queue may take */
 	uint32_t mute;
 	uint32_t n_fails;
@@ -151,14 +146,10 @@ struct gw_server {
 
 struct gw_oc {
 	struct kit_timer timer;
-	double arrivals;              /* INVITEs per s, smoothed */
-	double invites, requests;     /* of the last seconds, fading: how many requests a call brings along */
-	double let;                   /* part that clients were let send, smoothed alike */
-	double loss;                  /* 0 .. 1 */
-	uint64_t active;              /* ns until which control is told */
+	struct kit_oc want;
+	bool active;                  /* control is told */
 	uint64_t seq;                 /* ns of the last update */
 	uint64_t seen, seen_requests; /* arrivals and requests at the last update */
-	uint32_t value;               /* % or requests/s */
 	struct {
 		uint64_t who, last; /* hash of the address; ns */
 	} client[MAX_CLIENTS];

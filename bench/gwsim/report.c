@@ -40,7 +40,7 @@ static json_t *report_one(const struct gw *g, uint64_t seconds)
 	json_t *all = json_pack("{s:s, s:f, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:I}", "address", g->udp.text,
 				"capacity", g->set.servers * 1e9 / (double)g->set.service, "waiting",
 				(int)g->waiting, "max_queue", (int)g->waiting_max, "max_backlog",
-				(int)g->backlog_max, "oc_value", (int)g->oc.value, "oc_clients",
+				(int)g->backlog_max, "oc_value", (int)g->oc.want.value, "oc_clients",
 				(int)gw_oc_clients(g), "busy_serving_s", (double)g->busy_serving / 1e9,
 				"busy_overhead_s", (double)g->busy_overhead / 1e9, "lost_by_kernel",
 				(json_int_t)(kit_udp_dropped(&g->udp) + g->udp.unsent));

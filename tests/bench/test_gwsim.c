@@ -246,7 +246,7 @@ static void test_settings(void **state)
 	gw_defaults(&set);
 	assert_null(gw_set(&set, good, 4, true));
 	assert_true(set.n_fails == 2 && set.fail[0].cause == 34 && set.fail[1].code == 404 && set.queue == 7);
-	assert_true(set.oc == OC_RATE && set.service == 1500 * MS);
+	assert_true(set.oc == KIT_OC_RATE && set.service == 1500 * MS);
 	before = set;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (!gw_set(&set, &bad[i], 1, false))

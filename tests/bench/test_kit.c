@@ -11,6 +11,7 @@
 #include "bench/kit/draw.h"
 #include "bench/kit/heap.h"
 #include "bench/kit/hist.h"
+#include "bench/kit/oc.h"
 #include "bench/kit/text.h"
 #include "bench/kit/udp.h"
 
@@ -135,12 +136,51 @@ static void test_addresses(void **state)
 		assert_true(kit_addr_read(bad[i], &a) < 0);
 }
 
+/* A gateway of 100 calls/s whose clients obey is offered `load` times that: what comes in the end, per s. */
+static double obeyed(enum kit_oc_algo algo, double load, double *queue)
+{
+	struct kit_oc o = { 0 };
+	double sum = 0, waiting = 0;
+	bool on = false;
+
+	for (int step = 0; step < 200; step++) {
+		double calls = load * 100 * KIT_OC_EVERY_S, each = 3;
+		struct kit_oc_seen seen = { .capacity = 100, .target = 0.1, .clients = 2 };
+
+		if (on && algo == KIT_OC_LOSS)
+			calls *= 1 - o.value / 100.0;
+		if (on && algo == KIT_OC_RATE)
+			calls = fmin(calls, 2 * o.value / each * KIT_OC_EVERY_S);
+		waiting = fmax(0, waiting + calls - 100 * KIT_OC_EVERY_S);
+		seen.invites = calls;
+		seen.requests = each * calls;
+		seen.delay = waiting / 100;
+		on = kit_oc_step(&o, algo, &seen);
+		sum += step >= 100 ? calls / 10 : 0;
+	}
+	*queue = waiting / 100;
+	return sum;
+}
+
+static void test_overload_control(void **state)
+{
+	double queue;
+
+	for (enum kit_oc_algo algo = KIT_OC_LOSS; algo <= KIT_OC_RATE; algo++) {
+		for (double load = 1.5; load <= 10; load *= 1.5) {
+			assert_true(fabs(obeyed(algo, load, &queue) - 100) < 3);
+			assert_true(queue > 0.05 && queue < 0.15);
+		}
+		assert_true(fabs(obeyed(algo, 0.5, &queue) - 50) < 0.1); /* asked for nothing */
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_percentiles), cmocka_unit_test(test_percentile_edges),
-		cmocka_unit_test(test_timers),      cmocka_unit_test(test_reading),
-		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_timers),      cmocka_unit_test(test_overload_control),
+		cmocka_unit_test(test_reading),     cmocka_unit_test(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
