@@ -47,7 +47,7 @@ static void config_stop(struct app *app)
 	conf_free(app->conf);
 }
 
-static int keys_start(struct app *app, struct state_keys *keys)
+static int load_keys(struct app *app, struct state_keys *keys)
 {
 	char err[EXPLAIN];
 	int rc = state_load_keys(app->conf->state_dir, keys, err, sizeof(err));
@@ -63,7 +63,7 @@ static int policy_start(struct app *app)
 {
 	struct state_keys keys;
 	char err[EXPLAIN];
-	int rc = keys_start(app, &keys);
+	int rc = load_keys(app, &keys);
 
 	if (rc)
 		return rc;

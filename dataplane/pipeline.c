@@ -6,6 +6,10 @@
  *   2  decide    message -> query -> action                            (owner, per message)
  *   3  act       action -> edits or reply -> frame -> port             (owner, per message)
  *
+ * What is no datagram for a listener goes to the kernel through the port's twin, a tap with the port's
+ * addresses, or is dropped. An ICMP error may be both: it goes to the kernel, and what it quotes of a request
+ * of ours becomes a message of its own (quote.c). So quotes are looked for first, while the frame is ours.
+ *
  * Runs on workers only. Every frame that comes in ends in exactly one enum st_end.
  */
 #include "dataplane/worker.h"
@@ -13,20 +17,16 @@
 /* What the kernel gets of frames that are not SIP: at most this many a second, and this many at once. */
 #define TWIN_PER_S 20000
 #define TWIN_BURST 512
-#define TWIN_NS    (1000000000u / TWIN_PER_S)
 
 /* A turn does so much of what time alone brings; messages come first. */
 #define TICK_ROUNDS LIMIT_BURST
 
 static void to_twin(struct dp_worker *w, const struct net_port *port, struct rte_mbuf *m)
 {
-	uint64_t tat = w->twin_tat > w->now ? w->twin_tat : w->now;
-
-	if (tat - w->now > (uint64_t)TWIN_NS * TWIN_BURST) {
+	if (!dp_within_rate(&w->twin_tat, w->now, TWIN_PER_S, TWIN_BURST)) {
 		dp_end(w, m, ST_DROP_TWIN_FULL);
 		return;
 	}
-	w->twin_tat = tat + TWIN_NS;
 	if (dp_msg(m)->pkt.tagged)
 		net_vlan_pop(m);
 	dp_msg(m)->note.port = port->index;
@@ -121,8 +121,8 @@ static bool scan(struct dp_worker *w, const struct lb_key *key, struct rte_mbuf 
 	return true;
 }
 
-/* The message that frame m brings: itself, or one that it quotes; NULL: none. Every other frame has met its
- * end. */
+/* The message that frame m brings: itself, or one that it quotes; NULL: none. Unless it is returned, m has
+ * met its end. */
 static struct rte_mbuf *message_of(struct dp_worker *w, const struct net_port *port, const struct lb_key *key,
 				   struct rte_mbuf *m)
 {

@@ -9,17 +9,6 @@
 
 #define QUOTES_PER_S 2000
 #define QUOTES_BURST 64
-#define QUOTE_NS     (1000000000u / QUOTES_PER_S)
-
-static bool within_cap(struct dp_worker *w)
-{
-	uint64_t tat = w->quote_tat > w->now ? w->quote_tat : w->now;
-
-	if (tat - w->now > (uint64_t)QUOTE_NS * QUOTES_BURST)
-		return false;
-	w->quote_tat = tat + QUOTE_NS;
-	return true;
-}
 
 static bool from_listener(const struct dp *dp, const struct addr *src)
 {
@@ -52,7 +41,7 @@ struct rte_mbuf *dp_quote(struct dp_worker *w, const struct lb_key *key, const s
 	    !from_listener(w->dp, &quote.src))
 		return NULL;
 	n = whole_lines(quote.payload, quote.n);
-	if (!n || !within_cap(w))
+	if (!n || !dp_within_rate(&w->quote_tat, w->now, QUOTES_PER_S, QUOTES_BURST))
 		return NULL;
 	m = rte_pktmbuf_alloc(w->pool);
 	p = m ? rte_pktmbuf_append(m, (uint16_t)(n + 2)) : NULL;

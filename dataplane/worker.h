@@ -121,8 +121,8 @@ struct dp_worker {
 	const struct lb_snapshot *policy __rte_cache_aligned; /* for this turn */
 	const struct net_hops *hops;                          /* for this turn */
 	uint64_t now;                                         /* ns, one clock read a turn */
-	uint64_t twin_tat;                                    /* ns; rate of what goes to the kernel */
-	uint64_t quote_tat;                                   /* ns; rate of what is read of ICMP */
+	uint64_t twin_tat;  /* ns; dp_within_rate() of what the kernel gets */
+	uint64_t quote_tat; /* the same of ICMP quotes that are read */
 	uint32_t idle_turns;
 	struct dp_msg kept; /* the kept INVITE that an action is about, scanned again */
 	uint32_t n_forwarded;
@@ -183,6 +183,20 @@ static inline void dp_end(struct dp_worker *w, struct rte_mbuf *m, enum st_end e
 {
 	st_inc(w->lane, end);
 	rte_pktmbuf_free(m);
+}
+
+/*
+ * Takes one from a rate of per_s with so many at once, by the generic cell rate algorithm: *tat is the
+ * theoretical arrival time, ns, 0 at first. False: too many.
+ */
+static inline bool dp_within_rate(uint64_t *tat, uint64_t now, uint32_t per_s, uint32_t burst)
+{
+	uint64_t from = *tat > now ? *tat : now, interval = 1000000000u / per_s;
+
+	if (from - now > interval * burst)
+		return false;
+	*tat = from + interval;
+	return true;
 }
 
 /* ---- pipeline.c ---- */

@@ -2,9 +2,14 @@
 /*
  * The decision about one message. A request goes down the list `steps` below until one of them decides; the
  * list is the order of admission, so read it first. The last steps, for what is new, are in place.c;
- * responses are in respond.c. Runs on the worker that owns the Call-ID. What must stay true: nobody unknown
- * is ever answered unless the operator wants it, an ACK never is, and a repeated request gets what the first
- * one got.
+ * responses are in respond.c. Four things tell where a request belongs, the surest first:
+ *   token   in the message itself: gateway and caller of its dialog (token.c)
+ *   setup   an INVITE with its transactions, until it has its final and ACK (call/setup.h)
+ *   pin     which gateway a Call-ID and From tag got, for a while (choose/pin.h); the memo is the same for
+ *           refusals (admit/memo.h)
+ *   call    a counted call, with the flow that it came from (call/calls.h)
+ * Runs on the worker that owns the Call-ID. What must stay true: nobody unknown is ever answered unless the
+ * operator wants it, an ACK never is, and a repeated request gets what the first one got.
  */
 #include "lb/decide.h"
 #include "lb/admit/oc.h"
@@ -26,6 +31,12 @@ static bool finish(struct decision *d, enum lb_op op, enum st_end end)
 {
 	act_set(d->act, op, end);
 	return true;
+}
+
+/* True for what must have the branch that its INVITE had (RFC 3261 9.1, 17.1.1.3). */
+static bool is_of_invite(const struct lb_query *q)
+{
+	return q->method == METHOD_ACK || q->method == METHOD_CANCEL;
 }
 
 /* True if the source is a peer or a gateway. */
@@ -223,7 +234,7 @@ static bool join_setup(struct decision *d)
 	const struct lb_query *q = d->q;
 	struct setup *u;
 
-	if (q->method != METHOD_INVITE && q->method != METHOD_CANCEL && q->method != METHOD_ACK)
+	if (q->method != METHOD_INVITE && !is_of_invite(q))
 		return false;
 	if (q->has_to_tag != (q->method == METHOD_ACK) || q->fault)
 		return false;
@@ -295,12 +306,6 @@ static bool refuse_again(struct decision *d)
 	return true;
 }
 
-/* True for what must have the branch that its INVITE had (RFC 3261 9.1, 17.1.1.3). */
-static bool is_of_invite(const struct lb_query *q)
-{
-	return q->method == METHOD_ACK || q->method == METHOD_CANCEL;
-}
-
 /*
  * Repetitions, CANCEL, ACK and whatever comes with a To tag but without token follow the pin, outside all
  * limits. Only from a gateway that is down and has never answered a repetition may move on.
@@ -314,17 +319,16 @@ static bool follow_pin(struct decision *d)
 	d->pin = pin_find(&d->w->pins, d->key, q->via_hash, d->now);
 	if (!d->pin.b || q->method == METHOD_INVITE)
 		d->setup = setup_of_call(&d->w->setups, q->call_hash, q->from_hash);
-	if (!d->pin.b ||
-	    (!d->pin.same && !q->has_to_tag && q->method != METHOD_CANCEL && q->method != METHOD_ACK))
+	if (!d->pin.b || (!d->pin.same && !q->has_to_tag && !is_of_invite(q)))
 		return false;
 	g = gateway_by_slot(d->s, d->pin.b->gateway[d->pin.i]);
 	if (!g)
 		return false;
-	if (!q->has_to_tag && q->method != METHOD_CANCEL && q->method != METHOD_ACK &&
-	    !(d->pin.b->flags[d->pin.i] & PIN_ANSWERED) && word_down(&d->w->words->gateway[g->slot]))
+	if (!q->has_to_tag && !is_of_invite(q) && !(d->pin.b->flags[d->pin.i] & PIN_ANSWERED) &&
+	    word_down(&d->w->words->gateway[g->slot]))
 		return false;
 	st_inc(d->w->lane, ST_PINNED);
-	if (is_of_invite(d->q)) /* the branch is that of the INVITE */
+	if (is_of_invite(q)) /* the branch is that of the INVITE */
 		d->oc_ask = d->pin.b->flags[d->pin.i] / PIN_OC;
 	return decision_forward(d, BRANCH_PINNED, g);
 }
