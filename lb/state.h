@@ -56,6 +56,7 @@ struct lb_words *lb_words_init(void *mem);
 /* What the operator and the health machine say of gateway `slot`. Control. */
 void lb_set_health(struct lb_words *words, uint16_t slot, enum lb_health health);
 void lb_set_admin(struct lb_words *words, uint16_t slot, enum lb_admin admin);
+
 /*
  * The gateway, of this pool and tier, is down: what is open there will not be answered, and must not stand in
  * the way of the calls that try it later. Who gives back what was taken before gives back nothing. Control.

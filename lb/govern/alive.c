@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Second step: who is there. Each gateway's health is a machine of its own (health.c); here it is shown what
+ * Step: who is there. Each gateway's health is a machine of its own (health.c); here it is shown what
  * it goes by, and what only several gateways together can tell is judged: whether anybody of a pool is well,
  * and whether a silence is our own (panic). Control. Must stay true: a change is in the words before the step
  * ends, and every change is told.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Last step: what all steps together allow goes into the words; and sight of it. The strictest of those that
- * limit the same thing counts. Control.
+ * Step: what the steps before it allow goes into the words, the strictest of what limits the same thing; and
+ * the sight of it. Control.
  */
 #include "lb/govern/governor.h"
 
@@ -23,7 +23,6 @@ static void apply(struct lb_governor *g, uint16_t slot)
 	struct governed *at = &g->at[slot];
 	uint32_t cap = least(whole(at->l.cap), at->h.open_cap);
 	uint32_t rate = least(whole(at->l.rate), at->h.rate);
-
 	bool paced = at->x.rate <= rate && at->x.rate != LB_UNLIMITED;
 
 	if (paced)

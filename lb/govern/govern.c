@@ -13,7 +13,7 @@ static void (*const steps[])(struct lb_governor *) = {
 	govern_health,   /* who is there */
 	govern_limits,   /* what each gateway may be given, as learned */
 	govern_explicit, /* what they ask for themselves */
-	govern_apply,    /* all of it into the words */
+	govern_apply,    /* all of that into the words */
 	govern_pools,    /* what follows from that for pools as a whole */
 	govern_shares,   /* who may have how much of a pool that is short */
 	govern_told,     /* when those who were refused are to come again */

@@ -82,11 +82,11 @@ void governed_start(struct lb_governor *g, struct governed *at, const struct gat
 void govern_read(struct lb_governor *g);     /* read.c */
 void govern_health(struct lb_governor *g);   /* alive.c: who is there; DOWN goes into the words at once */
 void govern_limits(struct lb_governor *g);   /* limit.c */
-void govern_clients(struct lb_governor *g);  /* clients.c: what callers are told about our load */
 void govern_explicit(struct lb_governor *g); /* explicit.c */
+void govern_apply(struct lb_governor *g);    /* apply.c: what the steps before allow goes into the words */
 void govern_pools(struct lb_governor *g);    /* pools.c: spill budgets, shares of tiers, urgent calls */
-void govern_apply(struct lb_governor *g);    /* apply.c: what all steps together allow goes into the words */
 void govern_shares(struct lb_governor *g);   /* shares.c: pools that are short, between those who call them */
 void govern_told(struct lb_governor *g);     /* told.c: when refused callers are to come again */
+void govern_clients(struct lb_governor *g);  /* clients.c: what callers are told about our load */
 
 #endif

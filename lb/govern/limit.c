@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Second step: what each gateway may be given, as learned from how it answers. Signals are collected until
+ * Step: what each gateway may be given, as learned from how it answers. Signals are collected until
  * they tell something, and only those about calls that were sent under the limits in force; then the law
  * decides. Control. Must stay true: a floor is learned only while the gateway is below half of its limits or
  * by measuring it; what is not in use does not grow.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A step of the governor: what pools as a whole can take, of which a share may be spilled to them, and which
+ * Step: what pools as a whole can take, of which a share may be spilled to them, and which
  * part of a tier is there to share its work; and who has asked for more urgent calls than he may. Pools are
  * looked at in turn, each about once a second. Control.
  */

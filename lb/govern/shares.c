@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Shares of pools that are short: weighted max-min. Everybody gets what he asks for or the common level times
- * his weight, whichever is less, and the level is such that what there is, is used up.
+ * Step: shares of pools that are short, weighted max-min. Everybody gets what he asks for or the common level
+ * times his weight, whichever is less, and the level is such that what there is, is used up.
  *
  * Of new calls per second there is what the gateways have taken of late, of calls in progress what is held
  * and what is free. What somebody leaves of his part is not lost: who is beyond his own gets what would go

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * When refused callers are told to return, so that they find room and make no second wave: R callers who were
- * told to return need R / (C - F) seconds to be served beside F fresh requests per second, when gateways take
- * C. They are told that, up to twice that (RFC 3261 21.5.4), and so return spread over their turn.
+ * Step: when refused callers are told to return, so that they find room and make no second wave: R callers
+ * who were told to return need R / (C - F) seconds to be served beside F fresh requests per second, when
+ * gateways take C. They are told that, up to twice that (RFC 3261 21.5.4), and so return spread over their
+ * turn.
  *
  * F and C are measured. Who returns has a new Call-ID as a rule, so F is what comes less what was told to;
  * the middle of the last seconds, so that a crowd that comes at once is not taken for what will always come.
