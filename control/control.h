@@ -201,8 +201,9 @@ bool ctl_takes_work(const struct ctl_gateway *g);
 int ctl_gateway_admin(struct app *app, uint32_t index, enum lb_admin admin, const char *who);
 
 /*
- * Drains the node: new calls and OPTIONS get 503 with Retry-After from retry_after_s (>= 1, s) on, calls in
- * progress go on. Again with another time: that is told from now on. Returns 0.
+ * Drains the node: new calls but urgent ones (lb_set_draining()), and OPTIONS, get 503 with Retry-After from
+ * retry_after_s (>= 1, s) on, calls in progress go on. Again with another time: that is told from now on.
+ * Returns 0.
  */
 int ctl_node_drain(struct app *app, uint32_t retry_after_s, const char *who);
 

@@ -291,7 +291,8 @@ const struct ctl_method ctl_methods[] = {
 	  ctl_method_maint },
 	{ "gateway.ready", "new calls to a gateway again", true, { GATEWAY_NAME }, ctl_method_ready },
 	{ "node.drain",
-	  "503 with Retry-After to new calls and OPTIONS of all peers; calls in progress go on",
+	  "503 with Retry-After to OPTIONS and new calls of all peers, but for emergency calls; calls in "
+	  "progress go on",
 	  true,
 	  { { "away_s", JSON_STRING, false, "seconds that the node will be away, told as Retry-After" } },
 	  ctl_method_node_drain },

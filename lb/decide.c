@@ -433,7 +433,7 @@ static bool (*const steps[])(struct decision *) = {
 	take_route,           /* which pool, or which answer */
 	follow_hash,          /* in a dialog, or a CANCEL, that the hash may still place */
 	place_urgent,         /* new: an emergency, or a priority that is believed? */
-	place_drain,          /* new: not while the node drains */
+	place_drain,          /* new: while the node drains, only what is urgent */
 	place_limit_peer,     /* new: may this peer call now? */
 	place_new,            /* which gateway can take it, else no */
 };

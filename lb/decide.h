@@ -37,7 +37,7 @@ bool decision_refuse(struct decision *d, uint16_t status, uint32_t retry_after_s
 /* Sends an out-of-dialog request to a gateway, with a token if a dialog may come of it. Always true. */
 bool decision_forward(struct decision *d, enum branch_kind kind, const struct gateway *to);
 
-/* Step: nothing new while the node drains. */
+/* Step: no new call while the node drains, unless place_urgent() let it go before others. */
 bool place_drain(struct decision *d);
 
 /* Step: does this new call come before others? */

@@ -86,7 +86,8 @@ bool lb_peer_asks(const struct lb_words *words, uint16_t slot);
 
 /*
  * The node drains: new calls and OPTIONS to Weir get 503 with Retry-After, retry_after_s (>= 1) to twice
- * that; everything else goes on. Emergency calls are taken all the same. Control.
+ * that; everything else goes on. Emergency calls and calls of trusted priority are taken all the same, as
+ * long as they are within max-emergency and a gateway can take them. Control.
  */
 void lb_set_draining(struct lb_words *words, bool on, uint32_t retry_after_s);
 bool lb_is_draining(const struct lb_words *words);

@@ -206,7 +206,8 @@ const struct cli_command cli_commands[] = {
 	  .method = "node.drain",
 	  .help = "no new calls to this node: 503 with Retry-After; calls in progress go on",
 	  .more = "OPTIONS of peers are answered 503, too, and /readyz says no, so that traffic goes "
-		  "elsewhere. "
+		  "elsewhere. Emergency calls and calls of believed priority are still taken, up to "
+		  "max-emergency; they stop when the gateways are drained or under maintenance. "
 		  "SECONDS is how long the node will be away, told as Retry-After, 60 if left out. A gateway "
 		  "that is called node cannot be drained by name.",
 	  .waits = true,

@@ -48,7 +48,7 @@ int cli_show_node_change(struct cli *cli, const json_t *s)
 	bool drained = json_is_true(json_object_get(s, "draining"));
 
 	fprintf(cli->out, "node %s: %s\n", text_of(s, "node"),
-		drained ? "drained: 503 to new calls" : "ready for new calls");
+		drained ? "drained: 503 to new calls, emergency calls excepted" : "ready for new calls");
 	return CLI_DONE;
 }
 

@@ -196,7 +196,7 @@ static void set_and_take_back(void **state)
 static void node_drains(void **state)
 {
 	assert_int_equal(weirctl("drain node 30"), 0);
-	assert_string_equal(out_text, "node lb1: drained: 503 to new calls\n");
+	assert_string_equal(out_text, "node lb1: drained: 503 to new calls, emergency calls excepted\n");
 	assert_int_equal(weirctl("show status"), 0);
 	assert_non_null(strstr(out_text, "serving, drained by the operator"));
 	assert_int_equal(weirctl("drain node --wait --within 0.1"), 4);

@@ -14,6 +14,7 @@ CONFIG = """
 timers: { d: 1s, release: 1s }
 peers:
   phones: { from: [192.0.2.11], answer-when-full: 503 }
+emergency: { numbers: ["+3112"] }
 pools:
 """ + "\n".join([
     pool("drain", 6901), pool("maint", 6902, failover="{ attempts: 2, after: 5s, after-max: 10s }"),
@@ -113,7 +114,10 @@ def test_g10_maint_stops_probes(family):
 
 
 def test_g9_the_node_drains(family, caller):
-    """503 with Retry-After to OPTIONS and new calls; a call that runs goes on; /readyz tells orchestrators."""
+    """
+    503 with Retry-After to OPTIONS and new calls; a call that runs goes on, and an emergency call is taken; /readyz
+    tells orchestrators.
+    """
     gateways = gateways_of(family, 6903)
     running = Phone(caller, gateways, "sip:+3555@pstn.test").answer()
     assert family.weir.weirctl("drain", "node", "30")[0] == 0
@@ -123,6 +127,7 @@ def test_g9_the_node_drains(family, caller):
         assert 30 <= int(asked.get("retry-after")) <= 60
         refused = Phone(caller, gateways, "sip:+3555@pstn.test").refusal
         assert refused.status == 503 and 30 <= int(refused.get("retry-after")) <= 60
+        Phone(caller, gateways, "sip:+3112@pstn.test").answer().end()
         assert family.weir.metrics_text("/readyz")[0] == 503 and family.weir.metrics_text("/healthz")[0] == 200
         waiting = weirctl_waits(family, "drain", "node", "--wait")
         running.end()

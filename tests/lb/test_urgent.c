@@ -252,6 +252,37 @@ static void emergency_is_capped(void **state)
 	world_free(&w);
 }
 
+/* A node that drains still takes what is urgent, up to the cap, where a gateway may have new calls. */
+static void emergency_while_the_node_drains(void **state)
+{
+	static const struct str ets[] = { STR("ets.0") };
+	struct lb_query q;
+	struct world w;
+
+	world_start(&w, 1);
+	w.peer[0].resources = ets;
+	w.peer[0].n_resources = 1;
+	world_build(&w);
+	lb_set_draining(w.words, true, 60);
+	lb_set_peer_urgent(w.words, 0, 20);
+	assert_int_equal(admitted(&w, new_call, 5), 0);
+	assert_int_equal(w.act[0].end, ST_REPLY_DRAINING);
+	q = new_call(&w);
+	q.resource = ets;
+	q.n_resources = 1;
+	assert_int_equal(placed(&w, q), 0);
+	assert_int_equal(admitted(&w, emergency_call, 100), 19); /* a second's worth of all that is urgent */
+	assert_int_equal(w.act[0].end, ST_REPLY_DRAINING);
+	assert_in_range(w.act[0].retry_after_s, 60, 120);
+	w.now += SECOND;
+	lb_set_admin(w.words, 0, LB_MAINT);
+	assert_int_equal(admitted(&w, emergency_call, 1), 0);
+	assert_int_equal(w.act[0].end, ST_REPLY_REFUSED);
+	lb_set_admin(w.words, 0, LB_READY);
+	assert_int_equal(admitted(&w, emergency_call, 1), 1);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +295,7 @@ int main(void)
 		cmocka_unit_test(emergency_numbers),
 		cmocka_unit_test(priority_is_believed_to_some),
 		cmocka_unit_test(emergency_is_capped),
+		cmocka_unit_test(emergency_while_the_node_drains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
