@@ -59,7 +59,9 @@ static void begin_phase(struct lab *l, unsigned phase)
 		l->gw[0].slow = 2;
 	if (phase == 1 && l->scene->trouble == TROUBLE_MUTE)
 		l->gw[0].mute = lab_now(l) + 10 * S;
-	event_add(&l->base, l->phase_end, (enum event_kind)LAB_SECOND, 0);
+	if (phase == 1)
+		lab_weir_trouble(l, l->scene->trouble);
+	event_add(&l->base, l->phase_end, (enum event_kind)LAB_PHASE, 0);
 	event_add(&l->base, lab_now(l) + 1, (enum event_kind)LAB_ARRIVAL, 0);
 }
 
@@ -81,7 +83,10 @@ static bool handle(struct lab *l, const struct sim_event *e)
 	case LAB_JOB:
 		lab_gateway_job(l, e->index);
 		break;
-	case LAB_SECOND:
+	case LAB_OC:
+		lab_oc_step(l);
+		break;
+	case LAB_PHASE:
 		if (l->phase + 1 == MAX_PHASES || l->scene->phases[l->phase + 1].seconds <= 0)
 			return false;
 		begin_phase(l, l->phase + 1);
@@ -123,6 +128,8 @@ struct lab *lab_run(const struct scene *scene, uint64_t seed, bool quiet)
 	pool_init(&l->jobs, sizeof(struct lab_job));
 	pool_init(&l->items, sizeof(struct item));
 	l->weir = must(lab_weir_new(l));
+	if (scene->oc)
+		lab_oc_start(l);
 	begin_phase(l, 0);
 	do {
 		e = event_take(&l->base);
@@ -212,6 +219,7 @@ static double unloaded(const struct scene *scene, uint64_t seed)
 	calm.phases[0] = (struct phase){ 10, 0.3 };
 	calm.trouble = TROUBLE_NONE;
 	calm.learn = LB_LEARN_OFF;
+	calm.max_calls = 0;
 	l = lab_run(&calm, seed, true);
 	p99 = lab_quantile(&l->delays[0], 0.99);
 	lab_free(l);
@@ -311,7 +319,7 @@ static bool run_table(const struct lab_scenes *table, const struct choice *o, ch
 
 int main(int argc, char **argv)
 {
-	static const struct lab_scenes *const tables[] = { &lab_law_scenes };
+	static const struct lab_scenes *const tables[] = { &lab_law_scenes, &lab_right_scenes };
 	struct choice o = { .seed = 1, .seeds = 1, .law = -1 };
 	bool good = true;
 

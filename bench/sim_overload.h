@@ -4,17 +4,20 @@
  * a queue before their servers, and between them the real lb/ with its governor stepped ten times a second.
  *   sim_overload.c          options, one run, the list of runs
  *   sim_overload_scenes.c   the scenarios about the law, and what each must show
+ *   sim_overload_rights.c   those about who gets what, and about gateways and clocks that cannot be trusted
  *   sim_overload_check.c    what several of them must show
  *   sim_overload_net.c      messages under way
  *   sim_overload_weir.c     Weir: message -> query -> lb_input() -> actions -> messages; its clock
  *   sim_overload_gateway.c  gateways: queue, servers, 100, refusals
- *   sim_overload_caller.c   callers: arrivals, Timer A, patience, ACK
+ *   sim_overload_oc.c       what gateways ask for by overload control
+ *   sim_overload_caller.c   callers: arrivals, Timer A, patience, ACK, BYE
  *   sim_overload_report.c   table and JSON
  * Heap, pools of objects and chance are those of sim.h. One thread; the same seed gives the same run.
  */
 #ifndef WEIR_BENCH_SIM_OVERLOAD_H
 #define WEIR_BENCH_SIM_OVERLOAD_H
 
+#include "bench/kit/oc.h"
 #include "bench/sim.h"
 #include "lb/govern/govern.h"
 
@@ -46,6 +49,13 @@ enum trouble {
 	TROUBLE_HALF_SPEED,  /* the first gateway takes twice the time */
 	TROUBLE_SLOW_FAR,    /* all calls make progress 3 s later */
 	TROUBLE_MUTE,        /* the first gateway does nothing at all, for 10 s */
+	TROUBLE_REFUSING,    /* the first gateway says 503 to every call */
+	TROUBLE_OC_FULL, /* the first gateway asks for nothing at all, for an hour, and means nothing by it */
+	TROUBLE_OC_IDLE, /* the first gateway never asks for less */
+	TROUBLE_FLAPPING,   /* of every 10 s, nothing passes between Weir and the gateways for 3 s */
+	TROUBLE_CLOCK,      /* Weir's clock jumps ahead by a minute */
+	TROUBLE_STANDSTILL, /* the governor does not step for 5 s */
+	TROUBLE_CRYING,     /* the first peer says of all its calls that they are emergency calls */
 };
 
 struct scene;
@@ -70,10 +80,17 @@ struct scene {
 	double far_s;   /* median of the far end's delay after service, log-normal with sigma 1; 0: none */
 	double loss;    /* of datagrams between Weir and gateways */
 	enum trouble trouble;
+	bool probed;         /* gateways are probed every second */
+	enum kit_oc_algo oc; /* what gateways tell Weir */
 	enum lb_learn learn;
 	enum lb_law law;
-	double greedy;  /* calls of the first peer, of those of each other one; 0: the same */
-	double max_cps; /* of each gateway, of what it can take; 0: none */
+	double greedy;       /* calls of the first peer, of those of each other one; 0: the same */
+	double hold_s;       /* from a call's answer to its BYE; 0: it has none */
+	double long_s;       /* the same of the first peer's calls; 0: as the others' */
+	double max_cps;      /* of each gateway, of what it can take; 0: none */
+	uint32_t max_calls;  /* of each gateway; 0: any number */
+	double emergency;    /* part of the calls that are emergency calls */
+	uint32_t max_urgent; /* of each peer, per s; 0: what Weir sets */
 	struct phase phases[MAX_PHASES];
 	/* Says by the figures whether it was shown; writes why into text. */
 	bool (*check)(struct lab *l, struct lab_text *text);
@@ -97,6 +114,7 @@ struct delays {
 enum lab_call_state {
 	LAB_CALLING,
 	LAB_PROCEEDING,
+	LAB_TALKING,
 	LAB_CANCELLED,
 	LAB_OVER
 };
@@ -105,8 +123,10 @@ struct lab_call {
 	uint64_t id; /* number << 24 | index; 0: free */
 	uint64_t began, due, interval;
 	uint32_t job[LAB_BRANCHES]; /* at gateways, or NONE */
-	uint8_t jobs, state, peer, digits, dead, phase, progressed, acked;
+	uint8_t jobs, state, peer, digits, dead, phase, progressed, acked, emergency, counts;
 	uint16_t status; /* of the final response */
+	uint8_t token_n, to_n;
+	char token[LIMIT_TOKEN], tag[LIMIT_TAG]; /* of that answer */
 };
 
 enum job_state {
@@ -126,6 +146,7 @@ struct lab_job {
 	uint16_t status; /* last one sent; 0: none */
 	uint8_t state;
 	uint8_t cancelled;
+	uint8_t oc_ask; /* as its Via offers */
 	uint8_t branch_n, token_n;
 	char branch[LIMIT_BRANCH];
 	char token[LIMIT_TOKEN]; /* Record-Route */
@@ -152,6 +173,11 @@ struct lab_gateway {
 	uint32_t busy;    /* servers */
 	uint64_t mute;    /* ns; until then it serves nobody */
 	double slow;      /* factor on its times */
+	/* Overload control. */
+	struct kit_oc oc;
+	bool oc_on;
+	uint64_t oc_at;          /* ns; of the last step */
+	uint32_t news, requests; /* since then: new INVITEs, and all */
 };
 
 enum lab_to {
@@ -167,6 +193,8 @@ struct lab_msg {
 	uint8_t request, method;
 	uint16_t status, gw;
 	uint8_t branch_n, token_n, to_n;
+	uint8_t oc_ask;  /* of our Via, in a request to a gateway */
+	struct lb_oc oc; /* of our Via, in a gateway's response */
 	char branch[LIMIT_BRANCH];
 	char token[LIMIT_TOKEN];
 	char tag[LIMIT_TAG]; /* To */
@@ -178,7 +206,18 @@ enum lab_event {
 	LAB_CALL,   /* Timer A, patience, the end of a call's memory */
 	LAB_SERVER, /* a server of gateway `index` is free; sub2: job's low bits are not needed: see item */
 	LAB_JOB,    /* far end, repeats of finals */
-	LAB_SECOND,
+	LAB_PHASE,  /* the next one begins */
+	LAB_OC,     /* a step of gateways' overload control */
+};
+
+/* What became of a peer's calls, of those that count: made after the first phase in settled time, and early
+ * enough to be answered. */
+struct lab_peer {
+	double offered, good;
+	double emergency, emergency_good; /* the same of those that are said to be emergency calls */
+	double places;                    /* sum over the governor's steps in that time: calls in progress */
+	uint32_t steps;
+	uint32_t alarms; /* notices about its emergency calls */
 };
 
 struct lab_weir;
@@ -197,7 +236,9 @@ struct lab {
 	uint64_t settled; /* of the phase in hand, ns */
 	struct tick *ticks;
 	uint32_t n_ticks;
-	double good[LAB_PEERS]; /* calls of each peer that were good, in settled time after the first phase */
+	struct lab_peer peer[LAB_PEERS];
+	uint64_t urgent; /* calls that came before others, since the first phase */
+	uint64_t cut;    /* ns; until then nothing passes between Weir and gateways */
 	struct delays delays[MAX_PHASES];
 	double unloaded_p99; /* ms; of the same model at 0.3 of its load */
 	uint64_t events, inputs;
@@ -255,11 +296,17 @@ struct lab_weir *lab_weir_new(struct lab *l);
 void lab_weir_free(struct lab_weir *w);
 void lab_weir_input(struct lab *l, const struct lab_msg *m);
 void lab_weir_until(struct lab *l, uint64_t until); /* its clock and its governor, up to then */
+void lab_weir_trouble(struct lab *l, enum trouble trouble);
 
 /* sim_overload_gateway.c */
 void lab_gateway_request(struct lab *l, const struct lab_msg *m);
 void lab_gateway_served(struct lab *l, uint32_t item);
 void lab_gateway_job(struct lab *l, uint32_t job);
+
+/* sim_overload_oc.c */
+void lab_oc_start(struct lab *l);
+void lab_oc_step(struct lab *l);
+struct lb_oc lab_oc_says(const struct lab *l, uint16_t gw, uint8_t asked); /* in a response */
 
 /* sim_overload_caller.c */
 void lab_caller_new(struct lab *l);
@@ -271,7 +318,7 @@ struct lab_scenes {
 	const struct scene *at;
 	unsigned n;
 };
-extern const struct lab_scenes lab_law_scenes;
+extern const struct lab_scenes lab_law_scenes, lab_right_scenes;
 
 /* sim_overload_report.c */
 void lab_report_head(void);

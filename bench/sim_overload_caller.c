@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Callers: Poisson arrivals at the rate of the phase, RFC 3261 timers, ten seconds of patience and then
- * CANCEL, an ACK to every final. A refused caller does not call again.
+ * CANCEL, an ACK to every final, a BYE in the end. A refused caller does not call again.
  */
 #include <stdlib.h>
 #include "bench/sim_overload.h"
@@ -32,6 +32,30 @@ static uint8_t draw_peer(struct lab *l)
 	return (uint8_t)(1 + chance_span(&l->base, 0, LAB_PEERS - 1));
 }
 
+/* A call of the first peer that has trouble. */
+static bool is_dead(struct lab *l, const struct lab_call *c)
+{
+	return l->scene->trouble >= TROUBLE_DEAD_PREFIX && l->scene->trouble <= TROUBLE_SLOW_PREFIX &&
+	       l->phase >= 1 && c->peer == 0 && chance(&l->base, 0.2);
+}
+
+static bool is_emergency(struct lab *l, const struct lab_call *c)
+{
+	if (l->scene->trouble == TROUBLE_CRYING && l->phase >= 1 && c->peer == 0)
+		return true;
+	return l->scene->emergency > 0 && chance(&l->base, l->scene->emergency);
+}
+
+/* A call that began in time that is settled, and can be answered before the end. */
+static void count_offered(struct lab *l, struct lab_call *c)
+{
+	struct lab_peer *p = &l->peer[c->peer];
+
+	c->counts = l->phase > 0 && c->began >= l->settled && c->began + PATIENCE < l->end;
+	p->offered += c->counts;
+	p->emergency += c->counts && c->emergency;
+}
+
 void lab_caller_new(struct lab *l)
 {
 	uint32_t i = pool_take(&l->calls);
@@ -43,11 +67,12 @@ void lab_caller_new(struct lab *l)
 	c->peer = draw_peer(l);
 	c->digits = (uint8_t)chance_span(&l->base, 0, LAB_DIGITS);
 	c->phase = (uint8_t)l->phase;
-	if (l->scene->trouble >= TROUBLE_DEAD_PREFIX && l->scene->trouble <= TROUBLE_SLOW_PREFIX &&
-	    l->phase >= 1 && c->peer == 0 && chance(&l->base, 0.2)) {
+	if (is_dead(l, c)) {
 		c->dead = 1;
 		c->digits = 7;
 	}
+	c->emergency = is_emergency(l, c);
+	count_offered(l, c);
 	lab_tick(l)->offered++;
 	m = request(c, METHOD_INVITE);
 	lab_send(l, &m);
@@ -62,6 +87,36 @@ static void over(struct lab *l, struct lab_call *c, uint16_t status)
 	due_at(l, c, lab_now(l) + (status == 200 || c->jobs ? FORGET : 2 * S));
 }
 
+static void hang_up(struct lab *l, struct lab_call *c)
+{
+	struct lab_msg m = request(c, METHOD_BYE);
+
+	m.to_n = c->to_n;
+	m.token_n = c->token_n;
+	memcpy(m.tag, c->tag, c->to_n);
+	memcpy(m.token, c->token, c->token_n);
+	lab_send(l, &m);
+	over(l, c, c->status);
+}
+
+/* The call is answered: its end is due when its time is up. */
+static void talk(struct lab *l, struct lab_call *c, const struct lab_msg *r)
+{
+	double hold = c->peer == 0 && l->scene->long_s > 0 ? l->scene->long_s : l->scene->hold_s;
+
+	if (hold <= 0) {
+		over(l, c, 200);
+		return;
+	}
+	c->state = LAB_TALKING;
+	c->status = 200;
+	c->to_n = r->to_n;
+	c->token_n = r->token_n;
+	memcpy(c->tag, r->tag, r->to_n);
+	memcpy(c->token, r->token, r->token_n);
+	due_at(l, c, lab_now(l) + (uint64_t)(hold * 1e9));
+}
+
 void lab_caller_due(struct lab *l, uint32_t i)
 {
 	struct lab_call *c = lab_call_at(l, i);
@@ -71,6 +126,10 @@ void lab_caller_due(struct lab *l, uint32_t i)
 		return;
 	if (c->state == LAB_OVER) {
 		pool_give(&l->calls, i);
+		return;
+	}
+	if (c->state == LAB_TALKING) {
+		hang_up(l, c);
 		return;
 	}
 	if (c->state == LAB_CANCELLED || lab_now(l) - c->began >= TIMEOUT) {
@@ -136,7 +195,7 @@ void lab_caller_response(struct lab *l, const struct lab_msg *m)
 		progressed(l, c);
 	if (m->status >= 200)
 		ack(l, c, m);
-	if (c->state == LAB_OVER)
+	if (c->state == LAB_OVER || c->state == LAB_TALKING)
 		return;
 	if (m->status < 200) {
 		if (c->state == LAB_CALLING)
@@ -145,5 +204,8 @@ void lab_caller_response(struct lab *l, const struct lab_msg *m)
 	}
 	if (m->status == 503 || m->status == 500)
 		lab_tick(l)->refused++;
-	over(l, c, m->status);
+	if (m->status == 200)
+		talk(l, c, m);
+	else
+		over(l, c, m->status);
 }

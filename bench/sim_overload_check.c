@@ -14,14 +14,14 @@ void lab_say(struct lab_text *t, const char *format, ...)
 	va_end(args);
 }
 
-static bool no_refusal(struct lab *l, struct lab_text *t, unsigned phase, double after_s)
+bool lab_no_refusal(struct lab *l, struct lab_text *t, unsigned phase, double after_s)
 {
 	double n = LAB_SUM(l, lab_began(l, phase) + after_s, lab_began(l, phase + 1), refused);
 
 	return must(t, n == 0, " %.0f refused at %gx;", n, l->scene->phases[phase].load);
 }
 
-static double wanted_goodput(double load)
+double lab_wanted_goodput(double load)
 {
 	static const struct phase wanted[] = { { 0.90, 10 }, { 0.93, 5 }, { 0.95, 1.5 }, { 0.97, 1 } };
 
@@ -42,10 +42,10 @@ bool lab_goodput_held(struct lab *l, struct lab_text *t)
 		lab_span(l, i, &from, &to);
 		got = lab_goodput(l, from, to);
 		p99 = lab_quantile(&l->delays[i], 0.99) / l->unloaded_p99;
-		good &= must(t, got >= wanted_goodput(load), " goodput %.3f at %gx;", got, load);
+		good &= must(t, got >= lab_wanted_goodput(load), " goodput %.3f at %gx;", got, load);
 		good &= must(t, load < 2 || p99 <= 3, " p99 %.1f at %gx;", p99, load);
 		if (load < 0.9)
-			good &= no_refusal(l, t, i, 5);
+			good &= lab_no_refusal(l, t, i, 5);
 	}
 	return good;
 }

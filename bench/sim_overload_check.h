@@ -11,6 +11,12 @@ __attribute__((format(printf, 2, 3))) void lab_say(struct lab_text *t, const cha
 /* Says it if it does not hold. */
 #define must(t, holds, ...) ((holds) || (lab_say(t, __VA_ARGS__), false))
 
+/* Nobody is refused in a phase from `after_s` on. */
+bool lab_no_refusal(struct lab *l, struct lab_text *t, unsigned phase, double after_s);
+
+/* Least goodput at this load, both as parts of what gateways can take. */
+double lab_wanted_goodput(double load);
+
 /* Goodput of every phase; from twice the load on, delays; below the capacity nobody is refused for long. */
 bool lab_goodput_held(struct lab *l, struct lab_text *t);
 

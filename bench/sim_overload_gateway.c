@@ -24,10 +24,22 @@ static struct lab_msg response(const struct lab_job *j, uint8_t method, uint16_t
 	return m;
 }
 
+static void end_dialog(struct lab *l, const struct lab_msg *bye)
+{
+	struct lab_msg m = *bye;
+
+	m.to = TO_WEIR_GATEWAY;
+	m.request = 0;
+	m.status = 200;
+	lab_send(l, &m);
+}
+
 static void respond(struct lab *l, struct lab_job *j, uint16_t status)
 {
 	struct lab_msg m = response(j, METHOD_INVITE, status);
 
+	if (j->oc_ask)
+		m.oc = lab_oc_says(l, j->gw, j->oc_ask);
 	j->status = status;
 	lab_send(l, &m);
 }
@@ -225,10 +237,19 @@ static uint32_t find(struct lab *l, const struct lab_call *c, const struct lab_m
 	return NONE;
 }
 
+static bool is_full(const struct lab *l, uint16_t gw)
+{
+	const struct lab_gateway *g = &l->gw[gw];
+
+	if (l->scene->trouble == TROUBLE_REFUSING && l->phase >= 1 && gw == 0)
+		return true;
+	return l->scene->queue && g->invites >= l->scene->queue && g->busy >= l->scene->servers;
+}
+
 static void invite(struct lab *l, struct lab_call *c, const struct lab_msg *m)
 {
 	struct lab_gateway *g = &l->gw[m->gw];
-	bool full = l->scene->queue && g->invites >= l->scene->queue && g->busy >= l->scene->servers;
+	bool full = is_full(l, m->gw);
 	struct lab_job *j;
 	uint32_t i;
 
@@ -236,12 +257,13 @@ static void invite(struct lab *l, struct lab_call *c, const struct lab_msg *m)
 		return;
 	i = pool_take(&l->jobs);
 	j = lab_job_at(l, i);
-	*j = (struct lab_job){ .call = c->id, .gw = m->gw, .branch_n = m->branch_n };
+	*j = (struct lab_job){ .call = c->id, .gw = m->gw, .branch_n = m->branch_n, .oc_ask = m->oc_ask };
 	j->token_n = m->token_n;
 	memcpy(j->branch, m->branch, m->branch_n);
 	memcpy(j->token, m->token, m->token_n);
 	c->job[c->jobs++] = i;
 	lab_tick(l)->received++;
+	g->news++;
 	if (l->scene->trying == TRYING_ON_RECEIPT && !full)
 		respond(l, j, 100);
 	push(g, (struct item){ c->id, i, m->gw, full ? ITEM_REJECT : ITEM_INVITE });
@@ -255,8 +277,8 @@ static void count_answered(struct lab *l, const struct lab_call *c)
 		return;
 	}
 	lab_tick(l)->good++;
-	if (c->phase > 0 && c->began >= l->settled)
-		l->good[c->peer]++;
+	l->peer[c->peer].good += c->counts;
+	l->peer[c->peer].emergency_good += c->counts && c->emergency;
 }
 
 /* The ACK: the gateway is done, and the call is good if it came in time. */
@@ -283,8 +305,13 @@ void lab_gateway_request(struct lab *l, const struct lab_msg *m)
 
 	if (!c)
 		return;
+	l->gw[m->gw].requests++;
 	if (m->method == METHOD_ACK) {
 		acked(l, c, m);
+		return;
+	}
+	if (m->method == METHOD_BYE) {
+		end_dialog(l, m);
 		return;
 	}
 	job = find(l, c, m);

@@ -10,6 +10,8 @@ void lab_send(struct lab *l, const struct lab_msg *m)
 	bool gateway = m->to == TO_GATEWAY || m->to == TO_WEIR_GATEWAY;
 	uint32_t i;
 
+	if (gateway && lab_now(l) < l->cut)
+		return;
 	if (gateway && l->scene->loss > 0 && chance(&l->base, l->scene->loss))
 		return;
 	i = pool_take(&l->msgs);

@@ -93,12 +93,13 @@ static bool mute(struct lab *l, struct lab_text *t)
 static bool fair(struct lab *l, struct lab_text *t)
 {
 	bool good = lab_goodput_held(l, t);
-	double jain = lab_jain(l->good, LAB_PEERS), sum = 0;
+	double got[LAB_PEERS], jain, sum = 0;
 
 	for (unsigned i = 0; i < LAB_PEERS; i++)
-		sum += l->good[i];
-	lab_say(t, " Jain's index %.3f, parts %.3f %.3f %.3f %.3f;", jain, l->good[0] / sum, l->good[1] / sum,
-		l->good[2] / sum, l->good[3] / sum);
+		sum += got[i] = l->peer[i].good;
+	jain = lab_jain(got, LAB_PEERS);
+	lab_say(t, " Jain's index %.3f, parts %.3f %.3f %.3f %.3f;", jain, got[0] / sum, got[1] / sum,
+		got[2] / sum, got[3] / sum);
 	return good & must(t, jain >= 0.95, " not fair;");
 }
 

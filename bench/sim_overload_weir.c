@@ -8,7 +8,10 @@
 #include "bench/sim_overload.h"
 #include "lb/worker.h"
 
-#define SETUPS 600000
+#define SETUPS      600000
+#define MAX_NOTICES 64
+#define NO_TAG      STR("")
+#define HEADROOM    (65536 / 20)
 
 struct kept {
 	uint64_t call;
@@ -24,8 +27,18 @@ struct lab_weir {
 	struct lb_governor *governor;
 	struct kept *kept; /* by handle / 2 */
 	uint64_t ticked, governed;
+	uint64_t ahead;         /* ns; what its clock is before everybody's */
+	uint64_t standstill;    /* ns; until then the governor does not step */
+	uint64_t probed;        /* ns */
+	uint64_t urgent_before; /* calls that had come before others when the trouble began */
 	char (*names)[8];
 };
+
+/* What Weir takes the time for. */
+static uint64_t clock_of(const struct lab *l)
+{
+	return lab_now(l) + l->weir->ahead;
+}
 
 static void *memory(size_t n)
 {
@@ -61,6 +74,8 @@ static uint64_t hash64(const struct lab_weir *w, uint64_t n)
 /* A number of the call's class: country and area, then the subscriber. */
 static struct str number_of(const struct lab_call *c, char text[16])
 {
+	if (c->emergency)
+		return STR("112");
 	snprintf(text, 16, "+82%02u%07u", c->digits % 100u, (unsigned)(c->id >> 24) % 10000000u);
 	return (struct str){ text, 12 };
 }
@@ -85,7 +100,7 @@ static struct lb_query query(struct lab *l, const struct lab_msg *m, const struc
 		q.to_hash = (uint32_t)lb_hash(&w->key, m->tag, m->to_n);
 	if (m->request) {
 		q.reply_to = q.src;
-		q.via_hash = hash64(w, m->call + (m->token_n ? 3 : 2));
+		q.via_hash = hash64(w, m->call + (m->method == METHOD_BYE ? 4 : m->token_n ? 3 : 2));
 		q.loop_hash = (uint32_t)q.call_hash;
 		q.token = (struct str){ m->token, m->token_n };
 		q.number = number_of(c, text);
@@ -95,6 +110,7 @@ static struct lb_query query(struct lab *l, const struct lab_msg *m, const struc
 		q.via_to = caller_addr(c->peer);
 		q.branch = (struct str){ m->branch, m->branch_n };
 		q.room = 1;
+		q.oc = m->oc;
 	}
 	return q;
 }
@@ -107,18 +123,23 @@ static uint64_t about(const struct lab_weir *w, const struct lab_msg *m, const s
 	return m ? m->call : w->kept[act->kept / 2].call;
 }
 
-static void to_gateway(struct lab *l, uint64_t call, enum method method, const struct lb_act *act)
+/* to: the To tag. */
+static void to_gateway(struct lab *l, uint64_t call, enum method method, const struct lb_act *act,
+		       struct str to)
 {
 	struct lab_msg m = { .to = TO_GATEWAY,
 			     .request = 1,
 			     .method = (uint8_t)method,
 			     .call = call,
 			     .gw = act->gateway,
+			     .oc_ask = act->oc_ask,
 			     .branch_n = act->branch_n,
-			     .token_n = act->token_n };
+			     .token_n = act->token_n,
+			     .to_n = (uint8_t)to.n };
 
 	memcpy(m.branch, act->branch, act->branch_n);
 	memcpy(m.token, act->token, act->token_n);
+	memcpy(m.tag, to.p, to.n);
 	lab_send(l, &m);
 }
 
@@ -144,7 +165,7 @@ static void forward(struct lab *l, const struct lab_msg *m, const struct lb_act 
 	if (m->request) {
 		if (m->method == METHOD_INVITE)
 			lab_tick(l)->admitted++;
-		to_gateway(l, m->call, m->method, act);
+		to_gateway(l, m->call, m->method, act, (struct str){ m->tag, m->to_n });
 		return;
 	}
 	out.to = TO_CALLER;
@@ -185,7 +206,7 @@ static void act_on(struct lab *l, const struct lab_msg *m, const struct lb_act *
 		w->kept[act->kept / 2].final.to = TO_CALLER;
 		break;
 	case LB_RESEND:
-		to_gateway(l, w->kept[act->kept / 2].call, METHOD_INVITE, act);
+		to_gateway(l, w->kept[act->kept / 2].call, METHOD_INVITE, act, NO_TAG);
 		break;
 	case LB_RESEND_FINAL:
 		lab_send(l, &w->kept[act->kept / 2].final);
@@ -194,10 +215,10 @@ static void act_on(struct lab *l, const struct lab_msg *m, const struct lb_act *
 		answer(l, w->kept[act->kept / 2].call, act);
 		break;
 	case LB_CANCEL:
-		to_gateway(l, about(w, m, act), METHOD_CANCEL, act);
+		to_gateway(l, about(w, m, act), METHOD_CANCEL, act, NO_TAG);
 		break;
 	case LB_ACK:
-		to_gateway(l, about(w, m, act), METHOD_ACK, act);
+		to_gateway(l, about(w, m, act), METHOD_ACK, act, NO_TAG);
 		break;
 	case LB_FORGET:
 	case LB_ABSORB:
@@ -219,7 +240,7 @@ void lab_weir_input(struct lab *l, const struct lab_msg *m)
 		return;
 	q = query(l, m, c, text);
 	l->inputs++;
-	n = lb_input(l->weir->worker, l->weir->snap, &q, lab_now(l), acts);
+	n = lb_input(l->weir->worker, l->weir->snap, &q, clock_of(l), acts);
 	for (unsigned i = 0; i < n; i++)
 		act_on(l, m, &acts[i]);
 }
@@ -233,18 +254,55 @@ static void tick(struct lab *l)
 	unsigned n;
 
 	do {
-		n = lb_tick(w->worker, w->snap, lab_now(l), acts, LIMIT_ACTS);
+		n = lb_tick(w->worker, w->snap, clock_of(l), acts, LIMIT_ACTS);
 		for (unsigned i = 0; i < n; i++)
 			act_on(l, NULL, &acts[i]);
 	} while (n);
+}
+
+/* A probe of every gateway ends: it has passed both ways at once, or not at all. */
+static void probe(struct lab *l)
+{
+	enum lb_probe_result result = lab_now(l) < l->cut ? LB_PROBE_SILENT : LB_PROBE_OK;
+
+	for (uint32_t i = 0; i < l->scene->gateways; i++)
+		lb_govern_probe(l->weir->governor, (uint16_t)i, result, clock_of(l));
+	l->weir->probed = lab_now(l);
+	if (l->scene->trouble == TROUBLE_FLAPPING && l->phase >= 1 && lab_now(l) >= l->cut + 7 * S)
+		l->cut = lab_now(l) + 3 * S;
+}
+
+static uint64_t urgent(const struct lab_weir *w)
+{
+	return st_cell_read(&w->lane->count[ST_URGENT_EMERGENCY]);
+}
+
+static void look_at_peers(struct lab *l)
+{
+	for (uint16_t i = 0; i < LAB_PEERS && l->phase >= 1 && lab_now(l) >= l->settled; i++) {
+		l->peer[i].places += lb_peer_calls(l->weir->words, i);
+		l->peer[i].steps++;
+	}
+	l->urgent = urgent(l->weir) - l->weir->urgent_before;
 }
 
 static void govern(struct lab *l)
 {
 	struct lab_weir *w = l->weir;
 	struct tick *t = lab_tick(l);
+	struct lb_notice notices[MAX_NOTICES];
+	unsigned n;
 
-	lb_govern(w->governor, w->snap, lab_now(l), NULL, 0);
+	if (l->scene->probed && lab_now(l) >= w->probed + S)
+		probe(l);
+	if (lab_now(l) >= w->standstill) {
+		n = lb_govern(w->governor, w->snap, clock_of(l), notices, MAX_NOTICES);
+		for (unsigned i = 0; i < n; i++) {
+			if (notices[i].kind == LB_NOTICE_URGENT)
+				l->peer[notices[i].peer].alarms++;
+		}
+	}
+	look_at_peers(l);
 	for (uint32_t i = 0; i < l->scene->gateways; i++) {
 		struct lb_congestion c;
 
@@ -272,6 +330,15 @@ void lab_weir_until(struct lab *l, uint64_t until)
 	l->base.now = until;
 }
 
+void lab_weir_trouble(struct lab *l, enum trouble trouble)
+{
+	l->weir->urgent_before = urgent(l->weir);
+	if (trouble == TROUBLE_CLOCK)
+		l->weir->ahead = 60 * S;
+	if (trouble == TROUBLE_STANDSTILL)
+		l->weir->standstill = lab_now(l) + 5 * S;
+}
+
 /* ---- Birth and end ------------------------------------------------------------------------------------- */
 
 static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
@@ -285,7 +352,10 @@ static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
 				     .law = (uint8_t)sc->law,
 				     .budget_permille = 100,
 				     .after_ns = S,
-				     .after_max_ns = 4 * S };
+				     .after_max_ns = 4 * S,
+				     .down_after = sc->probed ? 3 : 0,
+				     .up_after = 2 };
+	static const struct str emergency[] = { STR("112") };
 	struct lb_peer_spec peers[LAB_PEERS];
 	struct lb_prefix prefixes[LAB_PEERS];
 	struct lb_route_spec route = {
@@ -300,6 +370,9 @@ static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
 		.peers = peers,
 		.prefixes = prefixes,
 		.routes = &route,
+		.emergency = emergency,
+		.n_emergency = 1,
+		.headroom = sc->emergency > 0 ? HEADROOM : 0,
 		.n_gateways = sc->gateways,
 		.n_pools = 1,
 		.n_peers = LAB_PEERS,
@@ -315,6 +388,7 @@ static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
 							.slot = (uint16_t)i,
 							.weight = 10,
 							.listener = 1,
+							.oc = sc->oc != KIT_OC_OFF,
 							.observe = sc->learn == LB_LEARN_OBSERVE };
 	}
 	for (uint8_t i = 0; i < LAB_PEERS; i++) {
@@ -329,6 +403,21 @@ static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
 	if (!snap)
 		abort();
 	return snap;
+}
+
+static void set_limits(const struct lab *l, struct lab_weir *w)
+{
+	const struct scene *sc = l->scene;
+
+	for (uint32_t i = 0; i < sc->gateways; i++) {
+		if (sc->max_cps > 0)
+			lb_set_gateway_cps(w->words, (uint16_t)i,
+					   (uint32_t)(sc->max_cps * l->capacity / sc->gateways));
+		if (sc->max_calls)
+			lb_set_gateway_calls(w->words, (uint16_t)i, sc->max_calls);
+	}
+	for (uint16_t i = 0; sc->max_urgent && i < LAB_PEERS; i++)
+		lb_set_peer_urgent(w->words, i, sc->max_urgent);
 }
 
 struct lab_weir *lab_weir_new(struct lab *l)
@@ -347,7 +436,8 @@ struct lab_weir *lab_weir_new(struct lab *l)
 			    .max_call = 14400 * S,
 			    .session_min = 90 * S },
 		.setups = SETUPS,
-		.calls = 16, /* without max-calls the others go uncounted */
+		/* The sum of all limits and a quarter more; without any limit calls go uncounted. */
+		.calls = 16 + l->scene->max_calls * n * 5 / 4,
 		.pins = 1024,
 		.pin_ns = 32 * S,
 		.ringing_ns = 212 * S,
@@ -365,8 +455,7 @@ struct lab_weir *lab_weir_new(struct lab *l)
 	w->worker = lb_worker_init(memory(lb_worker_size(&spec)), &spec, lab_now(l));
 	workers[0] = w->worker;
 	w->governor = lb_governor_init(memory(lb_governor_size(n, 1)), n, w->words, workers, 1, lab_now(l));
-	for (uint32_t i = 0; l->scene->max_cps > 0 && i < n; i++)
-		lb_set_gateway_cps(w->words, (uint16_t)i, (uint32_t)(l->scene->max_cps * l->capacity / n));
+	set_limits(l, w);
 	return w;
 }
 
