@@ -80,26 +80,42 @@ static void look_at_pools(struct ctl_ledger *l)
 	}
 }
 
+/* The first difference in a list of n, or n. */
+static uint32_t first_wrong(const int64_t *difference, uint32_t n)
+{
+	uint32_t i = 0;
+
+	while (i < n && !difference[i])
+		i++;
+	return i;
+}
+
+static void tell_one(struct ctl_ledger *l, const char *what, const char *name, int64_t difference,
+		     const char *counted)
+{
+	ctl_event(l->app, CTL_AUDIT_DRIFT, name, "audit: %s %s: %+ld %s; %u differences in all", what, name,
+		  (long)difference, counted, l->audit.wrong);
+}
+
 /* The first thing that the audit found wrong, as an event. */
 static void tell_drift(struct ctl_ledger *l)
 {
 	const struct ctl_policy *p = l->app->policy;
-	uint32_t i = 0;
+	const struct ctl_audit *a = &l->audit;
+	uint32_t n = p->spec.n_gateways, i = first_wrong(a->difference, n);
+	uint32_t k = first_wrong(a->open_difference, n);
 
-	while (i < p->spec.n_gateways && !l->audit.difference[i])
-		i++;
-	if (i < p->spec.n_gateways) {
-		ctl_event(l->app, CTL_AUDIT_DRIFT, p->gateways[i].name.p,
-			  "audit: gateway %s: %+ld calls counted that no entry holds; %u gateways and peers "
-			  "like it",
-			  p->gateways[i].name.p, (long)l->audit.difference[i], l->audit.wrong);
-		return;
+	if (i < n) {
+		tell_one(l, "gateway", p->gateways[i].name.p, a->difference[i],
+			 "calls counted that no entry holds");
+	} else if (k < n) {
+		tell_one(l, "gateway", p->gateways[k].name.p, a->open_difference[k],
+			 "INVITEs counted that nobody waits for");
+	} else {
+		i = first_wrong(a->peer_difference, p->spec.n_peers - 1);
+		tell_one(l, "peer", p->peer_specs[i].name.p, a->peer_difference[i],
+			 "calls counted that no entry holds");
 	}
-	for (i = 0; i + 1 < p->spec.n_peers && !l->audit.peer_difference[i];)
-		i++;
-	ctl_event(l->app, CTL_AUDIT_DRIFT, p->peer_specs[i].name.p,
-		  "audit: peer %s: %+ld calls counted that no entry holds; %u gateways and peers like it",
-		  p->peer_specs[i].name.p, (long)l->audit.peer_difference[i], l->audit.wrong);
 }
 
 static void look_at_calls(struct ctl_ledger *l)

@@ -183,6 +183,23 @@ static json_t *audit_gateways(const struct app *app, const struct ctl_audit *a)
 	return list;
 }
 
+/* The same for unanswered INVITEs. */
+static json_t *audit_open(const struct app *app, const struct ctl_audit *a)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < ctl_gateway_count(app); i++) {
+		const struct lb_gateway_spec *g = &app->policy->gateways[i];
+		uint32_t words = lb_gateway_open(app->words, g->slot);
+
+		if (a->open_difference[i] ||
+		    ((words || a->open[g->slot]) && json_array_size(list) < LIMIT_API_PAGE))
+			json_array_append_new(list, audit_row(g->name.p, words, a->open[g->slot], 0,
+							      a->open_difference[i]));
+	}
+	return list;
+}
+
 static json_t *audit_peers(const struct app *app, const struct ctl_audit *a)
 {
 	json_t *list = json_array();
@@ -206,8 +223,9 @@ int ctl_method_audit(struct ctl_call *call)
 	if (audit_init(&a, app))
 		return ctl_fail(call, CTL_ERR_INTERNAL, NULL, "out of memory");
 	audit_read(&a, app);
-	call->result = json_pack("{s:b, s:i, s:o, s:o}", "holds", !a.wrong, "wrong", a.wrong, "gateways",
-				 audit_gateways(app, &a), "peers", audit_peers(app, &a));
+	call->result = json_pack("{s:b, s:i, s:o, s:o, s:o}", "holds", !a.wrong, "wrong", a.wrong, "gateways",
+				 audit_gateways(app, &a), "open", audit_open(app, &a), "peers",
+				 audit_peers(app, &a));
 	audit_free(&a);
 	return 0;
 }

@@ -102,7 +102,7 @@ void lb_audit(const struct lb_worker *w, uint32_t *gateways, uint32_t *peers);
 
 /*
  * The same for unanswered INVITEs, to open[] by slot, and lb_gateway_open(): they differ at most by the
- * growth of ST_GW_OPENED and ST_GW_CLOSED. Any.
+ * growth of ST_GW_OPEN_TAKEN and ST_GW_OPEN_GIVEN. Any.
  */
 void lb_audit_open(const struct lb_worker *w, uint32_t *open);
 

@@ -190,10 +190,9 @@ const struct cli_command cli_commands[] = {
 	  .method = "audit",
 	  .help = "whether the calls that limits go by are those that are known; exit code 1 if not",
 	  .more = "For each gateway and peer with calls: COUNTED is what its max-calls goes by, ENTRIES are "
-		  "calls "
-		  "that are known, SURVIVORS those from before the start. What came and went during the "
-		  "reading "
-		  "is no difference.",
+		  "calls that are known, SURVIVORS those from before the start. Rows *open*: INVITEs without "
+		  "a response but 100, as balance and learned limits count them, and as transactions wait "
+		  "for one. What came and went during the reading is no difference.",
 	  .show = cli_show_audit },
 	{ .words = { "events" },
 	  .help = "what happened: gateways up and down, drains, full pools, stuck workers, audits",

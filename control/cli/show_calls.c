@@ -144,6 +144,7 @@ int cli_show_audit(struct cli *cli, const json_t *result)
 	}
 	t = table_new(columns);
 	audit_rows(t, json_object_get(result, "gateways"), "gateway");
+	audit_rows(t, json_object_get(result, "open"), "open");
 	audit_rows(t, json_object_get(result, "peers"), "peer");
 	table_print(t, cli->out, cli->color);
 	table_free(t);

@@ -26,6 +26,7 @@
 #include "control/loop.h"
 #include "control/operate.h"
 #include "control/plan.h"
+#include "lb/words.h"
 #include "tests/control/fake.h"
 
 /* ---- What is not there ------------------------------------------------------------------------------------
@@ -268,6 +269,7 @@ void fake_app(struct app *app, const struct fake *fake, unsigned int many)
 	FAIL_IF(policy_publish(app->policy, &plan, NULL));
 	count(app, &table);
 	make_call(app);
+	app->words->gateway[app->policy->gateways[0].slot].open += fake->drift;
 	app->base = event_base_new();
 	FAIL_IF(governor_start(app));
 	FAIL_IF(ctl_rates_start(app));

@@ -6,6 +6,7 @@
 #ifndef WEIR_TESTS_CONTROL_FAKE_H
 #define WEIR_TESTS_CONTROL_FAKE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,7 @@ struct fake {
 	char dir[64]; /* of its own, removed by fake_stop() */
 	char socket[96];
 	uint16_t metrics; /* port on 127.0.0.1 */
+	bool drift;       /* set before: gw1 counts an unanswered INVITE that nobody has sent */
 };
 
 /*

@@ -242,7 +242,31 @@ static void calls_are_seen(void **state)
 		    number_at(c, "difference") == 0);
 	c = json_array_get(json_object_get(o, "peers"), 0);
 	assert_string_equal(json_string_value(json_object_get(c, "name")), "carrier");
+	c = json_array_get(json_object_get(o, "open"), 0);
+	assert_string_equal(json_string_value(json_object_get(c, "name")), "gw1");
+	assert_true(number_at(c, "counted") == 1 && number_at(c, "entries") == 1 &&
+		    number_at(c, "difference") == 0);
 	json_decref(o);
+}
+
+/* What counts and nobody waits for is a difference, by name, and the exit code says so. */
+static void audit_that_does_not_add_up(void **state)
+{
+	struct fake wrong = { .drift = true };
+	json_t *o, *c;
+
+	fake_start(&wrong, 1);
+	assert_int_equal(run_weirctl(&wrong, "--json audit", &out_text, &err_text), 1);
+	o = json_out();
+	assert_true(json_is_false(json_object_get(o, "holds")) && number_at(o, "wrong") == 1);
+	c = json_array_get(json_object_get(o, "open"), 0);
+	assert_string_equal(json_string_value(json_object_get(c, "name")), "gw1");
+	assert_true(number_at(c, "counted") == 2 && number_at(c, "entries") == 1 &&
+		    number_at(c, "difference") == 1);
+	json_decref(o);
+	assert_int_equal(run_weirctl(&wrong, "audit", &out_text, &err_text), 1);
+	assert_non_null(strstr(out_text, "NOT those that are known"));
+	fake_stop(&wrong);
 }
 
 static void events_are_kept(void **state)
@@ -333,6 +357,7 @@ int main(void)
 		cmocka_unit_test(waiting_ends),
 		cmocka_unit_test(node_drains),
 		cmocka_unit_test(calls_are_seen),
+		cmocka_unit_test(audit_that_does_not_add_up),
 		cmocka_unit_test(events_are_kept),
 		cmocka_unit_test(config_loads_again),
 		cmocka_unit_test(names_complete),

@@ -3,6 +3,7 @@
 Calls are counted exactly: max-calls holds to the call, whoever begins and whoever ends it, and every place comes back
 (G5, C3, O1, O2, A4; A3 for what the entries know).
 """
+import collections
 import re
 import time
 
@@ -55,6 +56,8 @@ def test_g5_full_to_the_call(family, wire, v6):
     ringing, running = phones[:2], [phone.answer() for phone in phones[2:]]
     counted(family, "two-21", "two-22", calls=(2, 2))
     family.audited()
+    waiting = {row["name"]: row["counted"] for row in family.weir.ask("audit")["open"]}
+    assert waiting == dict(collections.Counter(f"two-{21 + gateways.index(phone.gateway)}" for phone in ringing))
     late = Phone(caller, gateways, "sip:+1555@pstn.test")
     assert late.refusal.status == 503 and 1 <= int(late.refusal.get("retry-after")) <= 7
     late.setup.repeat()
