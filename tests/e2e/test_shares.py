@@ -16,6 +16,7 @@ peers:
   trunk: { from: [192.0.2.11] }
 pools:
   weighted:
+    overload: { learn: off } # spread is what is looked at; a machine that is busy makes gateways slow
     health: { method: off }
     gateways:
 """ + "\n".join(f"      gw-{host}: {{ address: 198.51.100.{host}:{PORT}, weight: {weight} }}"
