@@ -118,6 +118,13 @@ static void check_pool(struct loader *l, const struct conf_pool *pool)
 			l, &pool->overload.retry_after_ns,
 			"pools.%s.overload.retry-after: found a part of a second, expected whole seconds",
 			pool->name);
+	if (pool->overload.gateway_retry == CONF_GATEWAY_RETRY_SHRINK &&
+	    (pool->overload.learn == CONF_LEARN_OFF || pool->overload.law == CONF_LAW_STATIC))
+		conf_warn_at(
+			l, &pool->overload.gateway_retry,
+			"pools.%s.overload.gateway-retry-after: without a learned limit there is nothing "
+			"to shrink",
+			pool->name);
 }
 
 /* Two gateways of one pool: a name that both have was reported as a repeated key. */

@@ -65,6 +65,13 @@ enum conf_law {
 	CONF_LAW_AIMD,
 	CONF_LAW_STATIC
 };
+/* What a gateway's Retry-After does. */
+enum conf_gateway_retry {
+	CONF_GATEWAY_RETRY_STOP,
+	CONF_GATEWAY_RETRY_SHRINK,
+	CONF_GATEWAY_RETRY_IGNORE
+};
+
 enum conf_redirects {
 	CONF_REDIRECTS_RELAY,
 	CONF_REDIRECTS_FOLLOW
@@ -175,6 +182,8 @@ struct conf_overload {
 	struct conf_ref overflow; /* another pool that takes calls; not given: none */
 	uint32_t spill;           /* percent */
 	uint64_t retry_after_ns;  /* whole seconds, >= 1 s */
+	enum conf_gateway_retry gateway_retry;
+	uint64_t gateway_retry_max_ns; /* >= 1 s */
 };
 
 /* One of always, n_on > 0, no_answer_ns > 0, or both of the latter. */

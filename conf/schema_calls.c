@@ -415,9 +415,7 @@ static const struct field pool_fields[] = {
 	  .help = "When a call goes to another pool; the first rule that fits decides" },
 };
 
-const struct section conf_pool_section = { .size = sizeof(struct conf_pool),
-					   FIELDS(pool_fields),
-					   LATER("gateway-retry-after") };
+const struct section conf_pool_section = { .size = sizeof(struct conf_pool), FIELDS(pool_fields) };
 
 static const struct field match_fields[] = {
 	{ .name = "from",

@@ -19,6 +19,11 @@ static const struct word switches[] = { { "on", CONF_ON },   { "true", CONF_ON }
 					{ "off", CONF_OFF }, { "false", CONF_OFF }, { "no", CONF_OFF },
 					{ NULL, 0 } };
 
+static const struct word gateway_retries[] = { { "stop", CONF_GATEWAY_RETRY_STOP },
+					       { "shrink", CONF_GATEWAY_RETRY_SHRINK },
+					       { "ignore", CONF_GATEWAY_RETRY_IGNORE },
+					       { NULL, 0 } };
+
 static const struct field fields[] = {
 	{ .name = "learn",
 	  .kind = KIND_ENUM,
@@ -74,6 +79,24 @@ static const struct field fields[] = {
 	  .help = "Most that refused callers are told to wait with Retry-After. It is computed so that they "
 		  "find room when they return: from how many there are, and from how much of what the pool "
 		  "takes is left beside new calls. Whole seconds" },
+	{ .name = "gateway-retry-after",
+	  .kind = KIND_ENUM,
+	  AT(conf_overload, gateway_retry),
+	  .def = "stop",
+	  .words = gateway_retries,
+	  .change = CHANGE_RELOAD,
+	  .help = "What a gateway's 503 with Retry-After does once two of its last 20 answers to calls, or "
+		  "more than 5 % of many at once, are such: `stop` gives it only a trickle of new calls for "
+		  "that time, but never stops more than half of the pool unless all of it says so; `shrink` "
+		  "lowers its learned limit and keeps it there for that time; `ignore` only counts it" },
+	{ .name = "gateway-retry-after-max",
+	  .kind = KIND_DURATION,
+	  AT(conf_overload, gateway_retry_max_ns),
+	  .def = "5s",
+	  .min = NS_S,
+	  .max = NS_H,
+	  .change = CHANGE_RELOAD,
+	  .help = "Most of a gateway's Retry-After that is heeded" },
 };
 
 const struct section conf_overload_section = { .size = sizeof(struct conf_overload), FIELDS(fields) };

@@ -109,6 +109,9 @@ static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_rer
 	static const uint8_t laws[] = { [CONF_LAW_GRADIENT] = LB_LAW_GRADIENT,
 					[CONF_LAW_AIMD] = LB_LAW_AIMD,
 					[CONF_LAW_STATIC] = LB_LAW_STATIC };
+	static const uint8_t retries[] = { [CONF_GATEWAY_RETRY_STOP] = LB_GATEWAY_RETRY_STOP,
+					   [CONF_GATEWAY_RETRY_SHRINK] = LB_GATEWAY_RETRY_SHRINK,
+					   [CONF_GATEWAY_RETRY_IGNORE] = LB_GATEWAY_RETRY_IGNORE };
 	const struct conf_failover *f = &pool->failover;
 
 	return (struct lb_pool_spec){
@@ -121,6 +124,8 @@ static struct lb_pool_spec pool_spec(const struct conf_pool *pool, struct lb_rer
 		.redirect = pool->mode == CONF_MODE_REDIRECT,
 		.learn = learns[pool->overload.learn],
 		.law = laws[pool->overload.law],
+		.gateway_retry = retries[pool->overload.gateway_retry],
+		.gateway_retry_max_ns = pool->overload.gateway_retry_max_ns,
 		.overflow = pool->overload.overflow.index == CONF_NONE
 				    ? 0
 				    : (uint16_t)(pool->overload.overflow.index + 1),

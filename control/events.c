@@ -31,6 +31,8 @@ static const struct {
 	[CTL_GATEWAY_CLEAR] = { "gateway-clear", ctl_notice },
 	[CTL_GATEWAY_OC] = { "gateway-oc", ctl_notice },
 	[CTL_GATEWAY_OC_OVER] = { "gateway-oc-over", ctl_notice },
+	[CTL_GATEWAY_RETRY_AFTER] = { "gateway-retry-after", ctl_notice },
+	[CTL_GATEWAY_RETRY_AFTER_OVER] = { "gateway-retry-after-over", ctl_notice },
 	[CTL_PEER_URGENT] = { "peer-urgent", ctl_warn },
 	[CTL_NODE_READY] = { "node-ready", ctl_notice },
 	[CTL_NODE_DRAIN] = { "node-drain", ctl_notice },

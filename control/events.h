@@ -19,23 +19,25 @@ enum ctl_event_kind {
 	CTL_GATEWAY_SATURATED,
 	CTL_GATEWAY_PROBING,
 	CTL_GATEWAY_SLOWSTART,
-	CTL_GATEWAY_READY,     /* by the operator */
-	CTL_GATEWAY_DRAIN,     /* by the operator */
-	CTL_GATEWAY_MAINT,     /* by the operator */
-	CTL_GATEWAY_CONGESTED, /* its limit was lowered */
-	CTL_GATEWAY_CLEAR,     /* and is not met any more */
-	CTL_GATEWAY_OC,        /* it asks for less by overload control (RFC 7339, RFC 7415) */
-	CTL_GATEWAY_OC_OVER,   /* and does so no more */
-	CTL_PEER_URGENT,       /* more emergency or priority calls than max-emergency */
-	CTL_NODE_READY,        /* by the operator */
-	CTL_NODE_DRAIN,        /* by the operator */
-	CTL_SET,               /* a limit or weight, by the operator */
-	CTL_POOL_FULL,         /* every gateway that could take a call is at its max-calls */
-	CTL_POOL_FREE,         /* and no longer */
-	CTL_AUDIT_DRIFT,       /* calls counted at a gateway or peer are not those that are known */
-	CTL_AUDIT_GOOD,        /* and they are again */
-	CTL_PORT_PANIC,        /* most gateways of a port fell silent together */
-	CTL_PORT_CALM,         /* and their silence counts again */
+	CTL_GATEWAY_READY,            /* by the operator */
+	CTL_GATEWAY_DRAIN,            /* by the operator */
+	CTL_GATEWAY_MAINT,            /* by the operator */
+	CTL_GATEWAY_CONGESTED,        /* its limit was lowered */
+	CTL_GATEWAY_CLEAR,            /* and is not met any more */
+	CTL_GATEWAY_OC,               /* it asks for less by overload control (RFC 7339, RFC 7415) */
+	CTL_GATEWAY_OC_OVER,          /* and does so no more */
+	CTL_GATEWAY_RETRY_AFTER,      /* it wants no calls for a while (RFC 3261 21.5.4) */
+	CTL_GATEWAY_RETRY_AFTER_OVER, /* and that is over */
+	CTL_PEER_URGENT,              /* more emergency or priority calls than max-emergency */
+	CTL_NODE_READY,               /* by the operator */
+	CTL_NODE_DRAIN,               /* by the operator */
+	CTL_SET,                      /* a limit or weight, by the operator */
+	CTL_POOL_FULL,                /* every gateway that could take a call is at its max-calls */
+	CTL_POOL_FREE,                /* and no longer */
+	CTL_AUDIT_DRIFT,              /* calls counted at a gateway or peer are not those that are known */
+	CTL_AUDIT_GOOD,               /* and they are again */
+	CTL_PORT_PANIC,               /* most gateways of a port fell silent together */
+	CTL_PORT_CALM,                /* and their silence counts again */
 	CTL_WORKER_STUCK,
 	CTL_WORKER_MOVES,
 	CTL_EVENT_KINDS

@@ -62,6 +62,19 @@ static void tell_health(struct app *app, const struct lb_notice *n)
 		  states[n->a].name, lb_health_text((enum lb_health_why)n->b, n->c, why, sizeof(why)));
 }
 
+static void tell_retry_after(struct app *app, const struct lb_notice *n)
+{
+	static const char *const effects[LB_RETRIES] = {
+		[LB_RETRY_STOP] = "a few try it",
+		[LB_RETRY_SPARE] = "half of its pool is stopped for that already",
+		[LB_RETRY_SHRINK] = "its limit is lowered",
+	};
+	const char *gateway = gateway_name(app, n->slot);
+
+	ctl_event(app, CTL_GATEWAY_RETRY_AFTER, gateway,
+		  "gateway %s: wants no calls for %u s (Retry-After); %s", gateway, n->b, effects[n->a]);
+}
+
 static void tell(struct app *app, const struct lb_notice *n)
 {
 	const char *gateway = gateway_name(app, n->slot);
@@ -96,6 +109,15 @@ static void tell(struct app *app, const struct lb_notice *n)
 		break;
 	case LB_NOTICE_OC_OVER:
 		ctl_event(app, CTL_GATEWAY_OC_OVER, gateway, "gateway %s: asks for less no more (oc)",
+			  gateway);
+		break;
+	case LB_NOTICE_RETRY_AFTER:
+		tell_retry_after(app, n);
+		break;
+	case LB_NOTICE_RETRY_AFTER_OVER:
+		ctl_event(app, CTL_GATEWAY_RETRY_AFTER_OVER, gateway,
+			  n->a ? "gateway %s: takes calls again before its Retry-After is over"
+			       : "gateway %s: its Retry-After is over",
 			  gateway);
 		break;
 	case LB_NOTICE_URGENT:

@@ -28,6 +28,15 @@ static json_t *asked(const struct lb_congestion *c)
 			 c->shed == UINT16_MAX ? 1.0 : c->shed / 65536.0);
 }
 
+/* What its Retry-After does; null: nothing. */
+static json_t *waits(const struct lb_congestion *c)
+{
+	if (c->retry == LB_RETRY_NONE)
+		return json_null();
+	return json_pack("{s:s, s:f}", "effect", lb_retry_name(c->retry), "left_ms",
+			 (double)c->retry_left_ns / 1e6);
+}
+
 json_t *ctl_show_congestion(const struct ctl_call *call, uint32_t index)
 {
 	struct lb_congestion c;
@@ -52,6 +61,7 @@ json_t *ctl_show_congestion(const struct ctl_call *call, uint32_t index)
 	json_object_set_new(o, "progress_ms", signal(&c.progress, 1e3));
 	json_object_set_new(o, "refused", signal(&c.refused, 1));
 	json_object_set_new(o, "oc", asked(&c));
+	json_object_set_new(o, "retry_after", waits(&c));
 	json_object_set_new(o, "repeated", signal(&c.repeated, 1));
 	return o;
 }

@@ -16,12 +16,13 @@
 #include "conf/limits.h"
 #include "conf/types.h"
 
-#define DELAY_BLOCK       8
-#define DELAY_MOST_US     100000000u /* a longer delay counts as this */
-#define ORIGINS           8          /* classes of called numbers, and of callers */
-#define ORIGIN_DIGITS     5          /* of a number that name its class: country and area, as a rule */
-#define SIGNAL_GROUP      64         /* gateways that share a stamp of struct signal_board */
-#define SIGNAL_STAMP_BITS 24         /* a stamp is ns >> this: 17 ms */
+#define DELAY_BLOCK        8
+#define DELAY_MOST_US      100000000u /* a longer delay counts as this */
+#define ORIGINS            8          /* classes of called numbers, and of callers */
+#define ORIGIN_DIGITS      5          /* of a number that name its class: country and area, as a rule */
+#define RETRY_AFTER_MOST_S 3600       /* a longer one counts as this */
+#define SIGNAL_GROUP       64         /* gateways that share a stamp of struct signal_board */
+#define SIGNAL_STAMP_BITS  24         /* a stamp is ns >> this: 17 ms */
 
 /* One delay, from the INVITE to some response. All fields: worker. */
 struct delay_signal {
@@ -53,8 +54,8 @@ struct signals {
 	uint32_t repeated;      /* of them sent again: Timer A */
 	uint32_t finished;      /* branches that had their first response other than 100 */
 	uint32_t bounced;       /* INVITEs that came back by ICMP */
-	uint32_t retry_after;   /* 503s with Retry-After */
-	uint32_t retry_after_s; /* that of the last one */
+	uint32_t retry_after;   /* 503s with Retry-After, without a Reason that lays them to something else */
+	uint32_t retry_after_s; /* sum of theirs, each RETRY_AFTER_MOST_S at most */
 	/* Calls by what number they go to, and by who makes them; both for each call. */
 	uint16_t taken[2][ORIGINS];   /* the gateway did something with the call */
 	uint16_t refused[2][ORIGINS]; /* 503, 500 or 504, without a Reason that lays it to something else */
@@ -125,10 +126,10 @@ static inline void signal_outcome(struct signals *s, uint8_t origin, bool refuse
  */
 bool signal_is_refusal(uint16_t status, uint16_t q850);
 
-/* A 503 asks for no more calls for so many seconds. */
+/* A 503 asks for no more calls for so many seconds (RFC 3261 21.5.4). */
 static inline void signal_retry_after(struct signals *s, uint32_t seconds)
 {
-	__atomic_store_n(&s->retry_after_s, seconds, __ATOMIC_RELAXED);
+	signal_add(s->retry_after_s, seconds < RETRY_AFTER_MOST_S ? seconds : RETRY_AFTER_MOST_S);
 	signal_add(s->retry_after, 1);
 }
 

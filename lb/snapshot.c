@@ -334,6 +334,8 @@ static struct pool pool_of(struct arena *a, const struct lb_pool_spec *p)
 		.redirect = p->redirect,
 		.learn = p->learn,
 		.law = p->law,
+		.gateway_retry = p->gateway_retry,
+		.gateway_retry_max_ns = p->gateway_retry_max_ns,
 		.n_reroutes = (uint8_t)p->n_reroutes,
 		.reroutes = fill_reroutes(a, p),
 		.after_ns = p->after_ns,

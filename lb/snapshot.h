@@ -56,10 +56,12 @@ struct pool {
 	uint8_t attempts; /* >= 1 */
 	uint8_t down_after, up_after;
 	uint8_t follow, redirect;
-	uint8_t learn, law; /* enum lb_learn, enum lb_law */
+	uint8_t learn, law;    /* enum lb_learn, enum lb_law */
+	uint8_t gateway_retry; /* enum lb_gateway_retry */
 	uint8_t n_reroutes;
 	const struct reroute *reroutes;
 	uint64_t after_ns, after_max_ns, progress_ns;
+	uint64_t gateway_retry_max_ns;
 	struct lb_codes on;
 };
 

@@ -99,16 +99,25 @@ enum lb_law {
 	LB_LAWS
 };
 
+/* What a gateway's Retry-After does: lb/govern/retry_after.c. */
+enum lb_gateway_retry {
+	LB_GATEWAY_RETRY_STOP,
+	LB_GATEWAY_RETRY_SHRINK,
+	LB_GATEWAY_RETRY_IGNORE
+};
+
 struct lb_pool_spec {
 	struct str name;
-	uint32_t retry_after_s;   /* most that is told as Retry-After when the pool is full, s, >= 1 */
-	uint8_t attempts;         /* gateways that a call is tried at, <= LIMIT_ATTEMPTS; 0 counts as 1 */
-	uint8_t balance;          /* enum lb_balance */
-	uint8_t hash;             /* enum lb_hash_of */
-	uint8_t follow;           /* 1: a 3xx to a gateway of ours is followed; 0: relayed */
-	uint8_t redirect;         /* 1: an INVITE is answered 302 with the gateway as Contact */
-	uint8_t learn;            /* enum lb_learn */
-	uint8_t law;              /* enum lb_law */
+	uint32_t retry_after_s; /* most that is told as Retry-After when the pool is full, s, >= 1 */
+	uint8_t attempts;       /* gateways that a call is tried at, <= LIMIT_ATTEMPTS; 0 counts as 1 */
+	uint8_t balance;        /* enum lb_balance */
+	uint8_t hash;           /* enum lb_hash_of */
+	uint8_t follow;         /* 1: a 3xx to a gateway of ours is followed; 0: relayed */
+	uint8_t redirect;       /* 1: an INVITE is answered 302 with the gateway as Contact */
+	uint8_t learn;          /* enum lb_learn */
+	uint8_t law;            /* enum lb_law */
+	uint8_t gateway_retry;  /* enum lb_gateway_retry */
+	uint64_t gateway_retry_max_ns; /* most of a Retry-After that is heeded */
 	uint16_t overflow;        /* 1 + index of the pool that gets what this one has no room for; 0: none */
 	uint8_t spill;            /* percent of what that one can take that may come from here, > 0 */
 	uint16_t budget_permille; /* tries after an answer, per 1000 new calls of the pool */

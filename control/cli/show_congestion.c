@@ -58,10 +58,17 @@ static void show_moved(struct table *t, const json_t *g)
 			   figure_age(age, json_number_value(ago)));
 }
 
-/* What it asks for itself by overload control: "20% less", "150/s". */
-static void show_asked(struct table *t, const json_t *oc)
+/* What it asks for itself, by overload control "20% less", "150/s", by Retry-After "stop 4s". */
+static void show_asked(struct table *t, const json_t *oc, const json_t *retry_after)
 {
-	if (!json_is_object(oc))
+	char left[FIGURE];
+
+	if (json_is_object(retry_after) && number_of(retry_after, "left_ms") > 0)
+		table_cell(t, TINT_WARN, "%s %s", text_of(retry_after, "effect"),
+			   figure_age(left, number_of(retry_after, "left_ms") / 1e3));
+	else if (json_is_object(retry_after))
+		table_cell(t, TINT_WARN, "%s", text_of(retry_after, "effect"));
+	else if (!json_is_object(oc))
 		table_cell(t, TINT_NONE, "-");
 	else
 		table_cell(t, TINT_WARN, strcmp(text_of(oc, "algorithm"), "rate") ? "%d%% less" : "%d/s",
@@ -96,7 +103,7 @@ int cli_show_congestion(struct cli *cli, const json_t *result)
 		show_delay(t, json_object_get(g, "progress_ms"));
 		show_share(t, json_object_get(g, "refused"));
 		show_share(t, json_object_get(g, "repeated"));
-		show_asked(t, json_object_get(g, "oc"));
+		show_asked(t, json_object_get(g, "oc"), json_object_get(g, "retry_after"));
 		show_moved(t, g);
 	}
 	table_print(t, cli->out, cli->color);

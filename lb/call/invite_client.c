@@ -147,6 +147,18 @@ static void note_progress(const struct event *e, const struct setup *u, const st
 		signal_delay(&s->progress, e->now - c->sent);
 }
 
+/* A 503 wants no calls for a while (RFC 3261 21.5.4), unless its cause lies elsewhere. */
+static void note_retry_after(const struct event *e, const struct client *c)
+{
+	const struct lb_query *q = e->q;
+
+	if (q->status != 503 || !q->retry_after_s || !client_is_open(c) ||
+	    !signal_is_refusal(q->status, q->q850))
+		return;
+	signal_retry_after(signals_of(e, c), q->retry_after_s);
+	st_gateway_inc(e->w->lane, c->gateway, ST_GW_RETRY_AFTER);
+}
+
 static void repeat_invite(struct event *e, struct setup *u, unsigned i)
 {
 	struct client *c = &u->client[i];
@@ -320,6 +332,7 @@ enum news client_response(struct event *e, struct setup *u, unsigned i)
 	enum news news;
 
 	note_progress(e, u, &u->client[i]);
+	note_retry_after(e, &u->client[i]);
 	news = run(e, u, i, status < 200 ? EV_1XX : status < 300 ? EV_2XX : EV_FINAL);
 	if (status > 100)
 		close_branch(e, &u->client[i]);

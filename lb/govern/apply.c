@@ -22,7 +22,7 @@ static void apply(struct lb_governor *g, uint16_t slot)
 {
 	struct governed *at = &g->at[slot];
 	uint32_t cap = least(whole(at->l.cap), at->h.open_cap);
-	uint32_t rate = least(whole(at->l.rate), at->h.rate);
+	uint32_t rate = least(least(whole(at->l.rate), at->h.rate), at->ra.rate);
 	bool paced = at->x.rate <= rate && at->x.rate != LB_UNLIMITED;
 
 	if (paced)
@@ -61,4 +61,5 @@ void lb_congestion(const struct lb_governor *g, uint16_t slot, struct lb_congest
 	out->oldest_ns = at->r.oldest_ns;
 	limit_sight(&at->l, out);
 	explicit_sight(&at->x, g->now, out);
+	retry_after_sight(&at->ra, g->now, out);
 }

@@ -9,15 +9,16 @@
 
 /* The order of a step. */
 static void (*const steps[])(struct lb_governor *) = {
-	govern_read,     /* what the workers have noticed; who has to be looked at */
-	govern_health,   /* who is there */
-	govern_limits,   /* what each gateway may be given, as learned */
-	govern_explicit, /* what they ask for themselves */
-	govern_apply,    /* all of that into the words */
-	govern_pools,    /* what follows from that for pools as a whole */
-	govern_shares,   /* who may have how much of a pool that is short */
-	govern_told,     /* when those who were refused are to come again */
-	govern_clients,  /* what callers that ask are told about our load */
+	govern_read,        /* what the workers have noticed; who has to be looked at */
+	govern_health,      /* who is there */
+	govern_retry_after, /* who wants to be left alone for a while */
+	govern_limits,      /* what each gateway may be given, as learned */
+	govern_explicit,    /* what they ask for themselves */
+	govern_apply,       /* all of that into the words */
+	govern_pools,       /* what follows from that for pools as a whole */
+	govern_shares,      /* who may have how much of a pool that is short */
+	govern_told,        /* when those who were refused are to come again */
+	govern_clients,     /* what callers that ask are told about our load */
 };
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
@@ -67,6 +68,7 @@ void governed_start(struct lb_governor *g, struct governed *at, const struct gat
 	health_init(&at->h, lb_get_health(g->words, gw->slot), g->now);
 	at->l.cap = at->l.rate = INFINITY; /* limit.c starts its law */
 	explicit_start(&at->x, g->now);
+	retry_after_start(&at->ra);
 }
 
 unsigned lb_govern(struct lb_governor *g, const struct lb_snapshot *s, uint64_t now,

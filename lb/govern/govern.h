@@ -24,7 +24,9 @@ enum lb_notice_kind {
 	LB_NOTICE_CALM,      /* and that is over; a: port */
 	LB_NOTICE_OC,        /* gateway: it asks for less by overload control; a: LB_OC_*, b: its value */
 	LB_NOTICE_OC_OVER,   /* gateway: it does so no more */
-	LB_NOTICE_URGENT,    /* peer (LB_NONE: who is none): a: calls past its max-emergency */
+	LB_NOTICE_RETRY_AFTER,      /* gateway: what its Retry-After does now; a: LB_RETRY_*, b: s left */
+	LB_NOTICE_RETRY_AFTER_OVER, /* gateway: that is over; a: 1: it answered calls before its time */
+	LB_NOTICE_URGENT,           /* peer (LB_NONE: who is none): a: calls past its max-emergency */
 	LB_NOTICE_COUNT
 };
 #define LB_CLEAR_NS UINT64_C(10000000000)
@@ -120,6 +122,7 @@ enum lb_moved {
 	LB_MOVED_GREW,     /* it was in use, and nothing spoke against more */
 	LB_MOVED_DELAY,    /* calls wait in the gateway */
 	LB_MOVED_REFUSED,  /* 503, 500, 504 */
+	LB_MOVED_ASKED,    /* 503 with Retry-After, where that shrinks the limit */
 	LB_MOVED_REPEATED, /* INVITEs had to be sent again */
 	LB_MOVED_SILENT,   /* no answers at all */
 	LB_MOVED_MEASURE,  /* lowered for a moment to measure the delay without a queue, or raised again after
@@ -135,6 +138,19 @@ struct lb_signal_sight {
 	double value, floor, threshold; /* threshold: where it begins to lower the limit */
 	bool known;                     /* value and floor mean something */
 };
+
+/* What a gateway's Retry-After does now. */
+enum lb_retry {
+	LB_RETRY_NONE,
+	LB_RETRY_STOP,   /* new calls are a trickle */
+	LB_RETRY_SPARE,  /* would be that, but half of its pool is stopped already, and not all of it asks */
+	LB_RETRY_SHRINK, /* its limit was lowered and does not grow */
+	LB_RETRY_RETURN, /* a stop is over; it gets more every second */
+	LB_RETRIES
+};
+
+/* "stop", "shrink" ...; static storage. Any thread. */
+const char *lb_retry_name(enum lb_retry effect);
 
 /* What the governor thinks of one gateway. */
 struct lb_congestion {
@@ -157,6 +173,8 @@ struct lb_congestion {
 	uint64_t oc_left_ns;             /* how long that still holds */
 	uint16_t shed;                   /* part of new requests, of 65536, that follows from it */
 	double sheddable;                /* share of its requests that could be withheld, as measured */
+	enum lb_retry retry;             /* what its Retry-After does now */
+	uint64_t retry_left_ns;          /* how long its Retry-After, as far as it is heeded, still lasts */
 	bool measuring;                  /* the limit is lowered for a moment to measure the floor */
 };
 

@@ -12,6 +12,7 @@
 #include "lb/govern/health.h"
 #include "lb/govern/limit.h"
 #include "lb/govern/reading.h"
+#include "lb/govern/retry_after.h"
 #include "lb/govern/sharing.h"
 #include "lb/snapshot.h"
 #include "lb/worker.h"
@@ -23,11 +24,12 @@ struct governed {
 	bool set;    /* cap and rate are those of the words */
 	uint32_t cap, rate;
 	uint16_t shed;
-	bool paced;        /* rate is of all requests, see lb_set_gateway_pace() */
-	struct reading r;  /* reading.h: what the workers noticed */
-	struct health h;   /* health.h: whether it is there */
-	struct limit l;    /* limit.h: what it may be given, as learned */
-	struct explicit x; /* explicit.h: what it asks for itself */
+	bool paced;            /* rate is of all requests, see lb_set_gateway_pace() */
+	struct reading r;      /* reading.h: what the workers noticed */
+	struct health h;       /* health.h: whether it is there */
+	struct limit l;        /* limit.h: what it may be given, as learned */
+	struct explicit x;     /* explicit.h: what it asks for itself */
+	struct retry_after ra; /* retry_after.h: how long it wants to be left alone */
 };
 
 /* Many gateways of a port fell silent together: until then it is not held against them. */
@@ -79,14 +81,15 @@ static inline void governor_notice(struct lb_governor *g, struct lb_notice n)
 void governed_start(struct lb_governor *g, struct governed *at, const struct gateway *gw);
 
 /* The steps, in the order of the table in govern.c; each looks at the gateways that are awake. */
-void govern_read(struct lb_governor *g);     /* read.c */
-void govern_health(struct lb_governor *g);   /* alive.c: who is there; DOWN goes into the words at once */
-void govern_limits(struct lb_governor *g);   /* limit.c */
-void govern_explicit(struct lb_governor *g); /* explicit.c */
-void govern_apply(struct lb_governor *g);    /* apply.c: what the steps before allow goes into the words */
-void govern_pools(struct lb_governor *g);    /* pools.c: spill budgets, shares of tiers, urgent calls */
-void govern_shares(struct lb_governor *g);   /* shares.c: pools that are short, between those who call them */
-void govern_told(struct lb_governor *g);     /* told.c: when refused callers are to come again */
-void govern_clients(struct lb_governor *g);  /* clients.c: what callers are told about our load */
+void govern_read(struct lb_governor *g);        /* read.c */
+void govern_health(struct lb_governor *g);      /* alive.c: who is there; DOWN goes into the words at once */
+void govern_retry_after(struct lb_governor *g); /* retry_after.c: who wants to be left alone */
+void govern_limits(struct lb_governor *g);      /* limit.c */
+void govern_explicit(struct lb_governor *g);    /* explicit.c */
+void govern_apply(struct lb_governor *g);       /* apply.c: what the steps before allow goes into the words */
+void govern_pools(struct lb_governor *g);       /* pools.c: spill budgets, shares of tiers, urgent calls */
+void govern_shares(struct lb_governor *g);  /* shares.c: pools that are short, between those who call them */
+void govern_told(struct lb_governor *g);    /* told.c: when refused callers are to come again */
+void govern_clients(struct lb_governor *g); /* clients.c: what callers are told about our load */
 
 #endif

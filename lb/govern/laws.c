@@ -68,6 +68,9 @@ static void gradient_less(struct limit *l, enum lb_moved why, uint64_t now)
 			queue = fmax(queue, from - l->finished_s * (l->progress.mean + l->target));
 		limit_move(l, fmax(fmax(from - queue, from / (first ? 4 : 2)), LEAST_CAP), why, now);
 		break;
+	case LB_MOVED_ASKED:
+		limit_move(l, fmax(0.9 * fmin(l->cap, l->open_mean), LEAST_CAP), why, now);
+		break;
 	case LB_MOVED_REFUSED:
 	case LB_MOVED_REPEATED:
 		l->gentle = now + GENTLE_NS;

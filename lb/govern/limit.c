@@ -26,6 +26,7 @@ const char *lb_moved_name(enum lb_moved why)
 		[LB_MOVED_GREW] = "grew",       [LB_MOVED_DELAY] = "delay",
 		[LB_MOVED_REFUSED] = "refused", [LB_MOVED_REPEATED] = "repeated",
 		[LB_MOVED_SILENT] = "silent",   [LB_MOVED_MEASURE] = "measure",
+		[LB_MOVED_ASKED] = "asked",
 	};
 
 	return names[why];
@@ -167,6 +168,8 @@ static enum lb_moved congestion(const struct limit *l)
 {
 	enum lb_moved evidence = evidence_of(&l->evidence);
 
+	if (l->asked)
+		return LB_MOVED_ASKED;
 	if (l->known && l->queue_lo > l->target && (l->in_use || !l->met))
 		return LB_MOVED_DELAY;
 	if (evidence == LB_MOVED_REPEATED && l->response.mean > REPEATED_ANYWAY)
@@ -223,10 +226,13 @@ static void decide(struct limit *l, uint64_t now)
 	if (l->known && l->in_use && l->cap <= FEW && l->queue_lo > 2 * (l->target + l->progress.mean))
 		limit_no_queue(l, now);
 	congested = congestion(l);
+	l->asked = false;
 	if (congested != LB_MOVED_DELAY)
 		l->trial = (struct trial){ 0 };
 	l->suspect = congested == LB_MOVED_DELAY ? l->suspect + 1 : 0;
 	if (!judge(l, now) && (congested == LB_MOVED_REFUSED || congested == LB_MOVED_REPEATED))
+		return;
+	if (congested == LB_MOVED_NEVER && now < l->shrunk)
 		return;
 	l->law->step(l, congested, now);
 	if (congested == LB_MOVED_DELAY && l->cap < cap && !l->trial.on)
@@ -260,13 +266,21 @@ static void step(struct lb_governor *g, struct governed *at, uint16_t slot)
 {
 	struct limit *l = &at->l;
 	uint16_t pool = gateway_by_slot(g->s, slot)->pool;
-	bool measured = l->measure.stage > 0, may;
+	bool measured = l->measure.stage > 0, urgent, may;
 
+	if (at->ra.effect == LB_RETRY_STOP) {
+		window_clear(l); /* a trickle says nothing of what it can take */
+		return;
+	}
 	evidence_add(&l->evidence, &at->r, g->dt, is_idle(l));
+	l->shrunk = at->ra.effect == LB_RETRY_SHRINK ? at->ra.until : 0;
+	l->asked = l->asked && l->shrunk;
 	if (g->now < l->hold + (uint64_t)(g->dt * 1e9))
 		return; /* some of what the step has seen is older */
 	collect(l, &at->r, g->dt);
-	if (!is_full(l) && (measured || evidence_of(&l->evidence) != LB_MOVED_REFUSED))
+	l->asked |= l->shrunk && at->r.retry_after;
+	urgent = l->asked || evidence_of(&l->evidence) == LB_MOVED_REFUSED;
+	if (!is_full(l) && (measured || !urgent))
 		return;
 	if (!measured) {
 		limit_conclude(l);

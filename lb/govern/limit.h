@@ -65,6 +65,8 @@ struct limit {
 	struct evidence evidence;
 	struct measure measure;
 	struct trial trial;
+	bool asked;       /* 503s with Retry-After since the last decision, where they shrink the limit */
+	uint64_t shrunk;  /* ns; until then it does not grow for that */
 	uint32_t suspect; /* decisions in a row that found a queue, in spite of cuts */
 
 	/* As of the last decision. */

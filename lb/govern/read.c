@@ -88,9 +88,8 @@ static void add(struct totals *t, struct reading *r, const struct signals *s, ui
 	t->repeated += read(s->repeated);
 	t->finished += read(s->finished);
 	t->bounced += read(s->bounced);
-	if (read(s->retry_after) != 0)
-		r->retry_after_s = read(s->retry_after_s);
 	t->retry_after += read(s->retry_after);
+	t->retry_after_s += read(s->retry_after_s);
 	add_counts(t->taken, s->taken);
 	add_counts(t->refused, s->refused);
 	r->unanswered += read(s->unanswered);
@@ -131,6 +130,18 @@ static uint32_t capped(const struct st_gateway *cells)
 	return (uint32_t)(read(cells->count[ST_GW_SKIPPED_OPEN]) + read(cells->count[ST_GW_OBSERVED]));
 }
 
+/* A worker adds the seconds first: those whose 503 is not counted yet are left for the next step. */
+static uint32_t mean_retry_after(const struct totals *before, struct totals *t)
+{
+	uint32_t n = t->retry_after - before->retry_after;
+
+	if (n == 0) {
+		t->retry_after_s = before->retry_after_s;
+		return 0;
+	}
+	return (uint32_t)(((uint64_t)(t->retry_after_s - before->retry_after_s) + n - 1) / n);
+}
+
 static void read_one(struct lb_governor *g, uint16_t slot)
 {
 	struct reading *r = &g->at[slot].r;
@@ -152,6 +163,7 @@ static void read_one(struct lb_governor *g, uint16_t slot)
 	r->capped = t.capped - r->totals.capped;
 	r->bounced = t.bounced - r->totals.bounced;
 	r->retry_after = t.retry_after - r->totals.retry_after;
+	r->retry_after_s = mean_retry_after(&r->totals, &t);
 	counts_between(r->taken, r->totals.taken, t.taken);
 	counts_between(r->refused, r->totals.refused, t.refused);
 	r->open = read(g->words->gateway[slot].open);

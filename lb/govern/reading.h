@@ -14,7 +14,7 @@ struct delay {
 /* Counters of all workers, as they stand. */
 struct totals {
 	struct delay_signal response, progress;
-	uint32_t sent, repeated, finished, bounced, retry_after, passed, capped;
+	uint32_t sent, repeated, finished, bounced, retry_after, retry_after_s, passed, capped;
 	uint16_t taken[2][ORIGINS], refused[2][ORIGINS];
 };
 
@@ -27,7 +27,7 @@ struct reading {
 	uint32_t capped;        /* times that open_cap made a new call pass it by, or would have */
 	uint32_t passed;        /* times that a limit of the governor's made a new call pass it by */
 	uint32_t retry_after;   /* 503s with Retry-After */
-	uint32_t retry_after_s; /* that of one of the last */
+	uint32_t retry_after_s; /* their mean, rounded up */
 	uint16_t taken[2][ORIGINS], refused[2][ORIGINS];
 
 	/* Now. */

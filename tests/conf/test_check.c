@@ -200,6 +200,20 @@ static const struct {
 	  "f:4:84: pools.p.overload.overflow: found \"q\", expected the name of a pool\n"
 	  "f:4:94: pools.p.overload.spill: found \"0%\", expected a percentage such as 10% from 1% to "
 	  "100%\n" },
+	{ NET GATEWAY "overload: { gateway-retry-after: obey, gateway-retry-after-max: 500ms } } }\n" ROUTE,
+	  "f:4:95: pools.p.overload.gateway-retry-after: found \"obey\", expected one of stop, shrink, "
+	  "ignore\n"
+	  "f:4:126: pools.p.overload.gateway-retry-after-max: found \"500ms\", expected a duration such as "
+	  "10ms, 5s, 1m or 4h from 1s to 1h\n" },
+	{ NET GATEWAY "overload: { law: static, gateway-retry-after: shrink } } }\n" ROUTE,
+	  "f:4:108: warning: pools.p.overload.gateway-retry-after: without a learned limit there is nothing "
+	  "to shrink\n",
+	  true },
+	{ NET GATEWAY "overload: { learn: off, gateway-retry-after: shrink } } }\n" ROUTE,
+	  "f:4:107: warning: pools.p.overload.gateway-retry-after: without a learned limit there is nothing "
+	  "to shrink\n",
+	  true },
+	{ NET GATEWAY "overload: { learn: off, gateway-retry-after: stop } } }\n" ROUTE, "", true },
 	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n"
 	  "listeners: { l: { address: 192.0.2.10:5060 } }\n"
 	  "peers: { a: { from: [192.0.2.0/24], resource-priority: [wps.0, ets, dsn.] } }\n" POOL,

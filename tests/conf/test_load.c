@@ -32,7 +32,8 @@ static const char full[] =
 	"    via: core4\n"
 	"    balance: call-id\n"
 	"    hash: to\n"
-	"    overload: { overflow: west, spill: 30%, retry-after: 40s }\n"
+	"    overload: { overflow: west, spill: 30%, retry-after: 40s, gateway-retry-after: shrink, "
+	"gateway-retry-after-max: 9s }\n"
 	"    gateways:\n"
 	"      gw1: { address: 198.51.100.21:5060, weight: 10, max-cps: 100/s, max-calls: 2k, count: out }\n"
 	"      gw2: { address: 198.51.100.22:5061, weight: 0, tier: 2 }\n"
@@ -116,6 +117,10 @@ static void check_failover(const struct conf *c)
 	assert_int_equal(east->overload.overflow.index, 1);
 	assert_int_equal(east->overload.spill, 30);
 	assert_int_equal(west->overload.overflow.index, CONF_NONE);
+	assert_int_equal(east->overload.gateway_retry, CONF_GATEWAY_RETRY_SHRINK);
+	assert_int_equal(east->overload.gateway_retry_max_ns, 9000000000);
+	assert_int_equal(west->overload.gateway_retry, CONF_GATEWAY_RETRY_STOP);
+	assert_int_equal(west->overload.gateway_retry_max_ns, 5000000000);
 	assert_int_equal(west->balance, CONF_BALANCE_LEAST_WORK);
 	assert_int_equal(east->redirects, CONF_REDIRECTS_FOLLOW);
 	assert_int_equal(east->mode, CONF_MODE_PROXY);

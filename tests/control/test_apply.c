@@ -55,7 +55,7 @@ static const char text[] =
 	"      gw2: { address: \"[2001:db8::22]:5060\", weight: 20, tier: 2, count: out }\n"
 	"      far: { address: \"203.0.113.99:5070\" }\n"
 	"    hash: source\n"
-	"    overload: { retry-after: 40s }\n"
+	"    overload: { retry-after: 40s, gateway-retry-after: ignore, gateway-retry-after-max: 9s }\n"
 	"    failover: { attempts: 3, on: [500], progress: 9s, retry-budget: 25% }\n"
 	"    redirects: follow\n"
 	"    reroute:\n"
@@ -114,6 +114,9 @@ static void gateways_keep_the_order_of_the_file(void **state)
 	assert_int_equal(p->gateways[1].tier, 1);
 	assert_int_equal(p->gateways[3].pool, 1);
 	assert_int_equal(p->pools[0].retry_after_s, 40);
+	assert_int_equal(p->pools[0].gateway_retry, LB_GATEWAY_RETRY_IGNORE);
+	assert_int_equal(p->pools[0].gateway_retry_max_ns, 9000000000);
+	assert_int_equal(p->pools[1].gateway_retry, LB_GATEWAY_RETRY_STOP);
 	assert_int_equal(p->pools[0].hash, LB_HASH_SOURCE);
 	assert_int_equal(p->pools[0].balance, LB_BALANCE_HASH);
 	assert_int_equal(p->pools[1].balance, LB_BALANCE_WEIGHTED);

@@ -192,7 +192,7 @@ void scene_caller(struct scene *s, enum method method)
 	scene_input(s, &q);
 }
 
-static struct lb_query response_to(const struct scene *s, unsigned i, enum method method, uint16_t status)
+struct lb_query scene_response(const struct scene *s, unsigned i, enum method method, uint16_t status)
 {
 	assert_true(i < s->n);
 	return (struct lb_query){
@@ -213,21 +213,21 @@ static struct lb_query response_to(const struct scene *s, unsigned i, enum metho
 
 void scene_gateway(struct scene *s, unsigned i, uint16_t status)
 {
-	struct lb_query q = response_to(s, i, METHOD_INVITE, status);
+	struct lb_query q = scene_response(s, i, METHOD_INVITE, status);
 
 	scene_input(s, &q);
 }
 
 void scene_cancel_ok(struct scene *s, unsigned i)
 {
-	struct lb_query q = response_to(s, i, METHOD_CANCEL, 200);
+	struct lb_query q = scene_response(s, i, METHOD_CANCEL, 200);
 
 	scene_input(s, &q);
 }
 
 struct lb_query scene_bounced(const struct scene *s, unsigned i)
 {
-	struct lb_query q = response_to(s, i, METHOD_INVITE, 0);
+	struct lb_query q = scene_response(s, i, METHOD_INVITE, 0);
 
 	q.lost = 1;
 	return q;

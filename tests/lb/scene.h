@@ -53,6 +53,9 @@ void scene_end(struct scene *s);
 /* The caller sends the INVITE, again, its CANCEL or its ACK. */
 void scene_caller(struct scene *s, enum method method);
 
+/* The response of branch i's gateway to this method. */
+struct lb_query scene_response(const struct scene *s, unsigned i, enum method method, uint16_t status);
+
 /* Branch i gets this response; scene_cancel_ok: the 200 to its CANCEL. */
 void scene_gateway(struct scene *s, unsigned i, uint16_t status);
 void scene_cancel_ok(struct scene *s, unsigned i);
