@@ -24,10 +24,16 @@ from lab.wire import Peer  # noqa: E402
 pytest_plugins = ["rows"]
 
 LADDERS = os.environ.get("WEIR_LADDERS")
+LONGEST = ["test_health.py", "test_counted.py", "test_transactions.py", "test_failover.py", "test_calls.py"]
 DEVICE = os.environ.get("WEIR_E2E_DEVICE", "tap")
 BASE = (HERE / "configs" / "base.yaml").read_text()
 
 NETS = {"callers": ("192.0.2.", "2001:db8:1::"), "gateways": ("198.51.100.", "2001:db8:2::")}
+
+
+def pytest_collection_modifyitems(items):
+    """The families that wait longest begin first, so that nobody waits for them alone in the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def ip_of(side, host, v6=False):

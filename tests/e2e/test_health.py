@@ -15,15 +15,22 @@ CONFIG = """
 peers:
   callers: { from: [192.0.2.0/24], answer-when-full: 503+retry-after }
 pools:
-""" + pool("probed", 5501, hosts=(21, 22, 23), health=HEALTH, overload=UNLEARNED) + "\n" + pool("lonely", 5502, hosts=(24,), health=HEALTH) \
-    + "\n" + pool("busy", 5505, hosts=(21, 22), health="{ interval: 5s, down-after: 9 }") + "\n" + pool("blind", 5506, hosts=(21, 22)) \
-    + "\n" + pool("drained", 5503, hosts=(21, 22), overload=UNLEARNED) + "\n" + pool("six", 5504, hosts=(25,), v6=True, health=HEALTH) + """
+""" + "\n".join([
+    pool("probed", 5501, hosts=(21, 22, 23), health=HEALTH, overload=UNLEARNED),
+    pool("lonely", 5502, hosts=(24,), health=HEALTH),
+    pool("patient", 5507, hosts=(24,), health=HEALTH.replace("8", "100")),  # up before its responder is there
+    pool("busy", 5505, hosts=(21, 22), health="{ interval: 5s, down-after: 9 }"),
+    pool("blind", 5506, hosts=(21, 22), overload=UNLEARNED),
+    pool("drained", 5503, hosts=(21, 22), overload=UNLEARNED),
+    pool("six", 5504, hosts=(25,), v6=True, health=HEALTH),
+]) + """
 routes:
   - { match: { number: "+1" }, pool: probed }
   - { match: { number: "+2" }, pool: lonely }
   - { match: { number: "+3" }, pool: drained }
   - { match: { number: "+5" }, pool: busy }
   - { match: { number: "+65" }, pool: blind }
+  - { match: { number: "+7" }, pool: patient }
   - { match: { number: "+6" }, pool: six }
 """
 
@@ -223,18 +230,18 @@ def test_silent_only_gateway_means_503_until_it_is_back(family):
 @pytest.mark.flow("G8")
 def test_refused_probes_say_alive_or_full(family):
     """404 is a sign of life like any other; 503 says that it is full: it is called saturated and still gets calls."""
-    responder = Responder(family, 24, 5502)
-    stream = Stream(family, [responder], "lonely-24", "sip:+25551234@pstn.test")
+    responder = Responder(family, 24, 5507)
+    stream = Stream(family, [responder], "patient-24", "sip:+75551234@pstn.test")
     stream.until("up", 20)
     responder.status = 404
     seen = len(responder.probes)
     until(lambda: stream.step() and len(responder.probes) >= seen + 4, 8, "four probes")
-    assert state(family, "lonely-24") == "up"
+    assert state(family, "patient-24") == "up"
     responder.status = 503
     stream.until("saturated", 5)
     took = stream.calls["saturated"][0]
     until(lambda: stream.step() and stream.calls["saturated"][0] > took + 5, 8, "calls go on")
-    assert family.weir.metric("weir_gateway_state", gateway="lonely-24", state="saturated") == 1
+    assert family.weir.metric("weir_gateway_state", gateway="patient-24", state="saturated") == 1
     responder.status = 200
     stream.until("up", 20)
 

@@ -32,7 +32,7 @@ def played(family):
     gateways = {host: family.sipp(family.gateways, SCENARIOS / "gateway.xml", ip_of("gateways", host), PORT, trace=False)
                 for host in WEIGHTS}
     caller = family.sipp(family.callers, SCENARIOS / "caller.xml", ip_of("callers", 11), PORT, trace=False, calls=CALLS,
-                         users=USERS, target="%s:%d" % WEIR["callers", False], args=["-d", "0"],
+                         users=USERS, target="%s:%d" % WEIR["callers", False], args=["-d", "1"],  # sipp may sleep 0 ms for ever
                          keys={"uri": "sip:+15551234@pstn.test", "from_uri": "sip:a@callers.test"})
     code = caller.wait()
     counts = {host: gateway.stop() for host, gateway in gateways.items()}
