@@ -8,7 +8,7 @@
 #include "lb/govern/governor.h"
 
 #define TARGET_PART 0.6   /* of the unloaded delay that calls may wait in the gateway */
-#define TARGET_MIN  0.002 /* s */
+#define TARGET_MIN  0.008 /* s; less is the noise of a machine that does other things, and nobody hears it */
 #define TARGET_MAX  0.2   /* s; a long delay of far ends is no reason for a long queue; T1 is 0.5 s */
 #define SURE        2.0   /* standard errors */
 #define ENOUGH      2     /* blocks that a decision needs */
