@@ -127,6 +127,7 @@ struct lab *lab_run(const struct scene *scene, uint64_t seed, bool quiet)
 	pool_init(&l->calls, sizeof(struct lab_call));
 	pool_init(&l->jobs, sizeof(struct lab_job));
 	pool_init(&l->items, sizeof(struct item));
+	l->held_off = must(calloc(scene->gateways, sizeof(*l->held_off)));
 	l->weir = must(lab_weir_new(l));
 	if (scene->oc)
 		lab_oc_start(l);
@@ -151,6 +152,7 @@ void lab_free(struct lab *l)
 	for (unsigned i = 0; i < MAX_PHASES; i++)
 		free(l->delays[i].ms);
 	free(l->gw);
+	free(l->held_off);
 	free(l->ticks);
 	free(l->base.heap);
 	free(l);

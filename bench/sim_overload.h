@@ -8,6 +8,7 @@
  *   sim_overload_check.c    what several of them must show
  *   sim_overload_net.c      messages under way
  *   sim_overload_weir.c     Weir: message -> query -> lb_input() -> actions -> messages; its clock
+ *   sim_overload_direct.c   callers and gateways without Weir, for comparison
  *   sim_overload_gateway.c  gateways: queue, servers, 100, refusals
  *   sim_overload_oc.c       what gateways ask for by overload control
  *   sim_overload_caller.c   callers: arrivals, Timer A, patience, ACK, BYE
@@ -80,6 +81,9 @@ struct scene {
 	double far_s;   /* median of the far end's delay after service, log-normal with sigma 1; 0: none */
 	double loss;    /* of datagrams between Weir and gateways */
 	enum trouble trouble;
+	bool direct;         /* nothing stands between callers and gateways, not even Weir */
+	double hold_off_s;   /* direct: a peer sends so long nothing to a gateway that has refused; 0: it goes
+				on */
 	bool probed;         /* gateways are probed every second */
 	enum kit_oc_algo oc; /* what gateways tell Weir */
 	enum lb_learn learn;
@@ -123,8 +127,9 @@ struct lab_call {
 	uint64_t id; /* number << 24 | index; 0: free */
 	uint64_t began, due, interval;
 	uint32_t job[LAB_BRANCHES]; /* at gateways, or NONE */
-	uint8_t jobs, state, peer, digits, dead, phase, progressed, acked, emergency, counts;
+	uint8_t jobs, state, peer, digits, dead, phase, progressed, acked, emergency, counts, sent;
 	uint16_t status; /* of the final response */
+	uint16_t gw;     /* direct: where it goes, or LB_NONE: nowhere */
 	uint8_t token_n, to_n;
 	char token[LIMIT_TOKEN], tag[LIMIT_TAG]; /* of that answer */
 };
@@ -237,8 +242,9 @@ struct lab {
 	struct tick *ticks;
 	uint32_t n_ticks;
 	struct lab_peer peer[LAB_PEERS];
-	uint64_t urgent; /* calls that came before others, since the first phase */
-	uint64_t cut;    /* ns; until then nothing passes between Weir and gateways */
+	uint64_t urgent;                 /* calls that came before others, since the first phase */
+	uint64_t cut;                    /* ns; until then nothing passes between Weir and gateways */
+	uint64_t (*held_off)[LAB_PEERS]; /* ns; by gateway: until then the peer sends it nothing */
 	struct delays delays[MAX_PHASES];
 	double unloaded_p99; /* ms; of the same model at 0.3 of its load */
 	uint64_t events, inputs;
@@ -290,6 +296,9 @@ double lab_quantile(struct delays *d, double q);
 /* sim_overload_net.c */
 void lab_send(struct lab *l, const struct lab_msg *m);
 void lab_arrive(struct lab *l, uint32_t msg);
+
+/* sim_overload_direct.c: what there is in place of Weir */
+void lab_direct(struct lab *l, const struct lab_msg *m);
 
 /* sim_overload_weir.c */
 struct lab_weir *lab_weir_new(struct lab *l);

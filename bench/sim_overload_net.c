@@ -28,7 +28,10 @@ void lab_arrive(struct lab *l, uint32_t i)
 	switch ((enum lab_to)m.to) {
 	case TO_WEIR_CALLER:
 	case TO_WEIR_GATEWAY:
-		lab_weir_input(l, &m);
+		if (l->scene->direct)
+			lab_direct(l, &m);
+		else
+			lab_weir_input(l, &m);
 		break;
 	case TO_GATEWAY:
 		lab_gateway_request(l, &m);

@@ -153,7 +153,7 @@ static uint16_t note_admitted(struct decision *d, const struct gateway *g, enum 
 		note_refused(d, grant, share);
 		share = share_enter(&d->w->words->shares, pair(d, g->pool));
 	} else if (grant == SHARE_SPARE) {
-		share_take_place(&d->w->words->shares.at[share]);
+		share_charge(&d->w->words->shares.at[share], d->now);
 	}
 	if (share != SHARE_NONE)
 		share_add(d->w->shares[share].admitted, 1);

@@ -11,6 +11,7 @@
  * bunches, and who asks for less than his share must not lose any for it. */
 #define AHEAD_CALLS 8
 #define AHEAD_NS    200000000u
+#define OWED_NS     200000000u             /* and owe so much for what it had beyond that */
 #define SLOWEST_NS  UINT64_C(100000000000) /* one call in 100 s */
 
 void shares_init(struct shares *t)
@@ -83,6 +84,14 @@ enum share_grant share_take(struct share_word *s, struct share_cell *cell, uint8
 	return SHARE_PART;
 }
 
+void share_charge(struct share_word *s, uint64_t now)
+{
+	uint64_t interval = __atomic_load_n(&s->rate.interval, __ATOMIC_RELAXED);
+
+	share_take_place(s);
+	bucket_take_burst(&s->rate, now, interval + ahead(interval) + OWED_NS);
+}
+
 void share_set_rate(struct share_word *s, double per_s, uint64_t now)
 {
 	uint64_t interval = per_s > 0 && per_s < 1e9 ? (uint64_t)(1e9 / per_s) : BUCKET_FREE;
@@ -90,7 +99,7 @@ void share_set_rate(struct share_word *s, double per_s, uint64_t now)
 
 	if (interval > SLOWEST_NS)
 		interval = SLOWEST_NS;
-	latest = now + ahead(interval);
+	latest = now + ahead(interval) + OWED_NS;
 	__atomic_store_n(&s->rate.interval, interval, __ATOMIC_RELAXED);
 	if (__atomic_load_n(&s->rate.next, __ATOMIC_RELAXED) > latest)
 		__atomic_store_n(&s->rate.next, latest, __ATOMIC_RELAXED);

@@ -111,6 +111,13 @@ static inline void share_take_place(struct share_word *s)
 	__atomic_fetch_sub(&s->places, 1, __ATOMIC_RELAXED);
 }
 
+/*
+ * A gateway has taken a call beyond the pair's part: it pays with what its part brings later, so that who
+ * asks most often has no more than the others in the end. What nobody asks for costs little: only so much is
+ * owed (OWED_NS). now: monotonic ns. Workers.
+ */
+void share_charge(struct share_word *s, uint64_t now);
+
 /* Gives back all that share_take() took: no gateway has taken the call. Workers. */
 static inline void share_undo(struct share_word *s)
 {
