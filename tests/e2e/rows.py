@@ -3,7 +3,8 @@
 The call flows that must work, by id, and a report of one line a flow. A test belongs to a flow if its function or its
 parameters begin with the id (test_c7_busy, test_flow[c7-486]) or if it says so: @pytest.mark.flow("C7", "G5").
 
-With WEIR_LADDERS=DIR each such test leaves the ladder of its first call in DIR (see ladders.py).
+With WEIR_LADDERS=DIR each such test leaves the ladder of its first call in DIR (see ladders.py), or of as many calls as
+@pytest.mark.drawn_calls(N) says.
 """
 import os
 import pathlib
@@ -16,8 +17,9 @@ ROWS = {
     "C5": "call waiting", "C6": "no answer", "C7": "busy", "C8": "codec refused", "C9": "redirect relayed",
     "C10": "redirect followed", "C11": "redirect server", "C12": "forward on busy", "C13": "forward on no answer",
     "C14": "forward always", "C15": "authentication", "C16": "every final code",
-    "G1": "two gateways, both well", "G2": "one gateway answers 503", "G4": "one gateway dead, closed or killed",
-    "G5": "all gateways full", "G6": "all gateways dead", "G8": "OPTIONS probing", "G9": "OPTIONS from peers", "G10": "drain and maintenance",
+    "G1": "two gateways, both well", "G2": "one gateway answers 503", "G3": "503 with Retry-After", "G4": "one gateway dead, closed or killed",
+    "G5": "all gateways full", "G6": "all gateways dead", "G7": "overflow",
+    "G8": "OPTIONS probing", "G9": "OPTIONS from peers", "G10": "drain and maintenance",
     "G11": "retransmissions everywhere",
     "O1": "gateway to trunk", "O2": "gateway to gateway", "O3": "early dialog from a gateway", "O4": "kill -9 and restart",
     "A1": "REGISTER, refresh, de-REGISTER", "A2": "OPTIONS, MESSAGE, SUBSCRIBE, PUBLISH, INFO", "A3": "REFER and transfer",
@@ -66,7 +68,8 @@ def drawn(request):
     capture.close()
     if calls:
         name = re.sub(r"\W+", "-", request.node.nodeid).strip("-")
-        first = next(iter(calls.values()))
+        mark = request.node.get_closest_marker("drawn_calls")
+        first = [m for call in list(calls.values())[:mark.args[0] if mark else 1] for m in call]
         (pathlib.Path(folder) / name).write_text(Drawing(first, weir).text())
 
 
@@ -76,7 +79,7 @@ def pytest_terminal_summary(terminalreporter):
     for outcome, reports in terminalreporter.stats.items():
         for report in reports:
             if getattr(report, "when", "") == "call" or outcome in ("error", "xfailed"):
-                for row in dict(report.user_properties).get("flow", ()):
+                for row in dict(getattr(report, "user_properties", ())).get("flow", ()):
                     flows.setdefault(row, []).append((outcome, report))
     if not flows:
         return
