@@ -6,8 +6,8 @@
  * (struct lb_act). It parses no SIP, reads no clock, allocates nothing and takes no lock, so the same code
  * runs on a worker, in a unit test and in a simulator. Three kinds of data and no other:
  *   snapshot  immutable, built by control from a struct lb_spec, swapped by pointer;
- *   words     two cache lines per gateway, one per peer and per pool, indexed by a stable slot, atomic,
- *             surviving reloads;
+ *   words     two cache lines per gateway, peer and pool, indexed by a stable slot, atomic, surviving
+ *             reloads;
  *   worker    tables of one worker (pins, refusal memo): one writer, its own thread.
  *
  * decide.c is the order of admission; what its steps are made of lies in
