@@ -28,6 +28,7 @@
 #include "control/plan.h"
 #include "lb/words.h"
 #include "tests/control/fake.h"
+#include "tests/lb/timers.h"
 
 /* ---- What is not there ------------------------------------------------------------------------------------
  */
@@ -206,15 +207,7 @@ static void make_call(struct app *app)
 {
 	struct lb_worker_spec spec = {
 		.trail = true,
-		.timers = { .t1 = 500000000,
-			    .t2 = 4000000000,
-			    .t4 = 5000000000,
-			    .b = 32000000000,
-			    .c = 181000000000,
-			    .d = 32000000000,
-			    .release = 32000000000,
-			    .max_call = 3600000000000,
-			    .session_min = 90000000000 },
+		.timers = default_timers,
 		.setups = 16,
 		.calls = 16,
 		.pins = 16,
@@ -382,8 +375,9 @@ int fake_second(const struct fake *fake)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-void fake_stop(struct fake *fake)
+bool fake_stop(struct fake *fake)
 {
+	bool alive = waitpid(fake->pid, NULL, WNOHANG) == 0;
 	char run[96];
 
 	kill(fake->pid, SIGTERM);
@@ -391,4 +385,5 @@ void fake_stop(struct fake *fake)
 	snprintf(run, sizeof(run), "%s/run", fake->dir);
 	rmdir(run);
 	rmdir(fake->dir);
+	return alive;
 }

@@ -7,6 +7,7 @@
 #define WEIR_TESTS_CONTROL_FAKE_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,7 +31,8 @@ void fake_start(struct fake *fake, unsigned int many);
  * refused. */
 int fake_second(const struct fake *fake);
 
-void fake_stop(struct fake *fake);
+/* Ends it. True: it ran until now. */
+bool fake_stop(struct fake *fake);
 
 /* Makes the application of such a daemon in this process, without sockets; it lives as long as the process.
  */

@@ -171,9 +171,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	int alive = waitpid(fake.pid, NULL, WNOHANG) == 0;
+	bool alive = fake_stop(&fake);
 
-	fake_stop(&fake);
 	return alive ? 0 : -1;
 }
 

@@ -295,9 +295,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	int alive = waitpid(fake.pid, NULL, WNOHANG) == 0;
+	bool alive = fake_stop(&fake);
 
-	fake_stop(&fake);
 	free(out_text);
 	free(err_text);
 	/* It ran until told to stop, and took its socket with it. */

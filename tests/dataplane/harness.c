@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* See harness.h. */
 #include "tests/dataplane/harness.h"
+#include "tests/lb/timers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -161,15 +162,7 @@ struct harness *h_start(void)
 			    .pin_ns = 32000000000ull,
 			    .ringing_ns = 212000000000ull,
 			    .setups = 128,
-			    .timers = { .t1 = 500000000,
-					.t2 = 4000000000,
-					.t4 = 5000000000,
-					.b = 32000000000,
-					.c = 180000000000,
-					.d = 32000000000,
-					.release = 32000000000,
-					.max_call = 14400000000000,
-					.session_min = 90000000000 },
+			    .timers = default_timers,
 			    .calls = 4096,
 			    .records = 256,
 			    .words = h->words },

@@ -19,6 +19,14 @@ static struct str record_text(const struct lb_record *record, unsigned at, unsig
 	return (struct str){ record->text + at, n };
 }
 
+/* One caller, so many gateways, and place for so many records. */
+static void start(struct room *r, unsigned gateways, uint32_t records)
+{
+	room_start(r, 1, gateways);
+	r->w.records = records;
+	world_calls(&r->w, 100);
+}
+
 static void calls_are_recorded(void **state)
 {
 	struct lb_record record;
@@ -26,9 +34,7 @@ static void calls_are_recorded(void **state)
 	struct talk *t = &r.talk[0];
 	char long_id[300];
 
-	room_start(&r, 1, 3);
-	r.w.records = 2;
-	world_calls(&r.w, 100);
+	start(&r, 3, 2);
 	memset(long_id, 'x', sizeof(long_id));
 	talk_invite(&r, t, LB_NONE);
 	talk_respond(&r, t, &t->leg[0], 503, 5, 0);
@@ -94,9 +100,7 @@ static void records_tell_why(void **state)
 	struct talk *t = &r.talk[0];
 	unsigned second;
 
-	room_start(&r, 1, 3);
-	r.w.records = 4;
-	world_calls(&r.w, 100);
+	start(&r, 3, 4);
 	talk_invite(&r, t, LB_NONE);
 	talk_pass(&r, t, S + S / 10);
 	second = t->legs - 1;
@@ -143,9 +147,7 @@ static void forked_answers_are_one_record(void **state)
 	struct room r;
 	struct talk *t = &r.talk[0];
 
-	room_start(&r, 1, 1);
-	r.w.records = 4;
-	world_calls(&r.w, 100);
+	start(&r, 1, 4);
 	talk_invite(&r, t, LB_NONE);
 	talk_respond(&r, t, &t->leg[0], 200, 5, 0);
 	talk_respond(&r, t, &t->leg[0], 200, 6, 0);
@@ -168,9 +170,7 @@ static void two_gateways_are_one_record(void **state)
 	struct room r;
 	struct talk *t = &r.talk[0];
 
-	room_start(&r, 1, 2);
-	r.w.records = 4;
-	world_calls(&r.w, 100);
+	start(&r, 2, 4);
 	talk_invite(&r, t, LB_NONE);
 	talk_pass(&r, t, S + S / 10);
 	talk_respond(&r, t, &t->leg[t->legs - 1], 200, 6, 0);
@@ -197,9 +197,7 @@ static void a_late_answer_is_no_second_record(void **state)
 	struct talk *t = &r.talk[0];
 	unsigned second;
 
-	room_start(&r, 1, 2);
-	r.w.records = 4;
-	world_calls(&r.w, 100);
+	start(&r, 2, 4);
 	talk_invite(&r, t, LB_NONE);
 	talk_pass(&r, t, S + S / 10);
 	second = t->legs - 1;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "tests/lb/timers.h"
 #include "tests/lb/world.h"
 
 static void must(int ok, const char *what)
@@ -66,15 +67,7 @@ void world_init(struct world *w)
 static void tables(struct world *w, uint32_t pins, uint32_t calls)
 {
 	struct lb_worker_spec spec = {
-		.timers = { .t1 = SECOND / 2,
-			    .t2 = 4 * (uint64_t)SECOND,
-			    .t4 = 5 * (uint64_t)SECOND,
-			    .b = 32 * (uint64_t)SECOND,
-			    .c = 180 * (uint64_t)SECOND,
-			    .d = 32 * (uint64_t)SECOND,
-			    .release = 32 * (uint64_t)SECOND,
-			    .max_call = 14400 * (uint64_t)SECOND,
-			    .session_min = 90 * (uint64_t)SECOND },
+		.timers = default_timers,
 		.setups = 256,
 		.calls = calls,
 		.records = w->records,
