@@ -299,6 +299,52 @@ static void panic_keeps_sending(void **state)
 	stop(&b);
 }
 
+/* Weir has only just begun: who has spoken once and falls silent is doubted to the second, whoever asks him.
+ */
+static void panic_at_the_start(void **state)
+{
+	for (int probed = 0; probed < 2; probed++) {
+		struct bed b;
+		uint64_t from;
+
+		start(&b, 4);
+		b.load = probed ? 0 : 4;
+		step_after(&b, STEP);
+		probe_all(&b);
+		step_after(&b, STEP);
+		for (int i = 0; i < 4; i++)
+			b.mute[i] = true;
+		for (from = b.w.now; b.w.now < from + 5 * SECOND && !told(&b, LB_NOTICE_PANIC);) {
+			if (probed)
+				probe_all(&b);
+			step_after(&b, 3 * STEP);
+		}
+		assert_non_null(told(&b, LB_NOTICE_PANIC));
+		from = b.w.now;
+		until_told(&b, LB_NOTICE_CALM, 11 * SECOND);
+		assert_in_range(b.w.now - from, 10 * SECOND, 10 * SECOND + STEP);
+		assert_int_equal(count(&b, LB_DOWN), 4);
+		stop(&b);
+	}
+}
+
+/* Nobody has ever heard of them: they are not there yet, and no reason to doubt ourselves. */
+static void no_panic_about_strangers(void **state)
+{
+	struct bed b;
+
+	start(&b, 4);
+	for (int i = 0; i < 4; i++)
+		b.mute[i] = true;
+	while (count(&b, LB_DOWN) < 4) {
+		probe_all(&b);
+		step_after(&b, 3 * STEP);
+		assert_null(told(&b, LB_NOTICE_PANIC));
+		assert_true(b.w.now < 10 * SECOND + b.g->born);
+	}
+	stop(&b);
+}
+
 static void panic_passes(void **state)
 {
 	struct bed b;
@@ -391,6 +437,8 @@ int main(void)
 		cmocka_unit_test(nobody_is_well),
 		cmocka_unit_test(flap_together),
 		cmocka_unit_test(panic_keeps_sending),
+		cmocka_unit_test(panic_at_the_start),
+		cmocka_unit_test(no_panic_about_strangers),
 		cmocka_unit_test(panic_passes),
 		cmocka_unit_test(panic_by_probes),
 		cmocka_unit_test(no_panic),
