@@ -39,6 +39,8 @@ static const struct {
 	[CTL_SET] = { "set", ctl_notice },
 	[CTL_POOL_FULL] = { "pool-full", ctl_warn },
 	[CTL_POOL_FREE] = { "pool-free", ctl_notice },
+	[CTL_POOL_SHORT] = { "pool-short", ctl_warn },
+	[CTL_POOL_ENOUGH] = { "pool-enough", ctl_notice },
 	[CTL_AUDIT_DRIFT] = { "audit-drift", ctl_err },
 	[CTL_AUDIT_GOOD] = { "audit-good", ctl_notice },
 	[CTL_PORT_PANIC] = { "port-panic", ctl_err },

@@ -78,6 +78,8 @@ static void tell_retry_after(struct app *app, const struct lb_notice *n)
 static void tell(struct app *app, const struct lb_notice *n)
 {
 	const char *gateway = gateway_name(app, n->slot);
+	const char *pool =
+		n->pool < app->policy->spec.n_pools ? app->policy->spec.pools[n->pool].name.p : "?";
 	const char *port = n->a < app->conf->n_ports ? app->conf->ports[n->a].name : "?";
 
 	switch (n->kind) {
@@ -126,6 +128,16 @@ static void tell(struct app *app, const struct lb_notice *n)
 			  "ordinary "
 			  "calls",
 			  peer_name(app, n->peer), n->a);
+		break;
+	case LB_NOTICE_SHORT:
+		ctl_event(app, CTL_POOL_SHORT, pool,
+			  "pool %s: short, %u of %u new requests refused; %u gateways take calls", pool, n->a,
+			  n->b, n->c);
+		break;
+	case LB_NOTICE_ENOUGH:
+		ctl_event(app, CTL_POOL_ENOUGH, pool,
+			  "pool %s: refuses none any more, after %u of %u new requests in %u s", pool, n->a,
+			  n->b, n->c);
 		break;
 	case LB_NOTICE_COUNT:
 		break;

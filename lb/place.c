@@ -24,12 +24,12 @@ static uint32_t headroom(const struct decision *d)
 	return d->urgent ? 0 : d->s->headroom;
 }
 
-/* Notes where all workers see it that the pool is short of `what`. */
-static void note_short(const struct decision *d, enum shortage what)
+/* Notes where all workers see it that the pool is short of `what`: bits of enum shortage. */
+static void note_short(const struct decision *d, unsigned what)
 {
 	uint8_t *shortage = &d->w->words->pool[d->pool].shortage;
 
-	if (!(__atomic_load_n(shortage, __ATOMIC_RELAXED) & what))
+	if ((__atomic_load_n(shortage, __ATOMIC_RELAXED) & what) != what)
 		__atomic_fetch_or(shortage, (uint8_t)what, __ATOMIC_RELAXED);
 }
 
@@ -37,12 +37,14 @@ static void note_short(const struct decision *d, enum shortage what)
 static bool refuse(struct decision *d, enum st_end end)
 {
 	struct told_cell *told = &d->w->told[d->pool];
+	bool lacks = end != ST_REPLY_PEER_LIMIT;
 	const struct no no =
 		no_room(&d->s->pools[d->pool], &d->w->words->pool[d->pool], when_full(d), d->q->via_hash);
 
 	decision_refuse(d, no.status, no.retry_after_s, end);
-	note_short(d, SHORT_FOR_SOME);
+	note_short(d, lacks ? SHORT_FOR_SOME | SHORT_REFUSES : SHORT_FOR_SOME);
 	share_add(told->refused, 1);
+	share_add(told->lacked, lacks);
 	share_add(told->told, d->act->op == LB_REPLY && no.retry_after_s);
 	return true;
 }

@@ -195,7 +195,7 @@ const struct cli_command cli_commands[] = {
 		  "for one. What came and went during the reading is no difference.",
 	  .show = cli_show_audit },
 	{ .words = { "events" },
-	  .help = "what happened: gateways up and down, drains, full pools, stuck workers, audits",
+	  .help = "what happened: gateways up and down, drains, pools short and full, stuck workers, audits",
 	  .more = "The last 1024 events since the start; --follow goes on with those that come. Method "
 		  "*events*. "
 		  "With --json --follow each line is one event.",

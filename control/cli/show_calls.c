@@ -14,7 +14,8 @@ static enum tint event_tint(const char *kind)
 	} tints[] = { { "gateway-up", TINT_GOOD },   { "gateway-ready", TINT_GOOD },
 		      { "pool-free", TINT_GOOD },    { "audit-good", TINT_GOOD },
 		      { "worker-moves", TINT_GOOD }, { "gateway-drain", TINT_WARN },
-		      { "pool-full", TINT_WARN },    { "gateway-down", TINT_BAD },
+		      { "pool-full", TINT_WARN },    { "pool-short", TINT_WARN },
+		      { "pool-enough", TINT_GOOD },  { "gateway-down", TINT_BAD },
 		      { "audit-drift", TINT_BAD },   { "worker-stuck", TINT_BAD } };
 
 	for (size_t i = 0; i < sizeof(tints) / sizeof(tints[0]); i++)

@@ -13,7 +13,8 @@ struct told_cell {
 	uint32_t arrived;
 	uint32_t admitted;
 	uint32_t refused;
-	uint32_t told; /* of those refused: with a Retry-After */
+	uint32_t told;   /* of those refused: with a Retry-After */
+	uint32_t lacked; /* of those refused: because nobody could take them */
 };
 
 struct no {

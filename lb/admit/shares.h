@@ -29,7 +29,8 @@ enum share_who {
 enum shortage {
 	SHORT_OF_RATE = 1,   /* new calls per second, or unanswered calls at once */
 	SHORT_OF_PLACES = 2, /* calls in progress */
-	SHORT_FOR_SOME = 4,  /* of anything: somebody was refused since the last step */
+	SHORT_FOR_SOME = 4,  /* of anything: somebody was refused since the last step, */
+	SHORT_REFUSES = 8,   /* and not for a limit of his own */
 };
 
 /* What one pair may do. */

@@ -17,6 +17,7 @@ static void (*const steps[])(struct lb_governor *) = {
 	govern_apply,       /* all of that into the words */
 	govern_pools,       /* what follows from that for pools as a whole */
 	govern_shares,      /* who may have how much of a pool that is short */
+	govern_short,       /* which pools lack gateways for what comes, for the operator */
 	govern_told,        /* when those who were refused are to come again */
 	govern_clients,     /* what callers that ask are told about our load */
 };

@@ -27,6 +27,9 @@ enum lb_notice_kind {
 	LB_NOTICE_RETRY_AFTER,      /* gateway: what its Retry-After does now; a: LB_RETRY_*, b: s left */
 	LB_NOTICE_RETRY_AFTER_OVER, /* gateway: that is over; a: 1: it answered calls before its time */
 	LB_NOTICE_URGENT,           /* peer (LB_NONE: who is none): a: calls past its max-emergency */
+	LB_NOTICE_SHORT,  /* pool: new requests are refused because nobody can take them; a: how many
+			     in the first seconds, b: of how many, c: gateways that may have new calls */
+	LB_NOTICE_ENOUGH, /* pool: none was for LB_CLEAR_NS; a, b: as above, since then; c: s, how long */
 	LB_NOTICE_COUNT
 };
 #define LB_CLEAR_NS UINT64_C(10000000000)

@@ -68,6 +68,7 @@ struct lb_governor {
 	struct oc_client client[LIMIT_PEERS]; /* clients.h: by slot of the peer */
 	struct sharing sharing;               /* sharing.h: who shares which pool */
 	struct telling telling;               /* sharing.h: what refused callers are told */
+	struct lack lack[LIMIT_POOLS];        /* sharing.h: what the operator is told of them */
 };
 
 /* Tells the operator; what does not fit is lost. */
@@ -76,6 +77,9 @@ static inline void governor_notice(struct lb_governor *g, struct lb_notice n)
 	if (g->n_notices < g->max_notices)
 		g->notices[g->n_notices++] = n;
 }
+
+/* What all workers have seen of the requests for a pool; modulo 2^32. */
+struct told_cell told_sum(const struct lb_governor *g, uint32_t pool);
 
 /* A gateway that is new, or in the slot of another one. */
 void governed_start(struct lb_governor *g, struct governed *at, const struct gateway *gw);
@@ -89,6 +93,7 @@ void govern_explicit(struct lb_governor *g);    /* explicit.c */
 void govern_apply(struct lb_governor *g);       /* apply.c: what the steps before allow goes into the words */
 void govern_pools(struct lb_governor *g);       /* pools.c: spill budgets, shares of tiers, urgent calls */
 void govern_shares(struct lb_governor *g);  /* shares.c: pools that are short, between those who call them */
+void govern_short(struct lb_governor *g);   /* short.c: the operator is told of pools that are short */
 void govern_told(struct lb_governor *g);    /* told.c: when refused callers are to come again */
 void govern_clients(struct lb_governor *g); /* clients.c: what callers are told about our load */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the governor knows of those who share pools, and what their refused callers were told: the parts of
- * struct lb_governor that shares.c and told.c write. */
+ * struct lb_governor that shares.c, short.c and told.c write. */
 #ifndef WEIR_LB_SHARING_H
 #define WEIR_LB_SHARING_H
 
@@ -64,6 +64,17 @@ struct telling_pool {
 	double due[DUE_SLOTS];   /* those who are to return in each slot, a ring */
 	uint32_t now_slot;
 	double told; /* s */
+};
+
+/* Whether a pool lacks gateways for what comes, and how far that was told. */
+struct lack {
+	enum {
+		LACK_NOTHING,
+		LACK_NEW,
+		LACK_TOLD
+	} state;
+	uint64_t since, last;    /* ns; first and last refusal for want of one, to a step */
+	struct told_cell before; /* of all workers, up to a second before the first */
 };
 
 struct telling {

@@ -17,7 +17,7 @@
 #define QUIET_NS UINT64_C(10000000000)
 #define EASE     16 /* part by which what is told goes down in a step; up it goes at once */
 
-static struct told_cell add_up(const struct lb_governor *g, uint32_t pool)
+struct told_cell told_sum(const struct lb_governor *g, uint32_t pool)
 {
 	struct told_cell sum = { 0 };
 
@@ -28,6 +28,7 @@ static struct told_cell add_up(const struct lb_governor *g, uint32_t pool)
 		sum.admitted += __atomic_load_n(&c->admitted, __ATOMIC_RELAXED);
 		sum.refused += __atomic_load_n(&c->refused, __ATOMIC_RELAXED);
 		sum.told += __atomic_load_n(&c->told, __ATOMIC_RELAXED);
+		sum.lacked += __atomic_load_n(&c->lacked, __ATOMIC_RELAXED);
 	}
 	return sum;
 }
@@ -173,7 +174,7 @@ void govern_told(struct lb_governor *g)
 
 		if (!refused && !over && !t->active)
 			continue;
-		sum = add_up(g, i);
+		sum = told_sum(g, i);
 		if (refused) {
 			__atomic_fetch_and(shortage, (uint8_t)~SHORT_FOR_SOME, __ATOMIC_RELAXED);
 			t->quiet = g->now + QUIET_NS;
