@@ -80,7 +80,8 @@ static void policy_stop(struct app *app)
 	policy_free(app->policy);
 }
 
-static int plan_start(struct app *app)
+/* elsewhere: the file may be for a machine with other cores. */
+static int make_plan(struct app *app, bool elsewhere)
 {
 	struct ctl_topology *topo = malloc(sizeof(*topo));
 	char err[EXPLAIN] = "out of memory";
@@ -89,14 +90,21 @@ static int plan_start(struct app *app)
 	app->plan = calloc(1, sizeof(*app->plan));
 	if (topo && app->plan)
 		rc = plan_topology(app->conf, topo);
-	if (rc == 0)
+	if (rc == 0) {
+		topo->elsewhere = elsewhere;
 		rc = plan_make(app->conf, topo, app->plan, err, sizeof(err));
+	}
 	if (rc)
 		ctl_err("%s", err);
 	else
 		plan_detect(app->plan);
 	free(topo);
 	return rc;
+}
+
+static int plan_start(struct app *app)
+{
+	return make_plan(app, false);
 }
 
 static void plan_stop(struct app *app)
@@ -259,7 +267,8 @@ static int run(const char *file)
 
 /* ---- Command line -------------------------------------------------------------------------------------- */
 
-/* Everything that can be known without root and without EAL. */
+/* Everything that can be known without root and without EAL, and on another machine than the one it is for.
+ */
 static int check(const char *file)
 {
 	struct app app = { .file = file };
@@ -273,7 +282,7 @@ static int check(const char *file)
 			fprintf(stderr, "%s: %s\n", file, err);
 	}
 	if (rc == 0)
-		rc = plan_start(&app);
+		rc = make_plan(&app, true);
 	if (rc == 0)
 		rc = plan_print(app.plan, stdout);
 	if (rc == 0)

@@ -85,23 +85,44 @@ static uint32_t choose_cores(const struct conf *conf, const struct ctl_topology 
 	return add_cores(topo, near, true, skip, cores, n);
 }
 
+/* What this machine lacks for the workers, into text[n]; false: nothing. */
+static bool lacks_cores(const struct conf *conf, const struct ctl_topology *topo, const uint16_t *cores,
+			uint32_t have, char *text, size_t n)
+{
+	uint32_t count = conf->workers.count, missing = 0, first = 0;
+
+	for (uint32_t i = have; i-- > 0;) {
+		if (available(topo, cores[i]))
+			continue;
+		first = cores[i];
+		missing++;
+	}
+	if (missing)
+		snprintf(text, n, "workers: core %u is not available to this process%s", first,
+			 missing > 1 ? ", nor are others that are named" : "");
+	else if (have < count && conf->workers.poll == CONF_POLL_BUSY)
+		snprintf(text, n,
+			 "workers: %u busy workers need %u cores, %u there; fewer workers or poll: adaptive",
+			 count, count, have);
+	else
+		return false;
+	return true;
+}
+
 static int place_workers(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan,
 			 char *err, size_t n)
 {
 	uint16_t cores[PLAN_CPUS];
 	uint32_t count = conf->workers.count, have = choose_cores(conf, topo, cores);
 
-	for (uint32_t i = 0; i < have; i++) {
-		if (!available(topo, cores[i])) {
-			snprintf(err, n, "workers: core %u is not available to this process", cores[i]);
-			return -EINVAL;
-		}
-	}
-	if (have < count && conf->workers.poll == CONF_POLL_BUSY) {
-		snprintf(err, n,
-			 "workers: %u busy workers need %u cores, %u there; fewer workers or poll: adaptive",
-			 count, count, have);
+	if (have == 0) {
+		snprintf(err, n, "workers: all cores are isolated; name some in cores");
 		return -EINVAL;
+	}
+	if (lacks_cores(conf, topo, cores, have, err, n)) {
+		if (!topo->elsewhere)
+			return -EINVAL;
+		plan_warn(plan, "%s; weir would not start here", err);
 	}
 	if (conf->workers.cores.n > count)
 		plan_warn(plan, "workers: cores names %u cores for %u workers; the last ones stay idle", have,

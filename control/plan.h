@@ -23,6 +23,7 @@ struct ctl_topology {
 	int16_t node[PLAN_CPUS];  /* NUMA node of cpu[i]; -1: not known or only one */
 	bool isolated[PLAN_CPUS]; /* cpu[i] is outside the mask we were started with: only by its name */
 	int16_t port_node[LIMIT_PORTS]; /* of each port's device; -1: none (vdev) */
+	bool elsewhere;                 /* the plan need not hold here: cores that are missing are warnings */
 };
 
 struct ctl_plan {
@@ -40,7 +41,8 @@ int plan_topology(const struct conf *conf, struct ctl_topology *topo);
 
 /*
  * Fills the plan; texts in it belong to `conf`. Returns 0, or -EINVAL after writing one line of explanation
- * into err[n]: a core that is not available, or busy workers that would share one. Pure.
+ * into err[n]: a core that is not available, or busy workers that would share one, unless the plan is for
+ * elsewhere; no core at all. Pure.
  */
 int plan_make(const struct conf *conf, const struct ctl_topology *topo, struct ctl_plan *plan, char *err,
 	      size_t n);

@@ -254,7 +254,7 @@ _Static_assert(LB_OC_LOSS == SIP_OC_LOSS && LB_OC_RATE == SIP_OC_RATE && LB_OC_S
 
 /*
  * What the sender of a request would follow (RFC 7339 5.1): a bare oc, and loss among its algorithms, which
- * is the default. Anything else is no support.
+ * is the default and which every client must offer. Anything else, such as rate alone, is no support.
  */
 static uint8_t oc_asked(const struct dp_ctx *c)
 {

@@ -3,6 +3,7 @@
 """The daemon's own life on a tap port between two namespaces: start, systemd's messages, twin, probes,
 next hops behind a router, signals, kill -9, refusals. Needs root. usage: test_daemon.py WEIR"""
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -228,6 +229,11 @@ class DaemonTest(unittest.TestCase):
         self.assertIn("not started: kernel", d.text())
         self.assertNotIn("wire0", run("ip", "-n", self.weir, "link").stdout)
 
+    def test_samples_pass_on_any_machine(self):
+        for sample in sorted((pathlib.Path(__file__).resolve().parents[2] / "conf/samples").glob("*.yaml")):
+            done = run(WEIR, "--check", str(sample), check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_check_needs_no_root_and_says_all(self):
         file = f"{self.dir}/weir.yaml"
         os.chmod(self.dir, 0o755)
@@ -243,6 +249,14 @@ class DaemonTest(unittest.TestCase):
         done = run(*check, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(len([l for l in done.stderr.splitlines() if "warning" not in l]), 2, done.stderr)
+        with open(file, "w") as f:
+            f.write(CONFIG.format(dir=self.dir).replace("count: 2", 'count: 2, cores: "0,1000"'))
+        done = run(*check)  # a file for another machine
+        self.assertIn("warning: workers: core 1000 is not available", done.stdout)
+        self.assertIn("worker 1: core 1000", done.stdout)
+        done = run(WEIR, "-c", file, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("error: workers: core 1000 is not available", done.stderr)
         for words in ([], ["--check"], ["-c", file, "more"], ["--nonsense"]):
             self.assertEqual(run(WEIR, *words, check=False).returncode, 2)
         self.assertTrue(run(WEIR, "--version").stdout.startswith("weir "))

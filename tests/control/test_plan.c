@@ -109,6 +109,30 @@ static void busy_workers_share_no_core(void **state)
 	free(f);
 }
 
+/* The file of another machine: what a start would refuse here is a warning, and its own cores are planned. */
+static void missing_cores_are_warnings_elsewhere(void **state)
+{
+	uint16_t cores[] = { 2, 9 };
+	struct fixture *f = make(2, CONF_POLL_BUSY);
+
+	add_cpus(f, 0, 2, -1);
+	f->topo.elsewhere = true;
+	f->conf.workers.cores = (struct conf_cores){ .n = 2, .cpu = cores };
+	assert_int_equal(run(f), 0);
+	assert_int_equal(f->plan.n_warnings, 1);
+	assert_non_null(
+		strstr(f->plan.warning[0], "core 2 is not available to this process, nor are others"));
+	assert_int_equal(f->plan.dp.workers[1].core, 9);
+	f->conf.workers.cores.n = 0;
+	f->conf.workers.count = 3;
+	assert_int_equal(run(f), 0);
+	assert_non_null(strstr(f->plan.warning[0], "3 busy workers need 3 cores, 2 there"));
+	f->topo.isolated[0] = f->topo.isolated[1] = true;
+	assert_int_equal(run(f), -EINVAL); /* nobody knows which to take */
+	assert_non_null(strstr(f->err, "name some"));
+	free(f);
+}
+
 static void adaptive_workers_share_cores(void **state)
 {
 	struct fixture *f = make(4, CONF_POLL_ADAPTIVE);
@@ -242,6 +266,7 @@ int main(void)
 		cmocka_unit_test(named_cores_are_taken_in_order),
 		cmocka_unit_test(a_core_that_is_not_there_is_refused),
 		cmocka_unit_test(busy_workers_share_no_core),
+		cmocka_unit_test(missing_cores_are_warnings_elsewhere),
 		cmocka_unit_test(adaptive_workers_share_cores),
 		cmocka_unit_test(control_beside_a_busy_worker_warns),
 		cmocka_unit_test(workers_go_to_the_node_of_the_port),
