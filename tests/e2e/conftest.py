@@ -172,6 +172,12 @@ def family(request, tmp_path_factory):
 
 
 @pytest.fixture
+def caller(family):
+    """A raw end point on the callers' side."""
+    return family.peer("callers", 11)
+
+
+@pytest.fixture
 def wire(family):
     """What passes on both sides during the test."""
     capture = Capture(family.callers, family.gateways)

@@ -29,11 +29,6 @@ URI = "sip:+15551234@pstn.test"
 
 
 @pytest.fixture
-def caller(family):
-    return family.peer("callers", 11)
-
-
-@pytest.fixture
 def gateway(family):
     return family.peer("gateways", 21, 6401)
 

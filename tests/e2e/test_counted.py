@@ -35,11 +35,6 @@ routes:
     ("two", "one", "free", "many", "busy", "outonly", "proxies", "session", "moves"), 1))
 
 
-@pytest.fixture
-def caller(family):
-    return family.peer("callers", 11)
-
-
 def counted(family, *gateways, calls):
     until(lambda: [family.in_use(g) for g in gateways] == list(calls), 3,
           lambda: f"{[family.in_use(g) for g in gateways]} calls counted, expected {calls}")

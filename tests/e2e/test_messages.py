@@ -26,12 +26,6 @@ URI = "sip:+82105551234@pstn.test"
 
 
 @pytest.fixture
-def caller(family):
-    peer = family.peer("callers", 11)
-    yield peer
-
-
-@pytest.fixture
 def gateway(family):
     peer = family.peer("gateways", 21, 5301)
     yield peer

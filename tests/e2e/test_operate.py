@@ -25,11 +25,6 @@ routes:
     ("drain", "maint", "set", "probed"), 1))
 
 
-@pytest.fixture
-def caller(family):
-    return family.peer("callers", 11)
-
-
 def gateways_of(family, port, hosts=(21, 22)):
     return [family.peer("gateways", host, port) for host in hosts]
 

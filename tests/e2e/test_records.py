@@ -24,11 +24,6 @@ routes:
 """ + "\n".join(f'  - {{ match: {{ number: "+{n}" }}, pool: {name} }}' for n, name in enumerate(("one", "two", "closed"), 1))
 
 
-@pytest.fixture
-def caller(family):
-    return family.peer("callers", 11)
-
-
 def lines(family, file="calls.jsonl"):
     """Every line is JSON."""
     path = family.work / file

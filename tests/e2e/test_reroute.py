@@ -40,11 +40,6 @@ routes:
 KEPT = "History-Info: <sip:+4@pstn.test>;index=1\nDiversion: <sip:+4@pstn.test>;reason=unconditional\n"
 
 
-@pytest.fixture
-def caller(family):
-    return family.peer("callers", 11)
-
-
 def codes(wire, setup, caller):
     return [m.status for m in wire.of(setup.call_id) if m.dst[1] == caller.port and m.get("cseq").endswith("INVITE")]
 
