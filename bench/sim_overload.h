@@ -127,7 +127,8 @@ struct lab_call {
 	uint64_t id; /* number << 24 | index; 0: free */
 	uint64_t began, due, interval;
 	uint32_t job[LAB_BRANCHES]; /* at gateways, or NONE */
-	uint8_t jobs, state, peer, digits, dead, phase, progressed, acked, emergency, counts, sent;
+	uint8_t jobs, state, peer, digits, dead, phase, progressed, acked, emergency, sent;
+	uint8_t counts;  /* enum lab_counts */
 	uint16_t status; /* of the final response */
 	uint16_t gw;     /* direct: where it goes, or LB_NONE: nowhere */
 	uint8_t token_n, to_n;
@@ -215,12 +216,18 @@ enum lab_event {
 	LAB_OC,     /* a step of gateways' overload control */
 };
 
-/* What became of a peer's calls, of those that count: made after the first phase in settled time, and early
- * enough to be answered. */
+enum lab_counts { /* calls in the sums of their peers: made after the first phase, early enough to be answered
+		   */
+	COUNTS_NOT,
+	COUNTS,
+	COUNTS_SETTLED, /* and when limits had settled */
+};
+
+/* What became of a peer's calls. */
 struct lab_peer {
-	double offered, good;
-	double emergency, emergency_good; /* the same of those that are said to be emergency calls */
-	double places;                    /* sum over the governor's steps in that time: calls in progress */
+	double offered, good;             /* in settled time */
+	double emergency, emergency_good; /* those that are said to be emergency calls, at any time */
+	double places; /* sum over the governor's steps in settled time: calls in progress */
 	uint32_t steps;
 	uint32_t alarms; /* notices about its emergency calls */
 };

@@ -46,14 +46,16 @@ static bool is_emergency(struct lab *l, const struct lab_call *c)
 	return l->scene->emergency > 0 && chance(&l->base, l->scene->emergency);
 }
 
-/* A call that began in time that is settled, and can be answered before the end. */
+/* Calls that can be answered before the end; others than emergency calls when limits have settled. */
 static void count_offered(struct lab *l, struct lab_call *c)
 {
 	struct lab_peer *p = &l->peer[c->peer];
 
-	c->counts = l->phase > 0 && c->began >= l->settled && c->began + PATIENCE < l->end;
-	p->offered += c->counts;
-	p->emergency += c->counts && c->emergency;
+	if (l->phase == 0 || c->began + PATIENCE >= l->end)
+		return;
+	c->counts = c->began >= l->settled ? COUNTS_SETTLED : COUNTS;
+	p->offered += c->counts == COUNTS_SETTLED;
+	p->emergency += c->emergency;
 }
 
 void lab_caller_new(struct lab *l)

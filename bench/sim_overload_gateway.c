@@ -277,7 +277,7 @@ static void count_answered(struct lab *l, const struct lab_call *c)
 		return;
 	}
 	lab_tick(l)->good++;
-	l->peer[c->peer].good += c->counts;
+	l->peer[c->peer].good += c->counts == COUNTS_SETTLED;
 	l->peer[c->peer].emergency_good += c->counts && c->emergency;
 }
 

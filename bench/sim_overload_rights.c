@@ -30,6 +30,12 @@ static bool urgent(struct lab *l, struct lab_text *t)
 	return good & all_answered(l, t, 0);
 }
 
+/* Whatever becomes of the others. */
+static bool urgent_cold(struct lab *l, struct lab_text *t)
+{
+	return all_answered(l, t, 0);
+}
+
 /*
  * Gateways are given what they ask for. How long a queue they let grow for it is their own affair: where they
  * can only say whole per cent to withhold, one of them is a tenth of their capacity at 10x.
@@ -156,6 +162,9 @@ static const struct scene scenes[] = {
 	      .shows = "gateways say what they want, and nothing is learned", .check = obeyed),
 	MODES("emergency", C32, .emergency = 0.003, .max_urgent = 40, .phases = { { 15, 0.8 }, { 30, 10 } },
 	      .shows = "3 of 1000 calls are emergency calls", .check = urgent),
+	MODES("emergency-cold", .gateways = 4, .servers = 32, .service_s = 0.4, .reject = 0.1, .queue = 64,
+	      .emergency = 0.003, .max_urgent = 10, .phases = { { 1, 0.8 }, { 30, 10 } },
+	      .shows = "the same at gateways of 400 ms that nothing is known of", .check = urgent_cold),
 	MODES("crying", C32, .emergency = 0.003, .max_urgent = 40, .trouble = TROUBLE_CRYING,
 	      .phases = { { 15, 0.8 }, { 30, 10 } }, .shows = "one peer says that all its calls are",
 	      .check = crying),

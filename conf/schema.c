@@ -368,9 +368,10 @@ static const struct field root_fields[] = {
 	  AT(conf, emergency),
 	  .section = &emergency,
 	  .change = CHANGE_RELOAD,
-	  .help = "Calls that come before others. They go by no limit that was learned and by no share, and "
-		  "use "
-		  "`headroom` in the operator's" },
+	  .help = "Calls that come before others. They go by no limit that was learned and by no share, use "
+		  "`headroom` in the operator's, and where fail-over is on they are tried at up to 4 "
+		  "gateways, "
+		  "whatever its `attempts` and `retry-budget` say" },
 	{ .name = "control",
 	  .kind = KIND_SECTION,
 	  AT(conf, control),

@@ -92,13 +92,16 @@ static json_t *report_step(struct world *w, uint32_t s)
 
 	for (uint32_t i = 0; i < w->n_peers; i++) {
 		struct tally of_peer = { 0 };
+		json_t *one_peer;
 
 		for (uint32_t k = 0; k < KINDS; k++) {
 			add(&of_peer, &w->tally[s][i][k]);
 			add(&of_kind[k], &w->tally[s][i][k]);
 		}
 		add(&all, &of_peer);
-		json_object_set_new(peers, w->peer[i].plan.name, counts(&of_peer));
+		one_peer = counts(&of_peer);
+		json_object_set_new(one_peer, kinds[TO_EMERGENCY], counts(&w->tally[s][i][TO_EMERGENCY]));
+		json_object_set_new(peers, w->peer[i].plan.name, one_peer);
 	}
 	json_object_set_new(one, "all", counts(&all));
 	for (uint32_t k = 0; k < KINDS; k++)

@@ -179,4 +179,18 @@ def long(mode, seconds, settle):
         | run.common()
 
 
-KINDS = {"sweep": sweep, "spring": spring, "flash": flash, "half": half, "dead": dead, "greedy": greedy, "long": long}
+def crying(mode, seconds, settle):
+    """At ten times the capacity one peer of four says that all its calls are emergency calls."""
+    callers = peers(emergency=EMERGENCY)
+    callers[0] |= {"emergency": 1}
+    run = Run(mode, [step(0.8, seconds), step(3, seconds), step(10, 2 * seconds)], callers=callers)
+    shares = {p["name"]: run.goodput(2, settle, p["name"]) for p in callers}
+    told = run.result["steps"][2]["peers"]
+    others = [told[p["name"]]["emergency"] for p in callers[1:]]
+    offered = sum(o["offered"] for o in others)
+    return {"shares": shares, "goodput": sum(shares.values()), "emergency_calls": offered,
+            "emergency": sum(o["good"] for o in others) / offered if offered else None} | run.common()
+
+
+KINDS = {"sweep": sweep, "spring": spring, "flash": flash, "half": half, "dead": dead, "greedy": greedy, "long": long,
+         "crying": crying}

@@ -62,26 +62,34 @@ static void count_left(const struct event *e, const struct setup *u, unsigned i,
 	st_gateway_inc(e->w->lane, u->client[i].gateway, cells[why]);
 }
 
+/* Gateways that the call may be tried at. An emergency call is not lost while there is one that has not
+ * refused it. */
+static unsigned attempts_of(const struct setup *u, const struct pool *p)
+{
+	return u->flags & SETUP_URGENT && p->attempts > 1 ? LIMIT_ATTEMPTS : p->attempts;
+}
+
 /*
  * Asks another gateway of branch i's pool, or of its overflow pool. Retries after an answer are bounded by
- * the pool's budget, those away from a mute gateway only by the next one's limits. Where most gateways are
- * mute there is no next one.
+ * the pool's budget (those of urgent calls are not: they are few, max-emergency), those away from a mute
+ * gateway only by the next one's limits. Where most gateways are mute there is no next one.
  */
 static bool try_another(struct event *e, struct setup *u, unsigned i, enum why why)
 {
 	const struct pool *p = pool_of(e, u, i);
+	bool free = u->flags & SETUP_URGENT || why != WHY_ANSWER;
 	const struct gateway *g;
 	struct pool_word *budget;
 
-	if (!p || !searching(u) || u->attempts >= p->attempts ||
+	if (!p || !searching(u) || u->attempts >= attempts_of(u, p) ||
 	    word_panic(&e->w->words->gateway[u->client[i].gateway]))
 		return false;
 	budget = &e->w->words->pool[p - e->s->pools];
-	if (why == WHY_ANSWER && !budget_spend(budget))
+	if (!free && !budget_spend(budget))
 		return false;
 	g = pick_branch(e, u, p - e->s->pools);
 	if (!g) {
-		if (why == WHY_ANSWER)
+		if (!free)
 			budget_earn(budget, BUDGET_RETRY);
 		if (why != WHY_SILENT)
 			u->flags |= SETUP_NO_ROOM;

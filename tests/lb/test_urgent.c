@@ -147,6 +147,61 @@ static void emergency_fails_over(void **state)
 	scene_end(&s);
 }
 
+/* Gateways that refuse of their own accord: an emergency call goes on to four, others to their two. */
+static void emergency_tries_on(void **state)
+{
+	for (unsigned sos = 0; sos < 2; sos++) {
+		struct scene s;
+
+		scene_start(&s, 6);
+		SCENE_POOL(&s, budget_permille, 0); /* nothing is earned, and ten retries are there */
+		s.invite.sos = (uint8_t)sos;
+		scene_caller(&s, METHOD_INVITE);
+		scene_gateway(&s, 0, 503);
+		scene_expect(&s, "100 INVITE0 ACK0 INVITE1 -");
+		scene_gateway(&s, 1, 503);
+		if (sos) {
+			scene_expect(&s, "ACK1 INVITE2 -");
+			scene_gateway(&s, 2, 503);
+			scene_expect(&s, "ACK2 INVITE3 -");
+			scene_gateway(&s, 3, 503);
+			scene_expect(&s, "ACK3 answer500 -");
+		} else {
+			scene_expect(&s, "ACK1 answer500 -");
+		}
+		scene_caller(&s, METHOD_ACK);
+		scene_end(&s);
+	}
+}
+
+/* Retries of emergency calls take nothing of the pool's budget, and need nothing of it. */
+static void emergency_needs_no_budget(void **state)
+{
+	struct world w;
+	unsigned retries[2] = { 0 };
+
+	world_start(&w, 2);
+	w.pool[0].attempts = 2;
+	world_build(&w);
+	world_calls(&w, 1000);
+	lb_set_peer_urgent(w.words, 0, LB_UNLIMITED);
+	for (unsigned i = 0; i < 200; i++) {
+		bool sos = i < 100;
+		struct lb_query q = sos ? emergency_call(&w) : new_call(&w), r;
+		unsigned n = lb_input(w.worker, w.snap, &q, w.now, w.act);
+
+		w.act[0] = w.act[n - 1];
+		r = world_response(&w, &q, 503);
+		r.cseq = q.cseq;
+		r.room = 1;
+		lb_input(w.worker, w.snap, &r, w.now, w.act);
+		retries[sos] += w.act[1].op == LB_RESEND;
+	}
+	assert_int_equal(retries[1], 100);
+	assert_int_equal(retries[0], 10); /* BUDGET_FULL, and nothing is earned */
+	world_free(&w);
+}
+
 /* Numbers are whole, and a plus in front makes no difference. */
 static void emergency_numbers(void **state)
 {
@@ -292,6 +347,8 @@ int main(void)
 		cmocka_unit_test(headroom_of_a_slow_rate),
 		cmocka_unit_test(learned_limits_stop_no_emergency),
 		cmocka_unit_test(emergency_fails_over),
+		cmocka_unit_test(emergency_tries_on),
+		cmocka_unit_test(emergency_needs_no_budget),
 		cmocka_unit_test(emergency_numbers),
 		cmocka_unit_test(priority_is_believed_to_some),
 		cmocka_unit_test(emergency_is_capped),
