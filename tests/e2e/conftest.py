@@ -24,7 +24,7 @@ from lab.wire import Peer  # noqa: E402
 pytest_plugins = ["rows"]
 
 LADDERS = os.environ.get("WEIR_LADDERS")
-LONGEST = ["test_health.py", "test_counted.py", "test_transactions.py", "test_failover.py", "test_calls.py"]
+LONGEST = ["test_health.py", "test_retry_after.py", "test_counted.py", "test_transactions.py", "test_failover.py", "test_calls.py"]
 DEVICE = os.environ.get("WEIR_E2E_DEVICE", "tap")
 BASE = (HERE / "configs" / "base.yaml").read_text()
 
