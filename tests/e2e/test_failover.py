@@ -3,6 +3,8 @@
 A gateway refuses, is mute, is gone: the call is set up on another, the caller sees nothing of it, and no call is set up
 twice (G2, G4, G6, and what the caller's CANCEL and late answers do to a call that has moved).
 """
+import collections
+import signal
 import time
 
 import pytest
@@ -200,13 +202,28 @@ def test_g2_retry_budget(family):
 
 # ---- a gateway is silent
 
+def apart(wire, pair):
+    """Seconds between its first INVITE to the one gateway and to the next, by the kernel's clock."""
+    first = {}
+    for m in wire.of(pair.setup.call_id):
+        if m.method == "INVITE" and m.dst != WEIR["callers", False]:
+            first.setdefault(m.dst, m.at)
+    one, two = sorted(first.values())
+    return two - one
+
+
+def took(wire, pair, where):
+    """Seconds from the caller's INVITE to the first message for which `where` holds, by the kernel's clock."""
+    invite, *rest = wire.of(pair.setup.call_id)
+    return next(m.at for m in rest if where(m)) - invite.at
+
+
 def test_g4_silent_gateway(family, wire):
-    """Nothing at all from it: after `after` (350 ms) the other one is tried."""
+    """Nothing at all from it: after `after` (350 ms) the other one is tried, not after `after-max`."""
     pair = Pair(family, "two")
     first, invite = pair.next()
     second, again = pair.next()
-    took = time.monotonic() - pair.began
-    assert 0.34 <= took <= 0.5, took
+    assert 0.34 <= apart(wire, pair) < 1.15
     pair.answer(second, again)
     assert codes(wire, pair) == [100, 200]
     repeats = [m for m in first.pending() if m.method == "INVITE"]
@@ -220,18 +237,17 @@ def test_g4_gateway_that_answers_others(family, wire):
     first.send(first.make("OPTIONS", "sip:198.51.100.10:5060"))
     first.response(200)
     second, again = pair.next()
-    took = time.monotonic() - pair.began
-    assert 1.15 <= took <= 1.4, took
+    assert 1.15 <= apart(wire, pair)
     pair.answer(second, again)
 
 
-def test_g4_progress(family):
+def test_g4_progress(family, wire):
     """100 and nothing more, with `progress: 400ms`: the other is tried, the first is cancelled at once."""
     pair = Pair(family, "progress")
     first, invite = pair.next()
     first.answer(invite, 100, "Trying")
     second, again = pair.next()
-    assert 0.38 <= time.monotonic() - pair.began <= 0.6
+    assert 0.38 <= apart(wire, pair) < 2  # and not the default of `after-max`
     cancel_of(first, invite)
     pair.answer(second, again)
 
@@ -344,18 +360,18 @@ def test_g4_closed_port(family, wire):
     for _ in range(6):  # the first choice is either
         pair = Pair(family, "closed", hosts=(32,))
         gateway, invite = pair.next()
-        assert time.monotonic() - pair.began < 0.2
+        assert took(wire, pair, lambda m: m.dst[0] == gateway.ip) < 0.34, "the kernel's word was not taken for it"
         pair.answer(gateway, invite)
         while family.peers:
             family.peers.pop().close()
 
 
-def test_g6_all_ports_closed(family):
+def test_g6_all_ports_closed(family, wire):
     """Refused at once, and counted as refused."""
     refused = family.weir.ended("full", "sent")
     pair = Pair(family, "closed", hosts=())
     final = pair.caller.response(seconds=1)
-    assert final.status == 503 and time.monotonic() - pair.began < 0.2
+    assert final.status == 503 and took(wire, pair, lambda m: m.status == 503) < 0.34, "not before `after`"
     assert family.weir.ended("full", "sent") == refused + 1
     pair.setup.ack(final)
 
@@ -372,6 +388,16 @@ def test_g4_killed_in_mid_run(family, wire):
                          target=hostport(*WEIR["callers", False]),
                          keys={"uri": "sip:+855@pstn.test", "from_uri": "sip:a@callers.test"})
     until(lambda: caller.successful >= calls // 4, 10, "calls did not begin")
+    def between_calls():
+        """Stopped with no call half answered, which nobody could save: an answer that has begun goes on at its gateway."""
+        ends[21].proc.send_signal(signal.SIGSTOP)
+        said = collections.defaultdict(set)
+        for m in wire.seen(lambda m: m.src == (ip_of("gateways", 21), 6108)):
+            said[m.get("call-id")].add(m.status)
+        if all(200 in statuses for statuses in said.values()):
+            return True
+        ends[21].proc.send_signal(signal.SIGCONT)
+    until(between_calls, 5, "never between two calls")
     ends[21].kill()
     code = caller.wait()
     ends[22].stop()
