@@ -62,6 +62,32 @@ static void tell_health(struct app *app, const struct lb_notice *n)
 		  states[n->a].name, lb_health_text((enum lb_health_why)n->b, n->c, why, sizeof(why)));
 }
 
+static void tell_limit(struct app *app, const struct lb_notice *n)
+{
+	const char *gateway = gateway_name(app, n->slot);
+
+	if (n->kind == LB_NOTICE_CONGESTED)
+		ctl_event(app, CTL_GATEWAY_CONGESTED, gateway,
+			  "gateway %s: congested, %u INVITEs at once from now on", gateway, n->a);
+	else
+		ctl_event(app, CTL_GATEWAY_CLEAR, gateway, "gateway %s: its limit of %u INVITEs is not met",
+			  gateway, n->a);
+}
+
+static void tell_oc(struct app *app, const struct lb_notice *n)
+{
+	const char *gateway = gateway_name(app, n->slot);
+
+	if (n->kind == LB_NOTICE_OC_OVER)
+		ctl_event(app, CTL_GATEWAY_OC_OVER, gateway, "gateway %s: asks for less no more (oc)",
+			  gateway);
+	else
+		ctl_event(app, CTL_GATEWAY_OC, gateway,
+			  n->a == LB_OC_RATE ? "gateway %s: asks for %u requests per second at most (oc)"
+					     : "gateway %s: asks for %u %% fewer requests (oc)",
+			  gateway, n->b);
+}
+
 static void tell_retry_after(struct app *app, const struct lb_notice *n)
 {
 	static const char *const effects[LB_RETRIES] = {
@@ -71,77 +97,74 @@ static void tell_retry_after(struct app *app, const struct lb_notice *n)
 	};
 	const char *gateway = gateway_name(app, n->slot);
 
-	ctl_event(app, CTL_GATEWAY_RETRY_AFTER, gateway,
-		  "gateway %s: wants no calls for %u s (Retry-After); %s", gateway, n->b, effects[n->a]);
-}
-
-static void tell(struct app *app, const struct lb_notice *n)
-{
-	const char *gateway = gateway_name(app, n->slot);
-	const char *pool =
-		n->pool < app->policy->spec.n_pools ? app->policy->spec.pools[n->pool].name.p : "?";
-	const char *port = n->a < app->conf->n_ports ? app->conf->ports[n->a].name : "?";
-
-	switch (n->kind) {
-	case LB_NOTICE_HEALTH:
-		tell_health(app, n);
-		break;
-	case LB_NOTICE_PANIC:
-		ctl_event(app, CTL_PORT_PANIC, port,
-			  "port %s: %u of %u gateways fell silent together, as if the fault were ours; they "
-			  "go on being used for 10 s",
-			  port, n->b, n->c);
-		break;
-	case LB_NOTICE_CALM:
-		ctl_event(app, CTL_PORT_CALM, port, "port %s: gateways that are silent go DOWN again", port);
-		break;
-	case LB_NOTICE_CONGESTED:
-		ctl_event(app, CTL_GATEWAY_CONGESTED, gateway,
-			  "gateway %s: congested, %u INVITEs at once from now on", gateway, n->a);
-		break;
-	case LB_NOTICE_CLEAR:
-		ctl_event(app, CTL_GATEWAY_CLEAR, gateway, "gateway %s: its limit of %u INVITEs is not met",
-			  gateway, n->a);
-		break;
-	case LB_NOTICE_OC:
-		ctl_event(app, CTL_GATEWAY_OC, gateway,
-			  n->a == LB_OC_RATE ? "gateway %s: asks for %u requests per second at most (oc)"
-					     : "gateway %s: asks for %u %% fewer requests (oc)",
-			  gateway, n->b);
-		break;
-	case LB_NOTICE_OC_OVER:
-		ctl_event(app, CTL_GATEWAY_OC_OVER, gateway, "gateway %s: asks for less no more (oc)",
-			  gateway);
-		break;
-	case LB_NOTICE_RETRY_AFTER:
-		tell_retry_after(app, n);
-		break;
-	case LB_NOTICE_RETRY_AFTER_OVER:
+	if (n->kind == LB_NOTICE_RETRY_AFTER)
+		ctl_event(app, CTL_GATEWAY_RETRY_AFTER, gateway,
+			  "gateway %s: wants no calls for %u s (Retry-After); %s", gateway, n->b,
+			  effects[n->a]);
+	else
 		ctl_event(app, CTL_GATEWAY_RETRY_AFTER_OVER, gateway,
 			  n->a ? "gateway %s: takes calls again before its Retry-After is over"
 			       : "gateway %s: its Retry-After is over",
 			  gateway);
-		break;
-	case LB_NOTICE_URGENT:
-		ctl_event(app, CTL_PEER_URGENT, peer_name(app, n->peer),
-			  "%s: %u emergency calls or calls of trusted priority past max-emergency were "
-			  "ordinary "
-			  "calls",
-			  peer_name(app, n->peer), n->a);
-		break;
-	case LB_NOTICE_SHORT:
+}
+
+static void tell_port(struct app *app, const struct lb_notice *n)
+{
+	const char *port = n->a < app->conf->n_ports ? app->conf->ports[n->a].name : "?";
+
+	if (n->kind == LB_NOTICE_PANIC)
+		ctl_event(app, CTL_PORT_PANIC, port,
+			  "port %s: %u of %u gateways fell silent together, as if the fault were ours; they "
+			  "go on being used for 10 s",
+			  port, n->b, n->c);
+	else
+		ctl_event(app, CTL_PORT_CALM, port, "port %s: gateways that are silent go DOWN again", port);
+}
+
+static void tell_pool(struct app *app, const struct lb_notice *n)
+{
+	const char *pool =
+		n->pool < app->policy->spec.n_pools ? app->policy->spec.pools[n->pool].name.p : "?";
+
+	if (n->kind == LB_NOTICE_SHORT)
 		ctl_event(app, CTL_POOL_SHORT, pool,
 			  "pool %s: short, %u of %u new requests refused; %u gateways take calls", pool, n->a,
 			  n->b, n->c);
-		break;
-	case LB_NOTICE_ENOUGH:
+	else
 		ctl_event(app, CTL_POOL_ENOUGH, pool,
 			  "pool %s: refuses none any more, after %u of %u new requests in %u s", pool, n->a,
 			  n->b, n->c);
-		break;
-	case LB_NOTICE_COUNT:
-		break;
-	}
+}
+
+static void tell_peer(struct app *app, const struct lb_notice *n)
+{
+	const char *peer = peer_name(app, n->peer);
+
+	ctl_event(
+		app, CTL_PEER_URGENT, peer,
+		"%s: %u emergency calls or calls of trusted priority past max-emergency were ordinary calls",
+		peer, n->a);
+}
+
+static void tell(struct app *app, const struct lb_notice *n)
+{
+	static void (*const tellers[LB_NOTICE_COUNT])(struct app *, const struct lb_notice *) = {
+		[LB_NOTICE_HEALTH] = tell_health,
+		[LB_NOTICE_PANIC] = tell_port,
+		[LB_NOTICE_CALM] = tell_port,
+		[LB_NOTICE_CONGESTED] = tell_limit,
+		[LB_NOTICE_CLEAR] = tell_limit,
+		[LB_NOTICE_OC] = tell_oc,
+		[LB_NOTICE_OC_OVER] = tell_oc,
+		[LB_NOTICE_RETRY_AFTER] = tell_retry_after,
+		[LB_NOTICE_RETRY_AFTER_OVER] = tell_retry_after,
+		[LB_NOTICE_URGENT] = tell_peer,
+		[LB_NOTICE_SHORT] = tell_pool,
+		[LB_NOTICE_ENOUGH] = tell_pool,
+	};
+	_Static_assert(LB_NOTICE_COUNT == 12, "each has somebody who tells it");
+
+	tellers[n->kind](app, n);
 }
 
 /* True if a worker stands still: then silence is our own. */
