@@ -63,8 +63,9 @@ static bool crying(struct lab *l, struct lab_text *t)
 {
 	double s = l->scene->phases[1].seconds, most = l->scene->max_urgent * (s + 1), sum = 0, from, to,
 	       part;
-	bool good = lab_goodput_held(l, t) & all_answered(l, t, 1);
+	bool good = lab_goodput_held(l, t);
 
+	good &= all_answered(l, t, 1);
 	for (unsigned i = 0; i < LAB_PEERS; i++)
 		sum += l->peer[i].good;
 	for (unsigned i = 1; i < LAB_PEERS; i++)
@@ -85,6 +86,7 @@ static bool crying(struct lab *l, struct lab_text *t)
 static bool long_calls(struct lab *l, struct lab_text *t)
 {
 	double served[LAB_PEERS - 1], least = 1, jain;
+	bool good;
 
 	for (unsigned i = 1; i < LAB_PEERS; i++) {
 		served[i - 1] = l->peer[i].good / l->peer[i].offered;
@@ -95,21 +97,24 @@ static bool long_calls(struct lab *l, struct lab_text *t)
 		" Jain's index of the others %.3f, at least %.3f of their calls; the long ones have %.0f of "
 		"%u places;",
 		jain, least, l->peer[0].places / l->peer[0].steps, l->scene->gateways * l->scene->max_calls);
-	return must(t, jain >= 0.95, " not fair;") & must(t, least >= 0.9, " the others are refused;");
+	good = must(t, jain >= 0.95, " not fair;");
+	return must(t, least >= 0.9, " the others are refused;") && good;
 }
 
 /* All want more places than there are: all have the same number of them. */
 static bool same_places(struct lab *l, struct lab_text *t)
 {
 	double places[LAB_PEERS], jain, total = 0;
+	bool good;
 
 	for (unsigned i = 0; i < LAB_PEERS; i++)
 		total += places[i] = l->peer[i].places / l->peer[i].steps;
 	jain = lab_jain(places, LAB_PEERS);
 	lab_say(t, " Jain's index of places %.3f, %.0f %.0f %.0f %.0f of %u;", jain, places[0], places[1],
 		places[2], places[3], l->scene->gateways * l->scene->max_calls);
-	return must(t, jain >= 0.95, " not fair;") &
-	       must(t, total >= 0.9 * l->scene->gateways * l->scene->max_calls, " places stand empty;");
+	good = must(t, jain >= 0.95, " not fair;");
+	return must(t, total >= 0.9 * l->scene->gateways * l->scene->max_calls, " places stand empty;") &&
+	       good;
 }
 
 /* The first gateway is lost; the others do at least 0.95 of what they can. */
@@ -128,13 +133,14 @@ static bool recovers(struct lab *l, struct lab_text *t)
 {
 	double at = lab_began(l, 1), end = lab_began(l, 2), can = fmin(1, l->scene->phases[1].load),
 	       worst = 10;
+	bool good;
 
 	for (double s = at + 3; s + 1 <= end; s += 1)
 		worst = fmin(worst, lab_goodput(l, s, s + 1));
 	lab_say(t, " first 3 s %.2f %.2f %.2f, then >= %.2f;", lab_goodput(l, at, at + 1),
 		lab_goodput(l, at + 1, at + 2), lab_goodput(l, at + 2, at + 3), worst);
-	return must(t, worst >= 0.9 * can, " a bad second;") &
-	       must(t, lab_goodput(l, at + 3, end) >= 0.95 * can, " too little;");
+	good = must(t, worst >= 0.9 * can, " a bad second;");
+	return must(t, lab_goodput(l, at + 3, end) >= 0.95 * can, " too little;") && good;
 }
 
 /* Nothing passes for 3 s of every 10: of the others two go by until all is as before. */
