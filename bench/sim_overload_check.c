@@ -37,13 +37,16 @@ bool lab_goodput_held(struct lab *l, struct lab_text *t)
 	bool good = true;
 
 	for (unsigned i = 0; i < MAX_PHASES && l->scene->phases[i].seconds > 0; i++) {
-		double from, to, load = l->scene->phases[i].load, p99, got;
+		double from, to, load = l->scene->phases[i].load, p99, got, repeats;
 
 		lab_span(l, i, &from, &to);
 		got = lab_goodput(l, from, to);
+		repeats = LAB_SUM(l, from, to, repeats) / (LAB_SUM(l, from, to, received) + 1);
 		p99 = lab_quantile(&l->delays[i], 0.99) / l->unloaded_p99;
 		good &= must(t, got >= lab_wanted_goodput(load), " goodput %.3f at %gx;", got, load);
 		good &= must(t, load < 2 || p99 <= 3, " p99 %.1f at %gx;", p99, load);
+		good &= must(t, l->scene->loss > 0 || repeats < 0.01, " %.1f %% of INVITEs again at %gx;",
+			     100 * repeats, load);
 		if (load < 0.9)
 			good &= lab_no_refusal(l, t, i, 5);
 	}

@@ -17,7 +17,8 @@ bool lab_no_refusal(struct lab *l, struct lab_text *t, unsigned phase, double af
 /* Least goodput at this load, both as parts of what gateways can take. */
 double lab_wanted_goodput(double load);
 
-/* Goodput of every phase; from twice the load on, delays; below the capacity nobody is refused for long. */
+/* Goodput of every phase; from twice the load on, delays; hardly an INVITE twice unless datagrams are lost;
+ * below the capacity nobody is refused for long. */
 bool lab_goodput_held(struct lab *l, struct lab_text *t);
 
 /* Jain's index: 1 when all n are equal, 1/n when one has everything. */
