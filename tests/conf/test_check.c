@@ -200,6 +200,10 @@ static const struct {
 	  "f:4:84: pools.p.overload.overflow: found \"q\", expected the name of a pool\n"
 	  "f:4:94: pools.p.overload.spill: found \"0%\", expected a percentage such as 10% from 1% to "
 	  "100%\n" },
+	{ NET "pools:\n"
+	      "  p: { gateways: { g: { address: 192.0.2.21:5060 } }, overload: { overflow: q } }\n"
+	      "  q: { gateways: { h: { address: 192.0.2.22:5060 } }, overload: { overflow: p } }\n" ROUTE,
+	  "", true },
 	{ NET GATEWAY "overload: { gateway-retry-after: obey, gateway-retry-after-max: 500ms } } }\n" ROUTE,
 	  "f:4:95: pools.p.overload.gateway-retry-after: found \"obey\", expected one of stop, shrink, "
 	  "ignore\n"

@@ -118,13 +118,93 @@ static void failover_spills(void **state)
 	scene_end(&s);
 }
 
+/* Each is the other's overflow pool, and both are full: a call for either is refused, and asked for once. */
+static void two_full_pools_refuse(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start_overflow(&w);
+	w.route[0].number = STR("1");
+	world_route(&w, 1);
+	world_build(&w);
+	for (uint16_t i = 0; i < 4; i++)
+		lb_set_gateway_calls(w.words, i, 0);
+	for (unsigned i = 0; i < 10; i++) {
+		struct lb_query q = new_call(&w);
+
+		q.number = i % 2 ? STR("1") : STR("2");
+		assert_int_equal(world_input(&w, &q)->op, LB_REPLY);
+		assert_int_equal(w.act[0].status, 503);
+	}
+	assert_int_equal(w.lane->count[ST_SPILLED], 0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(w.lane->gateways[i].count[ST_GW_NEW], 0);
+	world_free(&w);
+}
+
+/* Gateways 0 and 2 in pool 0, 1 in pool 1; each pool is the other's overflow pool. */
+static void start_circle(struct scene *s)
+{
+	scene_start(s, 1);
+	world_gateway(&s->w, 1, 1, 0);
+	world_gateway(&s->w, 0, 1, 0);
+	s->w.spec.n_pools = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		s->w.pool[i].overflow = (uint16_t)(2 - i);
+		s->w.pool[i].spill = 100;
+		s->w.pool[i].attempts = 4;
+	}
+	world_build(&s->w);
+}
+
+/* A call that spilled when it came is not spilled back, whoever has room meanwhile. */
+static void no_call_goes_round(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	start_circle(&s);
+	lb_set_gateway_calls(s.w.words, 0, 0);
+	lb_set_gateway_calls(s.w.words, 2, 0);
+	scene_caller(&s, METHOD_INVITE);
+	scene_expect(&s, "100 INVITE0");
+	assert_int_equal(s.branch[0].gateway, 1);
+	lb_set_gateway_calls(s.w.words, 0, LB_UNLIMITED);
+	lb_set_gateway_calls(s.w.words, 2, LB_UNLIMITED);
+	scene_gateway(&s, 0, 503);
+	scene_expect(&s, "ACK0 answer503 -");
+	scene_caller(&s, METHOD_ACK);
+	scene_end(&s);
+}
+
+/* Nor is one that spilled because its first gateway refused it. */
+static void no_retry_goes_round(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	start_circle(&s);
+	lb_set_gateway_calls(s.w.words, 2, 0);
+	scene_caller(&s, METHOD_INVITE);
+	scene_expect(&s, "100 INVITE0");
+	scene_gateway(&s, 0, 503);
+	scene_expect(&s, "ACK0 INVITE1 -");
+	assert_int_equal(s.branch[1].gateway, 1);
+	lb_set_gateway_calls(s.w.words, 2, LB_UNLIMITED);
+	scene_gateway(&s, 1, 503);
+	scene_expect(&s, "ACK1 answer503 -");
+	scene_caller(&s, METHOD_ACK);
+	scene_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(full_pool_spills),
-		cmocka_unit_test(spill_has_a_budget),
-		cmocka_unit_test(governor_sets_the_budget),
-		cmocka_unit_test(failover_spills),
+		cmocka_unit_test(full_pool_spills),         cmocka_unit_test(spill_has_a_budget),
+		cmocka_unit_test(governor_sets_the_budget), cmocka_unit_test(failover_spills),
+		cmocka_unit_test(two_full_pools_refuse),    cmocka_unit_test(no_call_goes_round),
+		cmocka_unit_test(no_retry_goes_round),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
