@@ -203,6 +203,8 @@ static void what_is_asked_has_a_bound(void **state)
 	assert_int_equal(b.last.a, 0);
 	run(&b, 4);
 	assert_int_equal(effect(&b, 1), LB_RETRY_RETURN);
+	answers(&b, 1, 0, 1, 1); /* two more are needed */
+	assert_int_equal(effect(&b, 1), LB_RETRY_RETURN);
 	run(&b, 4);
 	assert_int_equal(effect(&b, 0), LB_RETRY_NONE);
 	stop(&b);
@@ -234,6 +236,7 @@ static void workers_hear_for_all(void **state)
 static void a_trickle_goes_on(void **state)
 {
 	struct bed b;
+	double cap;
 
 	(void)state;
 	start(&b, 2, LB_GATEWAY_RETRY_STOP, 5);
@@ -243,7 +246,9 @@ static void a_trickle_goes_on(void **state)
 	b.asks[0] = 5;
 	run(&b, 0.5);
 	assert_int_equal(effect(&b, 0), LB_RETRY_STOP);
+	cap = b.w.governor->at[0].l.cap;
 	run(&b, 60);
+	assert_true(b.w.governor->at[0].l.cap == cap); /* a trickle tells nothing of it */
 	assert_in_range(b.got[0], 55, 61); /* one a second, each of which says so again */
 	assert_in_range(b.got[1], 200 * 60 - 62, 200 * 60 - 50);
 	assert_int_equal(b.none, 0);
