@@ -236,7 +236,6 @@ static void workers_hear_for_all(void **state)
 static void a_trickle_goes_on(void **state)
 {
 	struct bed b;
-	double cap;
 
 	(void)state;
 	start(&b, 2, LB_GATEWAY_RETRY_STOP, 5);
@@ -246,12 +245,32 @@ static void a_trickle_goes_on(void **state)
 	b.asks[0] = 5;
 	run(&b, 0.5);
 	assert_int_equal(effect(&b, 0), LB_RETRY_STOP);
-	cap = b.w.governor->at[0].l.cap;
 	run(&b, 60);
-	assert_true(b.w.governor->at[0].l.cap == cap); /* a trickle tells nothing of it */
 	assert_in_range(b.got[0], 55, 61); /* one a second, each of which says so again */
 	assert_in_range(b.got[1], 200 * 60 - 62, 200 * 60 - 50);
 	assert_int_equal(b.none, 0);
+	stop(&b);
+}
+
+/* What is refused then, and how little is open, is no measure of what it can take. */
+static void a_trickle_teaches_nothing(void **state)
+{
+	struct bed b;
+	double cap;
+
+	(void)state;
+	start(&b, 2, LB_GATEWAY_RETRY_STOP, 5);
+	b.offered = 4000;
+	run(&b, 5);
+	b.w.words->gateway[0].open = 40; /* that it is busy with */
+	run(&b, 1);
+	b.asks[0] = 5;
+	while (effect(&b, 0) != LB_RETRY_STOP)
+		run(&b, 0.01);
+	b.w.words->gateway[0].open = 0;
+	cap = b.w.governor->at[0].l.cap;
+	run(&b, 4);
+	assert_true(b.w.governor->at[0].l.cap == cap);
 	stop(&b);
 }
 
@@ -625,6 +644,7 @@ int main(void)
 		cmocka_unit_test(what_is_asked_has_a_bound),
 		cmocka_unit_test(workers_hear_for_all),
 		cmocka_unit_test(a_trickle_goes_on),
+		cmocka_unit_test(a_trickle_teaches_nothing),
 		cmocka_unit_test(who_comes_back_early),
 		cmocka_unit_test(a_refusal_of_any_kind_is_no_return),
 		cmocka_unit_test(what_was_there_before_proves_nothing),
