@@ -81,11 +81,12 @@ struct scene {
 	double far_s;   /* median of the far end's delay after service, log-normal with sigma 1; 0: none */
 	double loss;    /* of datagrams between Weir and gateways */
 	enum trouble trouble;
-	bool direct;         /* nothing stands between callers and gateways, not even Weir */
-	double hold_off_s;   /* direct: a peer sends so long nothing to a gateway that has refused; 0: it goes
-				on */
-	bool probed;         /* gateways are probed every second */
-	enum kit_oc_algo oc; /* what gateways tell Weir */
+	bool direct;       /* nothing stands between callers and gateways, not even Weir */
+	double hold_off_s; /* Retry-After of the gateways' refusals, whole; callers on their own obey it; 0:
+			      none */
+	enum lb_gateway_retry retry; /* what Weir does with it, up to 5 s */
+	bool probed;                 /* gateways are probed every second */
+	enum kit_oc_algo oc;         /* what gateways tell Weir */
 	enum lb_learn learn;
 	enum lb_law law;
 	double greedy;       /* calls of the first peer, of those of each other one; 0: the same */

@@ -94,6 +94,7 @@ static struct lb_query query(struct lab *l, const struct lab_msg *m, const struc
 		.cseq = 1,
 		.to_tag = { m->tag, m->to_n },
 		.status = m->status,
+		.retry_after_s = m->status == 503 ? (uint32_t)l->scene->hold_off_s : 0,
 	};
 
 	if (m->to_n)
@@ -350,6 +351,8 @@ static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
 				     .attempts = 2,
 				     .learn = (uint8_t)sc->learn,
 				     .law = (uint8_t)sc->law,
+				     .gateway_retry = (uint8_t)sc->retry,
+				     .gateway_retry_max_ns = 5 * S,
 				     .budget_permille = 100,
 				     .after_ns = S,
 				     .after_max_ns = 4 * S,

@@ -88,6 +88,14 @@ void evidence_add(struct evidence *e, const struct reading *r, double dt, bool i
 		e->repeated_floor += learn * (e->repeated_share - e->repeated_floor);
 }
 
+void evidence_clear(struct evidence *e)
+{
+	memset(e->taken, 0, sizeof(e->taken));
+	memset(e->refused, 0, sizeof(e->refused));
+	e->refused_share = e->refused_of_all = e->sent = e->repeated = e->repeated_share = 0;
+	e->refused_widely = false;
+}
+
 /* More than the floor, by more than chance. */
 static bool exceeds(double share, double floor, double calls)
 {

@@ -31,6 +31,9 @@ struct evidence {
 /* Takes in a step of dt seconds. idle: the gateway had so little to do that the load cannot be the cause. */
 void evidence_add(struct evidence *e, const struct reading *r, double dt, bool idle);
 
+/* Forgets what was seen lately; floors stay. */
+void evidence_clear(struct evidence *e);
+
 /* What speaks for congestion; LB_MOVED_NEVER: nothing. */
 enum lb_moved evidence_of(const struct evidence *e);
 

@@ -12,7 +12,6 @@
 #define GENTLE_NS    30000000000ull
 #define KNOWN_BLOCKS 64  /* of a floor that was learned, not guessed from the first samples */
 #define REFUSED_MOST 0.2 /* share of refusals that bars growth, whoever they hit */
-#define LEAST_CAP    2.0 /* one served, one waiting: the server never idles for want of a message */
 #define LEAST_RATE                                                                                           \
 	100.0 /* per second; with less, the bucket's burst would stop calls that come by chance              \
 	       */
@@ -56,7 +55,7 @@ static void double_cap(struct limit *l, uint64_t now)
 
 static void gradient_less(struct limit *l, enum lb_moved why, uint64_t now)
 {
-	double from = fmin(l->cap, fmax(l->w.open_max, LEAST_CAP)), queue;
+	double from = fmin(l->cap, fmax(l->w.open_max, LIMIT_LEAST)), queue;
 	bool first = !l->met;
 
 	l->met = true;
@@ -66,15 +65,13 @@ static void gradient_less(struct limit *l, enum lb_moved why, uint64_t now)
 		if (first && l->progress.blocks >=
 				     KNOWN_BLOCKS) /* it grows, and delays tell late of it: Little's law */
 			queue = fmax(queue, from - l->finished_s * (l->progress.mean + l->target));
-		limit_move(l, fmax(fmax(from - queue, from / (first ? 4 : 2)), LEAST_CAP), why, now);
-		break;
-	case LB_MOVED_ASKED:
-		limit_move(l, fmax(0.9 * fmin(l->cap, l->open_mean), LEAST_CAP), why, now);
+		limit_move(l, fmax(fmax(from - queue, from / (first ? 4 : 2)), LIMIT_LEAST), why, now);
 		break;
 	case LB_MOVED_REFUSED:
+	case LB_MOVED_ASKED:
 	case LB_MOVED_REPEATED:
 		l->gentle = now + GENTLE_NS;
-		limit_move(l, fmax(0.9 * fmin(l->cap, l->open_mean), LEAST_CAP), why, now);
+		limit_move(l, fmax(0.9 * fmin(l->cap, l->open_mean), LIMIT_LEAST), why, now);
 		break;
 	default:
 		break;
@@ -118,7 +115,7 @@ static void aimd_step(struct limit *l, enum lb_moved congested, uint64_t now)
 	if (congested != LB_MOVED_NEVER) {
 		l->met = true;
 		if (congested != LB_MOVED_SILENT)
-			limit_move(l, fmax(0.8 * fmin(l->cap, fmax(l->w.open_max, LEAST_CAP)), LEAST_CAP),
+			limit_move(l, fmax(0.8 * fmin(l->cap, fmax(l->w.open_max, LIMIT_LEAST)), LIMIT_LEAST),
 				   congested, now);
 		return;
 	}

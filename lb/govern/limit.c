@@ -14,10 +14,11 @@
 #define ENOUGH      2     /* blocks that a decision needs */
 #define BEST_S      60.0  /* the best throughput fades in this time */
 #define REPEATED_ANYWAY                                                                                      \
-	0.3             /* s; a gateway that answers later than T1 now and then gets repeats without load */
-#define PEAK_S    600.0 /* the same of the most calls at once */
-#define FEW       2.0   /* open INVITEs that cannot wait for each other for long */
-#define LONGEST_S 2.0   /* a decision is made after this long with what there is */
+	0.3              /* s; a gateway that answers later than T1 now and then gets repeats without load */
+#define PEAK_S     600.0 /* the same of the most calls at once */
+#define FEW        2.0   /* open INVITEs that cannot wait for each other for long */
+#define STOPPED_NS 30000000000ull /* a limit that led to a stop does not grow for so long */
+#define LONGEST_S  2.0            /* a decision is made after this long with what there is */
 
 const char *lb_moved_name(enum lb_moved why)
 {
@@ -262,23 +263,54 @@ static void tell(struct lb_governor *g, struct limit *l, uint16_t slot)
 	}
 }
 
+/* A stop begins: there was too much of what was open, and each time that it is tried again costs a stop. */
+static void stop(struct limit *l, double open, uint64_t now)
+{
+	double cap = fmax(0.9 * fmin(l->cap, open), LIMIT_LEAST);
+
+	l->shrunk = now + STOPPED_NS;
+	l->met = true;
+	l->trial = (struct trial){ 0 }; /* no cut before is taken back */
+	l->evidence.blamed = LB_MOVED_NEVER;
+	if (l->measure.stage)
+		l->measure.saved = fmin(l->measure.saved, cap);
+	limit_move(l, cap, LB_MOVED_ASKED, now);
+}
+
+/* What it asks for by Retry-After. False: all that is seen of it comes from the trickle of a stop. */
+static bool heed(struct limit *l, const struct governed *at, uint64_t now)
+{
+	uint8_t effect = at->ra.effect, before = l->heeded;
+
+	l->heeded = effect;
+	l->asked = effect == LB_RETRY_SHRINK && (l->asked || at->r.retry_after);
+	if (effect == LB_RETRY_SHRINK)
+		l->shrunk = at->ra.until;
+	else if (before == LB_RETRY_SHRINK)
+		l->shrunk = 0;
+	if (effect != LB_RETRY_STOP)
+		return true;
+	if (before != LB_RETRY_STOP && isfinite(l->cap))
+		stop(l, fmax(at->r.open, l->w.open_max), now);
+	window_clear(l);              /* which says nothing of what it can take */
+	evidence_clear(&l->evidence); /* nor does what brought the stop about say what comes after it */
+	return false;
+}
+
 static void step(struct lb_governor *g, struct governed *at, uint16_t slot)
 {
 	struct limit *l = &at->l;
 	uint16_t pool = gateway_by_slot(g->s, slot)->pool;
 	bool measured = l->measure.stage > 0, urgent, may;
 
-	if (at->ra.effect == LB_RETRY_STOP) {
-		window_clear(l); /* a trickle says nothing of what it can take */
-		return;
-	}
 	evidence_add(&l->evidence, &at->r, g->dt, is_idle(l));
-	l->shrunk = at->ra.effect == LB_RETRY_SHRINK ? at->ra.until : 0;
-	l->asked = l->asked && l->shrunk;
-	if (g->now < l->hold + (uint64_t)(g->dt * 1e9))
+	if (!heed(l, at, g->now))
+		return;
+	if (g->now < l->hold + (uint64_t)(g->dt * 1e9)) {
+		l->asked = false;
 		return; /* some of what the step has seen is older */
+	}
 	collect(l, &at->r, g->dt);
-	l->asked |= l->shrunk && at->r.retry_after;
 	urgent = l->asked || evidence_of(&l->evidence) == LB_MOVED_REFUSED;
 	if (!is_full(l) && (measured || !urgent))
 		return;

@@ -65,6 +65,7 @@ struct limit {
 	struct evidence evidence;
 	struct measure measure;
 	struct trial trial;
+	uint8_t heeded;   /* enum lb_retry, as of the last step */
 	bool asked;       /* 503s with Retry-After since the last decision, where they shrink the limit */
 	uint64_t shrunk;  /* ns; until then it does not grow for that */
 	uint32_t suspect; /* decisions in a row that found a queue, in spite of cuts */
@@ -101,6 +102,7 @@ const struct law *law_of(uint8_t law); /* enum lb_law */
 /* A gateway that nothing is known of yet. */
 void limit_start(struct limit *l, const struct law *law, uint64_t now);
 
+#define LIMIT_LEAST  2.0  /* one served, one waiting: the server never idles for want of a message */
 #define LIMIT_WAIT_S 10.0 /* longest, for answers under a new cap */
 
 /* Moves the cap, and waits until answers come to what is sent under it. */

@@ -3,8 +3,9 @@
  * Step: gateways that refuse calls with Retry-After (RFC 3261 20.33, 21.5.4), and what that does by the
  * config of their pool. Taken literally it is a switch that turns whole platforms off and on (RFC 5390 5.3).
  * So one such answer means nothing, what is heeded has a bound, a trickle of new calls goes on to show when
- * the gateway can take them again, more than half of a pool is stopped only if all of it asks, and what was
- * stopped comes back by steps. Requests in dialogs are never held back. Control.
+ * the gateway can take them again, more than half of a pool is stopped only if all of it asks, and who has no
+ * learned limit, which a stop lowers (limit.c), comes back by steps. Requests in dialogs are never held back.
+ * Control.
  */
 #include "lb/govern/governor.h"
 
@@ -12,7 +13,7 @@
 #define ANSWERS   20            /* of which more than SHARE must be such 503s: two of them */
 #define SHARE     5             /* per cent */
 #define LATELY_NS (60 * SECOND) /* the second one must come within so long */
-#define TRICKLE   1             /* new calls per s */
+#define TRICKLE   64            /* one of so many new calls that it got goes on, and one a second at least */
 #define WELL      3             /* of them answered in a row end the stop */
 #define BACK      10            /* new calls per s that it gets at least in the first second after it */
 
@@ -124,7 +125,7 @@ static void set(struct lb_governor *g, uint16_t slot, const struct gateway *gw, 
 		ra->open = at->r.open;
 		ra->usual = most(before == LB_RETRY_RETURN ? ra->usual : 0,
 				 most(at->h.usual, most(at->h.carried, at->h.sent)));
-		ra->rate = TRICKLE;
+		ra->rate = most(ra->usual / TRICKLE, 1);
 	} else if (effect == LB_RETRY_RETURN) {
 		ra->rate = most(ra->usual / 4, BACK);
 		ra->second = g->now;
@@ -146,22 +147,22 @@ static void come_back(struct lb_governor *g, uint16_t slot, const struct gateway
 		set(g, slot, gw, LB_RETRY_NONE);
 }
 
-/* It asks for nothing, or for nothing more. */
+/* It asks for nothing, or for nothing more. Who has a learned limit needs no steps to come back. */
 static void let_go(struct lb_governor *g, uint16_t slot, const struct gateway *gw, const struct pool *pool)
 {
-	struct retry_after *ra = &g->at[slot].ra;
+	struct governed *at = &g->at[slot];
+	struct retry_after *ra = &at->ra;
+	bool steps = pool->gateway_retry != LB_GATEWAY_RETRY_IGNORE && !at->l.met;
 
 	ra->until = 0;
 	if (ra->effect == LB_RETRY_NONE)
 		return;
-	if (ra->effect == LB_RETRY_RETURN && pool->gateway_retry != LB_GATEWAY_RETRY_IGNORE) {
+	if (ra->effect == LB_RETRY_RETURN && steps) {
 		come_back(g, slot, gw);
 		return;
 	}
 	ra->last = 0; /* two more are needed */
-	set(g, slot, gw,
-	    ra->effect == LB_RETRY_STOP && pool->gateway_retry != LB_GATEWAY_RETRY_IGNORE ? LB_RETRY_RETURN
-											  : LB_RETRY_NONE);
+	set(g, slot, gw, ra->effect == LB_RETRY_STOP && steps ? LB_RETRY_RETURN : LB_RETRY_NONE);
 }
 
 /* What the gateway has said since the step before; true if its pool is to be judged for it. */

@@ -25,17 +25,25 @@ struct bed {
 	unsigned notices;
 };
 
+/* Nothing is learned, but where learns() says so. */
 static void start(struct bed *b, unsigned gateways, enum lb_gateway_retry what, uint64_t most_s)
 {
 	memset(b, 0, sizeof(*b));
 	world_init(&b->w);
 	for (unsigned i = 0; i < gateways; i++)
 		world_gateway(&b->w, 0, 10, 0);
+	b->w.pool[0].law = LB_LAW_STATIC;
 	b->w.pool[0].gateway_retry = what;
 	b->w.pool[0].gateway_retry_max_ns = most_s * SECOND;
 	world_build(&b->w);
 	world_governor(&b->w);
 	b->stepped = b->w.now;
+}
+
+static void learns(struct bed *b)
+{
+	b->w.pool[0].law = LB_LAW_GRADIENT;
+	world_build(&b->w);
 }
 
 static void stop(struct bed *b)
@@ -120,6 +128,15 @@ static void run(struct bed *b, double seconds)
 			offer(b);
 		if (b->w.now - b->stepped >= LB_STEP_NS)
 			step(b);
+	}
+}
+
+/* As run(), while its limit makes calls pass gateway 0 by. */
+static void run_into_limit(struct bed *b, double seconds)
+{
+	for (unsigned i = 0; i < seconds * 10; i++) {
+		st_gateway_inc(b->w.lane, 0, ST_GW_SKIPPED_OPEN);
+		run(b, 0.1);
 	}
 }
 
@@ -260,6 +277,7 @@ static void a_trickle_teaches_nothing(void **state)
 
 	(void)state;
 	start(&b, 2, LB_GATEWAY_RETRY_STOP, 5);
+	learns(&b);
 	b.offered = 4000;
 	run(&b, 5);
 	b.w.words->gateway[0].open = 40; /* that it is busy with */
@@ -274,6 +292,36 @@ static void a_trickle_teaches_nothing(void **state)
 	stop(&b);
 }
 
+/* Who has a learned limit is given less of it, and comes back to that at once. */
+static void a_limit_takes_the_steps_place(void **state)
+{
+	struct bed b;
+	double cap;
+
+	(void)state;
+	start(&b, 2, LB_GATEWAY_RETRY_STOP, 5);
+	learns(&b);
+	b.w.words->gateway[0].open = 100; /* that it is busy with */
+	b.offered = 4000;
+	run(&b, 2);
+	answers(&b, 0, 10, 2, 5);
+	cap = b.w.governor->at[0].l.cap;
+	assert_int_equal(effect(&b, 0), LB_RETRY_STOP);
+	assert_true(cap > 80 && cap < 95);
+	b.w.words->gateway[0].open = 0;
+	answers(&b, 0, 100, 0, 0);
+	run(&b, 0.5); /* one of 64 is 30 a second: three are soon answered */
+	assert_int_equal(effect(&b, 0), LB_RETRY_NONE);
+	assert_int_equal(b.w.words->gateway[0].rate.interval == BUCKET_FREE ||
+				 bucket_rate(&b.w.words->gateway[0].rate) >= 1000,
+			 1);
+	run_into_limit(&b, 20);
+	assert_true(b.w.governor->at[0].l.cap <= cap); /* that it is not tried again so soon */
+	run_into_limit(&b, 15);
+	assert_true(b.w.governor->at[0].l.cap > cap);
+	stop(&b);
+}
+
 /* It takes calls again long before the time is over, and gets more of them every second. */
 static void who_comes_back_early(void **state)
 {
@@ -282,7 +330,7 @@ static void who_comes_back_early(void **state)
 
 	(void)state;
 	start(&b, 2, LB_GATEWAY_RETRY_STOP, 3600);
-	b.offered = 400;
+	b.offered = 100;
 	run(&b, 5);
 	b.asks[0] = 3600;
 	run(&b, 0.5);
@@ -294,16 +342,16 @@ static void who_comes_back_early(void **state)
 	assert_int_equal(effect(&b, 0), LB_RETRY_RETURN);
 	assert_int_equal(b.last.kind, LB_NOTICE_RETRY_AFTER_OVER);
 	assert_int_equal(b.last.a, 1);
-	assert_true(b.got[0] < 60);
+	assert_true(b.got[0] < 30);
 	for (unsigned i = 0; i < 2; i++) {
 		run(&b, 1);
-		assert_true(b.got[0] > before && b.got[0] < 195);
+		assert_true(b.got[0] > before && b.got[0] < 45);
 		before = b.got[0];
 	}
 	run(&b, 3);
 	assert_int_equal(effect(&b, 0), LB_RETRY_NONE);
 	run(&b, 1);
-	assert_true(b.got[0] > 150);
+	assert_true(b.got[0] > 40);
 	stop(&b);
 }
 
@@ -463,15 +511,6 @@ static void running_calls_go_on(void **state)
 
 /* ---- shrink and ignore --------------------------------------------------------------------------------- */
 
-/* As run(), while its limit makes calls pass gateway 0 by. */
-static void run_into_limit(struct bed *b, double seconds)
-{
-	for (unsigned i = 0; i < seconds * 10; i++) {
-		st_gateway_inc(b->w.lane, 0, ST_GW_SKIPPED_OPEN);
-		run(b, 0.1);
-	}
-}
-
 static void shrink_lowers_the_limit(void **state)
 {
 	struct lb_congestion c;
@@ -480,6 +519,7 @@ static void shrink_lowers_the_limit(void **state)
 
 	(void)state;
 	start(&b, 2, LB_GATEWAY_RETRY_SHRINK, 5);
+	learns(&b);
 	b.offered = 400;
 	run(&b, 2);
 	lb_congestion(b.w.governor, 0, &c);
@@ -510,8 +550,6 @@ static void nothing_is_shrunk_that_is_not_learned(void **state)
 
 	(void)state;
 	start(&b, 2, LB_GATEWAY_RETRY_SHRINK, 5);
-	b.w.pool[0].law = LB_LAW_STATIC;
-	world_build(&b.w);
 	b.offered = 200;
 	b.asks[0] = 5;
 	run(&b, 5);
@@ -527,8 +565,6 @@ static void ignore_does_nothing(void **state)
 
 	(void)state;
 	start(&b, 2, LB_GATEWAY_RETRY_IGNORE, 5);
-	b.w.pool[0].law = LB_LAW_STATIC;
-	world_build(&b.w);
 	b.offered = 200;
 	b.asks[0] = 5;
 	run(&b, 10);
@@ -645,6 +681,7 @@ int main(void)
 		cmocka_unit_test(workers_hear_for_all),
 		cmocka_unit_test(a_trickle_goes_on),
 		cmocka_unit_test(a_trickle_teaches_nothing),
+		cmocka_unit_test(a_limit_takes_the_steps_place),
 		cmocka_unit_test(who_comes_back_early),
 		cmocka_unit_test(a_refusal_of_any_kind_is_no_return),
 		cmocka_unit_test(what_was_there_before_proves_nothing),
