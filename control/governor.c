@@ -118,7 +118,8 @@ static void tell_port(struct app *app, const struct lb_notice *n)
 			  "go on being used for 10 s",
 			  port, n->b, n->c);
 	else
-		ctl_event(app, CTL_PORT_CALM, port, "port %s: gateways that are silent go DOWN again", port);
+		ctl_event(app, CTL_PORT_CALM, port,
+			  "port %s: that is over; gateways that are still silent go DOWN", port);
 }
 
 static void tell_pool(struct app *app, const struct lb_notice *n)

@@ -89,8 +89,10 @@ void lb_audit_open(const struct lb_worker *w, uint32_t *open)
 	for (uint32_t i = 0; i < w->setups.n; i++) {
 		const struct setup *u = &w->setups.at[i];
 
-		/* branches past the last, and those of free setups, have given theirs back */
-		for (unsigned k = 0; k < LIMIT_BRANCHES; k++) {
+		unsigned n = __atomic_load_n(&u->n, __ATOMIC_RELAXED);
+
+		/* those of free setups have given theirs back; most were never used, and cost one line */
+		for (unsigned k = 0; k < n && k < LIMIT_BRANCHES; k++) {
 			if (is_open(w, &u->client[k]))
 				open[u->client[k].gateway]++;
 		}
