@@ -10,7 +10,8 @@
 #include "lb/admit/oc.h"
 
 #define VALID_MS   60000 /* a longer validity counts as this: who is given nothing must be asked again */
-#define SHEDDABLE  0.8   /* until it is measured (RFC 7339 7.2) */
+#define AHEAD_NS   UINT64_C(1000000000) /* of the governor's clock; nothing is heard later than this */
+#define SHEDDABLE  0.8                  /* until it is measured (RFC 7339 7.2) */
 #define MEASURE_NS UINT64_C(5000000000) /* time that is measured over, 5 to 10 s there */
 #define MEASURE_N  20                   /* requests that make a figure */
 
@@ -29,6 +30,12 @@ void explicit_sight(const struct explicit *x, uint64_t now, struct lb_congestion
 }
 
 /* ---- What is heard ------------------------------------------------------------------------------------- */
+
+/* The clock has been set back since then: how long ago it was is not known. Workers may be ahead a little. */
+static bool is_ahead(uint64_t heard, uint64_t now)
+{
+	return heard > now + AHEAD_NS;
+}
 
 static void hear(struct explicit *x, const struct oc_signal *oc)
 {
@@ -50,7 +57,8 @@ static void listen(const struct lb_governor *g, uint16_t slot, struct explicit *
 	struct oc_signal oc;
 
 	for (uint32_t i = 0; i < g->n_workers; i++) {
-		if (!signal_read_oc(&g->workers[i]->signals->at[slot], &oc) || oc.heard <= since)
+		if (!signal_read_oc(&g->workers[i]->signals->at[slot], &oc) || oc.heard <= since ||
+		    is_ahead(oc.heard, g->now))
 			continue;
 		hear(x, &oc);
 		if (oc.heard > last)
@@ -113,6 +121,8 @@ static void follow(const struct lb_governor *g, uint16_t slot, const struct gate
 		explicit_start(x, g->now);
 		return;
 	}
+	if (is_ahead(x->heard, g->now))
+		explicit_start(x, g->now);
 	listen(g, slot, x);
 	measure(g, slot, x);
 	if (x->algo && g->now >= x->until)

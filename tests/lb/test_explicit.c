@@ -348,6 +348,71 @@ static void workers_hear_for_all(void **state)
 	stop(&b);
 }
 
+/* The clock is set back: what was said before counts no longer than it would have, and what is
+ * said now is heard. */
+static void a_clock_that_is_set_back(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	start(&b);
+	say(&b, LB_OC_LOSS, 100, 60000, SEQ);
+	assert_int_equal(offer_n(&b, 100), 0);
+	b.w.now -= 500 * SECOND;
+	step(&b, 0);
+	step(&b, STEP);
+	assert_int_equal(offer_n(&b, 100), 100);
+	say(&b, LB_OC_LOSS, 100, 500, SEQ + 1);
+	assert_int_equal(offer_n(&b, 100), 0);
+	step(&b, SECOND);
+	assert_int_equal(offer_n(&b, 100), 100);
+	stop(&b);
+}
+
+/* A sequence that nothing can exceed makes nobody deaf: what is so much smaller has begun anew. */
+static void the_last_sequence_is_not_the_last_word(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	start(&b);
+	say(&b, LB_OC_LOSS, 100, 60000, UINT64_C(99999999999999999));
+	assert_int_equal(offer_n(&b, 100), 0);
+	say(&b, LB_OC_LOSS, 0, 0, SEQ);
+	assert_int_equal(offer_n(&b, 100), 100);
+	stop(&b);
+}
+
+/* Whatever is said in whatever order: requests in dialogs pass, and a minute later all of it is over. */
+static void no_lie_lasts(void **state)
+{
+	static const uint64_t seqs[] = { 0, 1, SEQ - 1, SEQ, SEQ + 1, SEQ << 4, UINT64_MAX };
+	static const uint32_t values[] = { 0, 1, 50, 99, 100, 101, 1u << 31, UINT32_MAX - 1, UINT32_MAX };
+	static const uint32_t times[] = { 0, 1, 500, 60000, 60001, UINT32_MAX };
+	static const uint8_t algos[] = { 0, LB_OC_LOSS, LB_OC_RATE, LB_OC_BROKEN };
+	struct world_call in_dialog;
+	uint64_t random = 7;
+	struct bed b;
+
+	(void)state;
+	start(&b);
+	in_dialog = world_call(&b.w, 1000000);
+	for (unsigned i = 0; i < 3000; i++) {
+		uint64_t r = next_random(&random);
+		struct lb_query q = world_in_dialog(&in_dialog, METHOD_INFO);
+
+		say(&b, algos[r % 4], values[(r >> 8) % 9], times[(r >> 16) % 6], seqs[(r >> 24) % 7]);
+		assert_int_equal(world_input(&b.w, &q)->op, LB_FORWARD);
+		offer(&b, METHOD_INVITE);
+		if (r >> 60 == 0)
+			step(&b, (r >> 32) % (5 * SECOND));
+	}
+	for (unsigned s = 0; s < 62; s++)
+		step(&b, SECOND);
+	assert_int_equal(offer_n(&b, 100), 100);
+	stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +427,9 @@ int main(void)
 		cmocka_unit_test(rate_is_of_all_requests),
 		cmocka_unit_test(debts_are_bounded),
 		cmocka_unit_test(workers_hear_for_all),
+		cmocka_unit_test(a_clock_that_is_set_back),
+		cmocka_unit_test(the_last_sequence_is_not_the_last_word),
+		cmocka_unit_test(no_lie_lasts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
