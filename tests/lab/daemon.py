@@ -57,11 +57,11 @@ class Weir:
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
 
     def stop(self):
-        """Ask it to end, as an operator does, and give the exit code."""
+        """Ask it to end, as an operator does, and give the exit code; one that hangs is killed after a minute."""
         if self.proc and self.proc.poll() is None:
             self.proc.send_signal(signal.SIGTERM)
             try:
-                self.proc.wait(10)
+                self.proc.wait(60)
             except subprocess.TimeoutExpired:
                 self.proc.kill()
                 self.proc.wait()
