@@ -70,7 +70,7 @@ class Gateway:
 
     def __init__(self, ns, ip, port):
         self.proc = ns.popen(sys.executable, str(SCENARIOS.parent / "responder.py"), ip, str(port), stdout=subprocess.PIPE, text=True)
-        until(lambda: f":{port:04X} " in pathlib.Path(f"/proc/{self.proc.pid}/net/udp").read_text(), 5, "responder does not listen")
+        until(lambda: f":{port:04X} " in pathlib.Path(f"/proc/{self.proc.pid}/net/udp").read_text(), 20, "responder does not listen")
 
     def stop(self):
         """What it saw: INVITEs by Call-ID and branch, calls, calls that got a BYE."""
@@ -199,7 +199,7 @@ def test_g4_mute_gateway_at_500_calls_a_second(routed):
     well = routed.call(2, 6061, calls=1500, rate=500)
     assert well.wait() == 0 and well.counts()["answered(C)"] == 1500, well.trouble()
     caller = routed.call(2, 6062, calls=3500, rate=500, patience=3000)  # BYEs for the mute one
-    until(lambda: caller.counts().get("answered(C)", 0) > 100, 10, "no calls")
+    until(lambda: caller.counts().get("answered(C)", 0) > 100, 30, "no calls")
     routed.rules("ip saddr 10.2.0.21 drop; ip daddr 10.2.0.21 drop")
     muted = time.monotonic()
     until(lambda: routed.weir.ask("show", "gateway", "muted-21")["state"] == "down", 5, "not down")

@@ -128,7 +128,7 @@ def test_calls_survive_kill_and_reordered_pools(family):
     trunk = family.peer("callers", 12, 5704)
     nat = Call(phone, phone_gw, "sip:+82105551234@pstn.test", via="SIP/2.0/UDP 10.9.8.7:5060;branch=z9hG4bKnat;rport", contact="<sip:p@10.9.8.7:5060>")
     out = Call(phone_gw, trunk, "sip:+33155501234@trunk.test")
-    until(lambda: all(calls.acked(1) for calls in held), 5, "calls not set up")
+    until(lambda: all(calls.acked(1) for calls in held), 20, "calls not set up")
 
     restart(family)
 
@@ -137,7 +137,7 @@ def test_calls_survive_kill_and_reordered_pools(family):
         for calls in held:
             calls.go(side, signals[side])
         if side == "A":  # every re-INVITE of A is over before B speaks
-            until(lambda: all(calls.acked(2) for calls in held), 5, "no re-INVITE of A")
+            until(lambda: all(calls.acked(2) for calls in held), 20, "no re-INVITE of A")
     for calls in held:
         calls.finish()
     assert family.weir.metric("weir_placements_total", by="pick") == 0, "nobody was picked anew"
