@@ -26,12 +26,13 @@ const struct mix_info mix_info[MIXES] = {
 	[MIX_RESPONSE] = { "response", 3, { TRYING, RINGING, ANSWER } },
 	[MIX_DIALOG] = { "dialog", 2, { ACK, BYE } },
 	[MIX_OPTIONS] = { "options", 1, { OPTIONS } },
+	[MIX_BUSY] = { "busy", 1, { BUSY } },
 };
 
 static const char *const files[MESSAGES] = {
 	[INVITE] = "invite-1275.sip", [TRYING] = "100.sip",      [RINGING] = "180.sip",
 	[ANSWER] = "200-invite.sip",  [ACK] = "ack.sip",         [BYE] = "bye.sip",
-	[BYE_ANSWER] = "200-bye.sip", [OPTIONS] = "options.sip",
+	[BYE_ANSWER] = "200-bye.sip", [OPTIONS] = "options.sip", [BUSY] = "486.sip",
 };
 
 /* ---- templates ---- */

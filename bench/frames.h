@@ -26,6 +26,7 @@ enum message {
 	BYE,
 	BYE_ANSWER,
 	OPTIONS,
+	BUSY,
 	MESSAGES
 };
 
@@ -36,6 +37,7 @@ enum mix {
 	MIX_RESPONSE,
 	MIX_DIALOG,
 	MIX_OPTIONS,
+	MIX_BUSY,
 	MIXES
 };
 

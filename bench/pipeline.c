@@ -18,6 +18,7 @@
 #include "bench/rig.h"
 
 #define LEAST_CALLS     100000
+#define END_MS          300                 /* for RIG_SETUPS answers, and for what they end to be over */
 #define NEVER_FORWARDED (UINT64_C(1) << 40) /* numbers of calls that no gateway has ever had */
 
 /* Where a message's way ends; each goes further than the one before. */
@@ -190,6 +191,25 @@ static void run_for(struct rig *rig, struct run *run, unsigned ms, uint64_t coun
 	}
 }
 
+/*
+ * The gateways are busy: ends the transactions of new calls number `from` on that were sent to them, so that
+ * the next run finds the tables as this one did.
+ */
+static void end_calls(struct rig *rig, uint64_t from, uint64_t to)
+{
+	static uint64_t counts[2][ST_COUNT];
+	struct run run[2] = { { .rig = rig, .upto = UPTO_WHOLE } };
+	struct feed *f = &rig->feeds[MIX_BUSY];
+
+	rig->dp->workers[0]->rx[0] = (struct dp_rx){ dp_port(rig->dp, MIX_BUSY), 0 };
+	f->window = 0;
+	f->next = from;
+	f->end = to;
+	run_for(rig, run, END_MS, counts);
+	if (counts[0][ST_FWD_RESPONSE] != to - from)
+		fprintf(stderr, "of %lu calls %lu ended\n", to - from, counts[0][ST_FWD_RESPONSE]);
+}
+
 /* One line of the protocol. mix "refuse": new calls, no gateway takes any; "again": the same few once more.
  */
 static bool measure(struct rig *rig, const char *mix, enum upto upto, unsigned ms)
@@ -197,7 +217,7 @@ static bool measure(struct rig *rig, const char *mix, enum upto upto, unsigned m
 	static uint64_t counts[2][ST_COUNT];
 	struct dp_worker *w = rig->dp->workers[0];
 	uint64_t next;
-	bool again = !strcmp(mix, "again"), refuse = again || !strcmp(mix, "refuse");
+	bool again = !strcmp(mix, "again"), refuse = again || !strcmp(mix, "refuse"), setups;
 	struct run run[2] = { { .rig = rig, .upto = upto }, { .rig = rig, .upto = upto } };
 	uint32_t i = 0;
 
@@ -214,6 +234,9 @@ static bool measure(struct rig *rig, const char *mix, enum upto upto, unsigned m
 		rig->feeds[i].window = again ? LIMIT_MEMO / 8 : 0;
 		rig->feeds[i].base = NEVER_FORWARDED;
 	}
+	setups = rig->stateful && rig->feeds[i].mix == MIX_INVITE && !refuse;
+	rig->feeds[i].end = setups ? rig->feeds[i].next + RIG_SETUPS : 0;
+	rig->feeds[i].stop = &rig->dp->stop;
 	rig->mint.callers = refuse || rig->feeds[i].mix == MIX_OPTIONS ? RIG_CALLERS : 1;
 	next = rig->feeds[i].next;
 	run_for(rig, run, ms, counts);
@@ -222,6 +245,8 @@ static bool measure(struct rig *rig, const char *mix, enum upto upto, unsigned m
 	if (refuse) {
 		rig_admit(rig, true);
 		rig->feeds[i].window = 0;
+	} else if (setups && upto >= UPTO_POLICY) {
+		end_calls(rig, next, rig->feeds[i].next);
 	}
 	if (upto == UPTO_WHOLE)
 		run[0].messages = counts[0][ST_RX_SIP];

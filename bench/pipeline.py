@@ -44,6 +44,8 @@ KINDS = [  # mix, frames of testpmd, what it is, how its messages must end
     ("options", "options", "OPTIONS to Weir: 200", ["REPLY_OPTIONS"]),
 ]
 
+STATEFUL_KINDS = ["invite", "refuse", "again"]  # of KINDS, with transactions too: an INVITE gets a 100, is kept and counted
+
 ENDS = ["FWD_REQUEST", "FWD_RESPONSE"]
 STATEFUL_ENDS = ENDS + ["ABSORB_TRYING"]
 PER_CALL = 7  # messages of the call mix
@@ -181,6 +183,8 @@ def measure(args, folder):
             samples.add(f"stateful stage {upto}", stateful[big].run("call", upto, args.ms)["ns"])
         for mix, _, _, ends in KINDS:
             samples.add(f"kind {mix}", engines[big].run(mix, "whole", args.ms, ends)["ns"])
+            if mix in STATEFUL_KINDS:
+                samples.add(f"stateful kind {mix}", stateful[big].run(mix, "whole", args.ms, ends)["ns"])
     for proc in list(engines.values()) + list(stateful.values()) + list(pmds.values()):
         proc.close()
     two = Weir(args.engine, f"{folder}/two", args.calls[0], workers=2)
@@ -203,6 +207,16 @@ def mix_row(samples, kind, size):
     return {"whole_ns": samples[name], "callback_ns": feed_cost(samples, "call"),
             "testpmd_ns": samples["testpmd call"], "net_ns": net(samples, name, "call"),
             "min_ns": samples.spread(name)[0], "max_ns": samples.spread(name)[1]}
+
+
+def kind_row(samples, name, what, frames):
+    return {"kind": what, "whole_ns": samples[name], "callback_ns": feed_cost(samples, frames),
+            "testpmd_ns": samples[f"testpmd {frames}"], "net_ns": net(samples, name, frames)}
+
+
+def refused_to_forwarded(samples, prefix):
+    """Net cost of refusing a new call to that of forwarding one."""
+    return net(samples, f"{prefix}kind refuse", "invite") / net(samples, f"{prefix}kind invite", "invite")
 
 
 def results(args, info, samples, handled):
@@ -228,9 +242,11 @@ def results(args, info, samples, handled):
                           "calls_bytes": info["tables"][s]["calls_bytes"],
                           "setups_bytes": info["tables"][s]["setups_bytes"]} for s in sizes],
         "stages": stages,
-        "kinds": [{"kind": what, "whole_ns": samples[f"kind {mix}"], "callback_ns": feed_cost(samples, frames),
-                   "testpmd_ns": samples[f"testpmd {frames}"], "net_ns": net(samples, f"kind {mix}", frames)}
-                  for mix, frames, what, _ in KINDS],
+        "kinds": [kind_row(samples, f"kind {mix}", what, frames) for mix, frames, what, _ in KINDS] +
+                 [kind_row(samples, f"stateful kind {mix}", f"{what}, set up and counted", frames)
+                  for mix, frames, what, _ in KINDS if mix in STATEFUL_KINDS],
+        "refused_to_forwarded": {"set up and counted": refused_to_forwarded(samples, "stateful "),
+                                 "pins only": refused_to_forwarded(samples, "")},
         "two_workers": {"processed": two, "ratio": max(two) / max(1, min(two))},
     }
 
@@ -239,15 +255,18 @@ def print_table(out):
     huge = "huge pages" if out["huge_pages"] else "no huge pages"
     print(f"pipeline: {out['cpu']}, kernel {out['kernel']}, {huge}, scan {out['simd']}")
     print(f"          {out['command']}: medians of {out['rounds']} rounds of {out['ms']} ms, ns of CPU per message\n")
-    head = f"{'':40}{'whole':>8}{'callback':>10}{'testpmd':>9}{'net':>8}"
+    head = f"{'':50}{'whole':>8}{'callback':>10}{'testpmd':>9}{'net':>8}"
     print(head)
     for row in out["mix"] + out["stateful_mix"]:
         what = f"call mix, {row['pins']} pins" if "pins" in row else f"the same, set up and counted, {row['calls']}"
-        print(f"{what:40}{row['whole_ns']:8.0f}{row['callback_ns']:10.0f}"
+        print(f"{what:50}{row['whole_ns']:8.0f}{row['callback_ns']:10.0f}"
               f"{row['testpmd_ns']:9.0f}{row['net_ns']:8.0f}   ({row['min_ns']:.0f} to {row['max_ns']:.0f})")
     for row in out["kinds"]:
-        print(f"{row['kind']:40}{row['whole_ns']:8.0f}{row['callback_ns']:10.0f}{row['testpmd_ns']:9.0f}"
+        print(f"{row['kind']:50}{row['whole_ns']:8.0f}{row['callback_ns']:10.0f}{row['testpmd_ns']:9.0f}"
               f"{row['net_ns']:8.0f}")
+    ratio = out["refused_to_forwarded"]
+    print(f"{'refused / forwarded, set up and counted':50}{ratio['set up and counted']:35.2f}\n"
+          f"{'refused / forwarded, pins only':50}{ratio['pins only']:35.2f}")
     print(f"\nstages of the call mix, {out['mix'][-1]['pins']:24}{'pins only':>12}{'set up, counted':>17}")
     for row in out["stages"]:
         print(f"  {row['stage']:46}{row['ns']:12.0f}{row['stateful_ns']:17.0f}")

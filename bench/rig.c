@@ -253,6 +253,12 @@ static uint16_t patch_burst(uint16_t port, uint16_t queue, struct rte_mbuf **fra
 	struct feed *f = arg;
 	const struct mix_info *mix = &mix_info[f->mix];
 
+	if (f->end && f->next >= f->end) {
+		rte_pktmbuf_free_bulk(frames, n);
+		if (f->stop)
+			__atomic_store_n(f->stop, true, __ATOMIC_RELAXED);
+		return 0;
+	}
 	for (uint16_t i = 0; i < n && !f->off; i++) {
 		uint8_t *frame = rte_pktmbuf_mtod(frames[i], uint8_t *);
 		enum message message = frame_message(frame);

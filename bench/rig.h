@@ -10,7 +10,8 @@
 #include "dataplane/worker.h"
 
 #define RIG_GATEWAYS 16
-#define RIG_CALLERS  200 /* addresses that are answered without state: one is not so often */
+#define RIG_CALLERS  200       /* addresses that are answered without state: one is not so often */
+#define RIG_SETUPS   (1 << 16) /* INVITE transactions that are free when a run begins */
 
 struct rig_spec {
 	const char *program;
@@ -18,7 +19,7 @@ struct rig_spec {
 	const char *dir;  /* folder for the pcap files, "<mix>.pcap" */
 	uint32_t calls;   /* pins to fill each worker's table with */
 	uint32_t workers; /* 1: on core 1; 2: on cores 1 and 0 */
-	bool stateful;    /* INVITE transactions, and calls counted against limits; only MIX_CALL then */
+	bool stateful;    /* INVITE transactions, and calls counted against limits */
 };
 
 /* What feeds one port: read by its RX callback on the worker, written by control while no worker runs. */
@@ -30,6 +31,8 @@ struct feed {
 	uint32_t window;             /* > 0: only so many calls, over and over, from number `base` on */
 	uint64_t base;
 	uint64_t next; /* number of the next new call */
+	uint64_t end;  /* > 0: at this number nothing more comes */
+	bool *stop;    /* and this is set; NULL: nothing is */
 };
 
 struct rig {
