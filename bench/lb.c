@@ -178,6 +178,14 @@ static void check(enum kind kind, enum st_end end)
 	}
 }
 
+/* What the path would guess. */
+static enum lb_guess guess_of(const struct lb_query *q)
+{
+	if (!q->request)
+		return LB_GUESS_RESPONSE;
+	return q->token.n ? LB_GUESS_DIALOG : LB_GUESS_NEW;
+}
+
 /* ns per message of one pass. */
 static double pass(struct bench *b, enum kind kind, uint64_t *random)
 {
@@ -194,7 +202,7 @@ static double pass(struct bench *b, enum kind kind, uint64_t *random)
 		b->w.now += 1000;
 		from = clock_ns();
 		for (unsigned i = 0; i < LIMIT_BURST; i++)
-			lb_prefetch(b->w.worker, b->q[i].call_hash, LB_FETCH_HEADS);
+			lb_prefetch(b->w.worker, b->q[i].call_hash, guess_of(&b->q[i]), LB_FETCH_HEADS);
 		for (unsigned i = 0; i < LIMIT_BURST; i++)
 			lb_input(b->w.worker, b->w.snap, &b->q[i], b->w.now, acts);
 		spent += clock_ns() - from;
@@ -275,11 +283,11 @@ static double pass_counted(struct bench *b, uint32_t *turns, uint64_t *random)
 		b->w.now += 1000000;
 		from = clock_ns();
 		for (unsigned i = 0; i < LIMIT_BURST; i++) {
-			call_prefetch(c, old[i].call_hash, LB_FETCH_HEADS);
-			call_prefetch(c, new[i].call_hash, LB_FETCH_HEADS);
+			call_prefetch(c, old[i].call_hash, true, LB_FETCH_HEADS);
+			call_prefetch(c, new[i].call_hash, false, LB_FETCH_HEADS);
 		}
 		for (unsigned i = 0; i < LIMIT_BURST; i++)
-			call_prefetch(c, old[i].call_hash, LB_FETCH_ENTRIES);
+			call_prefetch(c, old[i].call_hash, true, LB_FETCH_ENTRIES);
 		for (unsigned i = 0; i < LIMIT_BURST; i++) {
 			call_bye(c, old[i].call_hash, old[i].caller, 7, b->w.now);
 			call_bye_answered(c, old[i].call_hash, old[i].caller, 7, 200, b->w.now);

@@ -133,6 +133,13 @@ static struct rte_mbuf *message_of(struct dp_worker *w, const struct net_port *p
 	return quoted;
 }
 
+static enum lb_guess guess_of(const struct sip_msg *sip)
+{
+	if (!sip->is_request)
+		return LB_GUESS_RESPONSE;
+	return sip->first[SIP_HDR_ROUTE] == SIP_NO_ROW ? LB_GUESS_NEW : LB_GUESS_DIALOG;
+}
+
 uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte_mbuf **frames, uint32_t n,
 		    struct rte_mbuf **own)
 {
@@ -181,8 +188,11 @@ static bool has_room(const struct dp_worker *w, const struct dp_ctx *c)
 void dp_fetch(const struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 {
 	for (enum lb_fetch step = LB_FETCH_HEADS; step <= LB_FETCH_NEXT; step++) {
-		for (uint32_t i = 0; i < n; i++)
-			lb_prefetch(w->lb, dp_msg(msgs[i])->call_hash, step);
+		for (uint32_t i = 0; i < n; i++) {
+			const struct dp_msg *msg = dp_msg(msgs[i]);
+
+			lb_prefetch(w->lb, msg->call_hash, guess_of(&msg->sip), step);
+		}
 	}
 }
 

@@ -100,11 +100,18 @@ enum lb_fetch {
 	LB_FETCH_NEXT,    /* the entry behind, the timers' neighbours */
 };
 
+/* What a message looks like before it is decoded. */
+enum lb_guess {
+	LB_GUESS_RESPONSE,
+	LB_GUESS_NEW,    /* a request without Route */
+	LB_GUESS_DIALOG, /* one with Route, which has a token as a rule: nothing is fetched but its call */
+};
+
 /*
  * Brings the lines of this step for this Call-ID into the cache. Everything is placed by call_hash alone, so
- * that this can be done before the message is decoded. Worker.
+ * that this can be done before the message is decoded; a wrong guess costs time, no more. Worker.
  */
-void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_fetch step);
+void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_guess guess, enum lb_fetch step);
 
 /* ---- One message in -------------------------------------------------------------------------------- */
 

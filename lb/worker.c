@@ -68,10 +68,14 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	return w;
 }
 
-void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_fetch step)
+void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_guess guess, enum lb_fetch step)
 {
-	if (step == LB_FETCH_HEADS)
+	if (step == LB_FETCH_HEADS && guess != LB_GUESS_DIALOG)
 		pin_prefetch(&w->pins, call_hash);
+	if (step == LB_FETCH_HEADS && guess == LB_GUESS_NEW)
+		memo_prefetch(w->memo, call_hash);
+	if (step == LB_FETCH_NEXT && guess == LB_GUESS_NEW)
+		return;
 	setup_prefetch(&w->setups, &w->wheel, call_hash, step);
-	call_prefetch(&w->calls, call_hash, step);
+	call_prefetch(&w->calls, call_hash, guess != LB_GUESS_NEW, step);
 }

@@ -14,20 +14,27 @@ static inline uint32_t coarse(uint64_t ns)
 	return ns >> 26;
 }
 
-static inline struct refusal *bucket(struct memo *m, struct memo_key key)
+/* The owner of a Call-ID is drawn from bits of its hash, so all of one worker's have some bits in common. */
+static inline uint32_t bucket(uint64_t call_hash)
 {
-	return &m->at[hash_scale(key.call, LIMIT_MEMO / WAYS) * WAYS];
+	return hash_scale(hash_again(call_hash), LIMIT_MEMO / WAYS) * WAYS;
+}
+
+void memo_prefetch(const struct memo *m, uint64_t call_hash)
+{
+	if (m->last)
+		__builtin_prefetch(&m->at[bucket(call_hash)], 1);
 }
 
 struct memory memo_find(struct memo *m, struct memo_key key, uint64_t now)
 {
-	struct refusal *r = bucket(m, key);
+	struct refusal *r = &m->at[bucket(key.place)];
 	struct memory found = { 0 };
 
 	if (m->last <= coarse(now))
 		return found;
 	for (unsigned i = 0; i < WAYS; i++) {
-		if (r[i].call != (uint32_t)key.call || r[i].until <= coarse(now))
+		if (r[i].call != key.call || r[i].until <= coarse(now))
 			continue;
 		found.r = &r[i];
 		found.same = r[i].branch == key.branch;
@@ -48,7 +55,7 @@ static inline uint32_t worth(const struct refusal *r, uint64_t now)
 bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t retry_after_s, bool stranger,
 	      uint64_t now)
 {
-	struct refusal *r = bucket(m, key), *least = r;
+	struct refusal *r = &m->at[bucket(key.place)], *least = r;
 	bool lost;
 
 	for (unsigned i = 1; i < (stranger ? STRANGER_WAYS : WAYS); i++)
@@ -56,7 +63,7 @@ bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t ret
 	lost = !least->acked && least->until > coarse(now + MEMO_NS - MEMO_YOUNG_NS) + 1;
 	m->last = coarse(now + MEMO_NS) + 1;
 	*least = (struct refusal){
-		.call = (uint32_t)key.call,
+		.call = key.call,
 		.branch = key.branch,
 		.until = m->last,
 		.retry_after_s = retry_after_s < UINT16_MAX ? (uint16_t)retry_after_s : UINT16_MAX,

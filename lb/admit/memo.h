@@ -32,7 +32,8 @@ struct memo {
 
 /* What a refusal is found by: a call of one source, and a branch of it. */
 struct memo_key {
-	uint64_t call;
+	uint64_t place; /* picks the bucket; of the Call-ID alone, so that it can be fetched early */
+	uint32_t call;
 	uint32_t branch; /* the same for a request, its repetitions, its CANCEL and its ACK */
 };
 
@@ -42,9 +43,13 @@ static inline struct memo_key memo_key(const struct lb_query *q)
 
 	memcpy(ip, q->src.ip, 16);
 	call = (q->call_hash ^ ip[1]) * 0x9e3779b97f4a7c15 + ip[0];
-	return (struct memo_key){ (call ^ call >> 32) * 0xbf58476d1ce4e5b9 + q->from_hash,
-				  (uint32_t)q->via_hash };
+	return (struct memo_key){ .place = q->call_hash,
+				  .call = (uint32_t)((call ^ call >> 32) * 0xbf58476d1ce4e5b9 + q->from_hash),
+				  .branch = (uint32_t)q->via_hash };
 }
+
+/* Brings the line where refusals of the Call-ID can be into the cache. */
+void memo_prefetch(const struct memo *m, uint64_t call_hash);
 
 /* What is remembered of a request. */
 struct memory {

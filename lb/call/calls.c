@@ -43,14 +43,15 @@ void calls_init(struct calls *c, void *mem, const struct calls_spec *spec)
 	}
 }
 
-void call_prefetch(const struct calls *c, uint64_t call_hash, enum lb_fetch step)
+void call_prefetch(const struct calls *c, uint64_t call_hash, bool timer, enum lb_fetch step)
 {
 	uint32_t tag = call_tag(call_hash), *head = &c->chain[tag & c->mask];
 
 	if (step == LB_FETCH_HEADS) {
 		__builtin_prefetch(head, 1);
 	} else if (*head != CALL_NONE) {
-		wheel_prefetch(c->spec.wheel, call_timer(c, *head), step == LB_FETCH_NEXT);
+		if (timer)
+			wheel_prefetch(c->spec.wheel, call_timer(c, *head), step == LB_FETCH_NEXT);
 		if (step == LB_FETCH_ENTRIES)
 			__builtin_prefetch(&c->at[*head], 1);
 		else if (c->at[*head].tag != tag && c->at[*head].next != CALL_NONE)

@@ -111,8 +111,8 @@ size_t calls_size(uint32_t n);
 /* Makes free entries in `mem` (calls_size() bytes, 64-byte aligned). Control. */
 void calls_init(struct calls *c, void *mem, const struct calls_spec *spec);
 
-/* See lb_prefetch(). */
-void call_prefetch(const struct calls *c, uint64_t call_hash, enum lb_fetch step);
+/* See lb_prefetch(). timer: and that of the entry. */
+void call_prefetch(const struct calls *c, uint64_t call_hash, bool timer, enum lb_fetch step);
 
 /* True if call_open() will find an entry. Only then may a place be reserved for a new call. */
 bool calls_room(const struct calls *c);

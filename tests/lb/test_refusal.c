@@ -11,7 +11,7 @@
 /* The same bucket for all. */
 static struct memo_key key(uint32_t call, uint32_t branch)
 {
-	return (struct memo_key){ call, branch };
+	return (struct memo_key){ .call = call, .branch = branch };
 }
 
 static struct memo *make_memo(void)
