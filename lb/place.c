@@ -94,23 +94,28 @@ static uint64_t pair(const struct decision *d, uint16_t pool)
 	return share_key(d->s->pools[pool].id, who);
 }
 
-/* What the caller may have of the pool. *share: the pair that the call counts in, or SHARE_NONE. */
-static enum share_grant ask_share(struct decision *d, uint16_t *share)
+/*
+ * What the caller may have of the pool. *share: the pair that the call counts in, or SHARE_NONE. take: it is
+ * taken; else nobody can have anything, and this is only counted.
+ */
+static enum share_grant ask_share(struct decision *d, bool take, uint16_t *share)
 {
 	uint8_t shortage = __atomic_load_n(&d->w->words->pool[d->pool].shortage, __ATOMIC_RELAXED);
 	struct shares *t = &d->w->words->shares;
 	bool anyway = d->urgent || came_before(d);
 
 	*share = SHARE_NONE;
-	if (count_known(d->e)) /* it has its place */
+	if (take && count_known(d->e)) /* it has its place */
 		return SHARE_PLACE;
-	*share = anyway ? share_enter(t, pair(d, d->pool)) : share_of(t, pair(d, d->pool));
+	*share = anyway && take ? share_enter(t, pair(d, d->pool)) : share_of(t, pair(d, d->pool));
 	if (*share == SHARE_NONE)
 		st_inc(d->w->lane, ST_SHARE_LOST);
 	if (*share == SHARE_NONE || anyway)
 		return SHARE_PLACE;
 	if (!d->refused_before)
 		share_add(d->w->shares[*share].demand, 1);
+	if (!take)
+		return share_look(&t->at[*share], &d->w->shares[*share], shortage, d->now);
 	return share_take(&t->at[*share], &d->w->shares[*share], shortage, d->now);
 }
 
@@ -128,8 +133,8 @@ static bool lacks_places(const struct decision *d)
 					       word_most(&word->max_calls, headroom(d)), &word->survivors);
 }
 
-/* No gateway of the pool takes the call: what was taken of the caller's part is given back. */
-static void note_refused(struct decision *d, enum share_grant grant, uint16_t share)
+/* No gateway of the pool takes the call. */
+static void share_refused(struct decision *d, enum share_grant grant, uint16_t share)
 {
 	bool full = lacks_places(d);
 	struct share_cell *cell;
@@ -139,6 +144,14 @@ static void note_refused(struct decision *d, enum share_grant grant, uint16_t sh
 		return;
 	cell = &d->w->shares[share];
 	share_add(*(full ? &cell->full : &cell->refused), 1);
+}
+
+/* The same, and what was taken of the caller's part is given back. */
+static void note_refused(struct decision *d, enum share_grant grant, uint16_t share)
+{
+	share_refused(d, grant, share);
+	if (share == SHARE_NONE || grant > SHARE_PLACE)
+		return;
 	if (grant == SHARE_PART)
 		share_undo(&d->w->words->shares.at[share]);
 	else
@@ -237,18 +250,49 @@ static bool send_pinned(struct decision *d, const struct gateway *g)
 	return decision_forward(d, BRANCH_PINNED, g);
 }
 
+/* The peer has as many calls as it may have. */
+static bool refuse_peer(struct decision *d, uint16_t peer)
+{
+	st_peer_inc(d->w->lane, peer, ST_PEER_LIMITED);
+	return refuse(d, ST_REPLY_PEER_LIMIT);
+}
+
 /* No gateway takes the request, or none that the caller may ask. */
-static bool refuse_new(struct decision *d, uint16_t peer, enum share_grant grant, uint16_t share)
+static bool refuse_new(struct decision *d, uint16_t peer, enum share_grant grant)
 {
 	bool over = grant > SHARE_PLACE;
 
-	if (d->q->method == METHOD_INVITE) {
-		count_no_call(d->e, peer);
-		note_refused(d, grant, share);
-	}
 	if (peer != LB_NONE)
 		st_peer_inc(d->w->lane, peer, over ? ST_PEER_OVER_SHARE : ST_PEER_REFUSED);
 	return refuse(d, over ? ST_REPLY_SHARE : ST_REPLY_REFUSED);
+}
+
+/* True if it is known before anything is taken for the new call that no gateway can have it. */
+static bool is_known_full(const struct decision *d)
+{
+	const struct ask ask = {
+		.now = d->now,
+		.what = ASK_CALL, /* who has to ask for what is spare gets less */
+		.room = calls_room(&d->w->calls),
+		.opens = d->q->room && setups_room(&d->w->setups),
+		.governed = !d->urgent,
+	};
+
+	return !d->pin.b && !d->setup && !d->q->replaces && pick_known_full(d->w->words, &ask, d->s, d->pool);
+}
+
+/* The short way of a crowd at a pool that is full. */
+static bool refuse_full(struct decision *d, uint16_t peer)
+{
+	enum share_grant grant;
+	uint16_t share;
+
+	if (peer != LB_NONE &&
+	    !peer_room_within(&d->w->words->peer[peer], calls_room(&d->w->calls), headroom(d)))
+		return refuse_peer(d, peer);
+	grant = ask_share(d, false, &share);
+	share_refused(d, grant, share);
+	return refuse_new(d, peer, grant);
 }
 
 bool place_new(struct decision *d)
@@ -270,15 +314,19 @@ bool place_new(struct decision *d)
 		return g ? send_to(d, g) : refuse(d, ST_REPLY_REFUSED);
 	}
 	share_add(d->w->told[d->pool].arrived, 1);
-	if (invite && !count_peer(d->e, peer, headroom(d))) {
-		st_peer_inc(d->w->lane, peer, ST_PEER_LIMITED);
-		return refuse(d, ST_REPLY_PEER_LIMIT);
-	}
+	if (invite && is_known_full(d))
+		return refuse_full(d, peer);
+	if (invite && !count_peer(d->e, peer, headroom(d)))
+		return refuse_peer(d, peer);
 	if (invite)
-		grant = ask_share(d, &share);
+		grant = ask_share(d, true, &share);
 	g = grant == SHARE_NOTHING ? NULL : choose(d, invite ? asks[grant] : ASK_REQUEST);
+	if (!g && invite) {
+		count_no_call(d->e, peer);
+		note_refused(d, grant, share);
+	}
 	if (!g)
-		return refuse_new(d, peer, grant, share);
+		return refuse_new(d, peer, grant);
 	st_inc(d->w->lane, ST_PICKED);
 	share_add(d->w->told[g->pool].admitted, 1);
 	share_add(d->w->told[g->pool].arrived, g->pool != d->pool); /* it has come there now */

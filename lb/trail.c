@@ -12,7 +12,18 @@ void trail_add(struct lb_worker *w, const struct lb_trail *note)
 
 	__atomic_store_n(&to->turn, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	*to = *note; /* its turn is 0 */
+	/* field by field: a copy of the whole would wait for the pieces that it was written in */
+	to->when = note->when;
+	to->tag = note->tag;
+	to->pool = note->pool;
+	to->gateway = note->gateway;
+	to->end = note->end;
+	to->urgent = note->urgent;
+	to->n = note->n;
+	for (unsigned i = 0; i < note->n; i++) {
+		to->asked[i] = note->asked[i];
+		to->stop[i] = note->stop[i];
+	}
 	__atomic_store_n(&to->turn, turn, __ATOMIC_RELEASE);
 }
 

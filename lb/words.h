@@ -85,7 +85,7 @@ struct pool_word {
 	/* The second line: seldom written. */
 	uint32_t able[LIMIT_TIERS]
 		__attribute__((aligned(64))); /* weights of those that may get work; 0: all; control */
-	uint64_t full[ASK_WHATS]; /* until when nobody can take a request, see pick.c; 0: no note; workers,
+	uint64_t full[ASK_WHATS]; /* until when nobody can take a request, see note_of(); 0: no note; workers,
 				     control */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct pool_word) == 128, "two cache lines each");
@@ -175,6 +175,15 @@ static inline bool peer_reserve_within(struct peer_word *p, bool room, uint32_t 
 	uint32_t most = word_most(&p->max_calls, headroom);
 
 	return room ? word_raise(&p->calls, most, NULL) : most == LB_UNLIMITED;
+}
+
+/* True if peer_reserve_within() would succeed now, other threads aside. Workers. */
+static inline bool peer_room_within(const struct peer_word *p, bool room, uint32_t headroom)
+{
+	uint32_t most = word_most(&p->max_calls, headroom);
+
+	return most == LB_UNLIMITED ||
+	       (room && word_below(__atomic_load_n(&p->calls, __ATOMIC_RELAXED), most, NULL));
 }
 
 static inline bool peer_reserve(struct peer_word *p, bool room)

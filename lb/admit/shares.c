@@ -65,31 +65,55 @@ static bool take_place(struct share_word *s, bool limited)
 	return true;
 }
 
-enum share_grant share_take(struct share_word *s, struct share_cell *cell, uint8_t shortage, uint64_t now)
+/* Worth of time that may come at once. */
+static inline uint64_t burst(const struct share_word *s)
 {
 	uint64_t interval = __atomic_load_n(&s->rate.interval, __ATOMIC_RELAXED);
 
-	if (!take_place(s, shortage & SHORT_OF_PLACES)) {
-		share_add(cell->put_off, 1);
-		return -__atomic_load_n(&s->places, __ATOMIC_RELAXED) <
-				       __atomic_load_n(&s->beyond, __ATOMIC_RELAXED)
-			       ? SHARE_SPARE
-			       : SHARE_NOTHING;
-	}
-	if (shortage & SHORT_OF_RATE && !bucket_take_burst(&s->rate, now, interval + ahead(interval))) {
+	return interval + ahead(interval);
+}
+
+/* Its part of the places is taken. */
+static enum share_grant put_off(const struct share_word *s, struct share_cell *cell)
+{
+	share_add(cell->put_off, 1);
+	return -__atomic_load_n(&s->places, __ATOMIC_RELAXED) < __atomic_load_n(&s->beyond, __ATOMIC_RELAXED)
+		       ? SHARE_SPARE
+		       : SHARE_NOTHING;
+}
+
+/* It has no token. */
+static enum share_grant hold_off(struct share_cell *cell)
+{
+	share_add(cell->held_off, 1);
+	return SHARE_SPARE;
+}
+
+enum share_grant share_take(struct share_word *s, struct share_cell *cell, uint8_t shortage, uint64_t now)
+{
+	if (!take_place(s, shortage & SHORT_OF_PLACES))
+		return put_off(s, cell);
+	if (shortage & SHORT_OF_RATE && !bucket_take_burst(&s->rate, now, burst(s))) {
 		share_give(s);
-		share_add(cell->held_off, 1);
-		return SHARE_SPARE;
+		return hold_off(cell);
 	}
 	return SHARE_PART;
 }
 
 void share_charge(struct share_word *s, uint64_t now)
 {
-	uint64_t interval = __atomic_load_n(&s->rate.interval, __ATOMIC_RELAXED);
-
 	share_take_place(s);
-	bucket_take_burst(&s->rate, now, interval + ahead(interval) + OWED_NS);
+	bucket_take_burst(&s->rate, now, burst(s) + OWED_NS);
+}
+
+enum share_grant share_look(const struct share_word *s, struct share_cell *cell, uint8_t shortage,
+			    uint64_t now)
+{
+	if (shortage & SHORT_OF_PLACES && __atomic_load_n(&s->places, __ATOMIC_RELAXED) <= 0)
+		return put_off(s, cell);
+	if (shortage & SHORT_OF_RATE && !bucket_open_burst(&s->rate, now, burst(s)))
+		return hold_off(cell);
+	return SHARE_PART;
 }
 
 void share_set_rate(struct share_word *s, double per_s, uint64_t now)

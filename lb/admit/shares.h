@@ -100,6 +100,10 @@ enum share_grant {
  */
 enum share_grant share_take(struct share_word *s, struct share_cell *cell, uint8_t shortage, uint64_t now);
 
+/* The same of a call that no gateway can take anyhow: counts alike, and takes nothing. Workers. */
+enum share_grant share_look(const struct share_word *s, struct share_cell *cell, uint8_t shortage,
+			    uint64_t now);
+
 /* Gives back a place of the pair's own: the call is over. Workers. */
 static inline void share_give(struct share_word *s)
 {

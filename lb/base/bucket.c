@@ -105,6 +105,15 @@ bool bucket_take_burst(struct bucket *b, uint64_t now, uint64_t burst_ns)
 	return take(b, interval, now, 0, ahead_of(interval, burst_ns));
 }
 
+bool bucket_open_burst(const struct bucket *b, uint64_t now, uint64_t burst_ns)
+{
+	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED);
+
+	if (interval == BUCKET_FREE || interval == BUCKET_SHUT)
+		return interval == BUCKET_FREE;
+	return __atomic_load_n(&b->next, __ATOMIC_RELAXED) <= now + ahead_of(interval, burst_ns);
+}
+
 uint64_t bucket_opens_at(const struct bucket *b, uint32_t headroom)
 {
 	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED);

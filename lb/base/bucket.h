@@ -56,6 +56,9 @@ static inline bool bucket_take(struct bucket *b, uint64_t now)
 /* The same where burst_ns worth of time may come at once in place of BUCKET_BURST_NS. Workers. */
 bool bucket_take_burst(struct bucket *b, uint64_t now, uint64_t burst_ns);
 
+/* True if bucket_take_burst() would succeed now, other threads aside. Workers. */
+bool bucket_open_burst(const struct bucket *b, uint64_t now, uint64_t burst_ns);
+
 /* When the next one can be taken if nobody else takes any: ns; UINT64_MAX: not by time alone. Any. */
 uint64_t bucket_opens_at(const struct bucket *b, uint32_t headroom);
 

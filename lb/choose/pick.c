@@ -98,20 +98,39 @@ uint64_t pick_hash(const struct pick *p, const struct lb_snapshot *s, const stru
 #define FULL_AT_MOST 100000000u /* ns */
 #define FULL_SHIFT   8          /* time is noted in 2^8 ns, above 16 bits of the snapshot's shape */
 
-/* True if the note is about requests like this one, or such as need less. */
-static bool note_fits(const struct pick *p)
+/*
+ * Where it is noted that requests like this one, or such as need less, find nobody; ASK_WHATS: nowhere. A
+ * call that can have neither entry nor transaction asks for other things than one that can, and has the place
+ * of ASK_STATE, which needs none.
+ */
+static unsigned note_of(const struct ask *ask)
 {
-	if (p->ask.what == ASK_REQUEST)
-		return p->ask.governed;
-	return p->ask.what >= ASK_CALL && p->ask.opens && p->ask.governed;
+	if (!ask->governed || ask->what == ASK_STATE)
+		return ASK_WHATS;
+	if (ask->what == ASK_REQUEST || ask->opens)
+		return ask->what;
+	return ask->what == ASK_CALL && !ask->room ? ASK_STATE : ASK_WHATS;
 }
 
-static bool is_noted_full(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
+static bool is_noted_full(const struct lb_words *words, const struct ask *ask, const struct lb_snapshot *s,
+			  uint16_t pool)
 {
-	uint64_t note = __atomic_load_n(&p->words->pool[pool].full[p->ask.what], __ATOMIC_ACQUIRE);
+	unsigned which = note_of(ask);
+	uint64_t note;
 
-	return note != 0 && note_fits(p) && (uint16_t)note == s->shape &&
-	       p->ask.now >> FULL_SHIFT < note >> 16;
+	if (which == ASK_WHATS)
+		return false;
+	note = __atomic_load_n(&words->pool[pool].full[which], __ATOMIC_ACQUIRE);
+	return note != 0 && (uint16_t)note == s->shape && ask->now >> FULL_SHIFT < note >> 16;
+}
+
+bool pick_known_full(const struct lb_words *words, const struct ask *ask, const struct lb_snapshot *s,
+		     uint16_t pool)
+{
+	uint16_t overflow = s->pools[pool].overflow;
+
+	return is_noted_full(words, ask, s, pool) &&
+	       (overflow == LB_NONE || is_noted_full(words, ask, s, overflow));
 }
 
 /* When the first gateway of the pool may take such a request, as far as time brings that; 0: one can now. */
@@ -136,11 +155,13 @@ static uint64_t full_until(const struct pick *p, const struct lb_snapshot *s, ui
 /* Nobody could take the request: notes that, if it is so for all like it. */
 static void note_full(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
 {
-	uint64_t *full = &p->words->pool[pool].full[p->ask.what], until;
 	uint32_t end = s->pools[pool].end;
+	unsigned which = note_of(&p->ask);
+	uint64_t *full, until;
 
-	if (!note_fits(p) || p->n_tried > 0 || (p->ask.what >= ASK_CALL && !p->ask.room))
+	if (which == ASK_WHATS || p->n_tried > 0 || (p->ask.opens && !p->ask.room))
 		return;
+	full = &p->words->pool[pool].full[which];
 	for (uint32_t i = s->pools[pool].start; i < end; i++)
 		word_belongs(&p->words->gateway[s->gateways[i].slot], pool);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -159,7 +180,7 @@ const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, ui
 {
 	const struct pool *in = &s->pools[pool];
 
-	if (is_noted_full(p, s, pool))
+	if (is_noted_full(p->words, &p->ask, s, pool))
 		return NULL;
 	for (uint16_t i = 0; i < in->n; i++) {
 		const struct gateway *g = balance(p, s, in, &s->tiers[in->first + i]);
@@ -176,7 +197,8 @@ const struct gateway *pick_or_spill(const struct pick *p, const struct lb_snapsh
 	const struct gateway *g = pick(p, s, pool);
 	uint16_t overflow = s->pools[pool].overflow;
 
-	if (g || overflow == LB_NONE || p->ask.what < ASK_CALL || is_noted_full(p, s, overflow))
+	if (g || overflow == LB_NONE || p->ask.what < ASK_CALL ||
+	    is_noted_full(p->words, &p->ask, s, overflow))
 		return g;
 	if (p->ask.governed && !bucket_take(&p->words->pool[pool].spill, p->ask.now)) {
 		st_inc(p->lane, ST_SPILL_SPENT);

@@ -33,6 +33,13 @@ const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, ui
 const struct gateway *pick_or_spill(const struct pick *p, const struct lb_snapshot *s, uint16_t pool);
 
 /*
+ * True if it is known already that pick_or_spill() finds nobody for such a request. Changes and counts
+ * nothing. Worker.
+ */
+bool pick_known_full(const struct lb_words *words, const struct ask *ask, const struct lb_snapshot *s,
+		     uint16_t pool);
+
+/*
  * True if the gateway may have this new request, see word_admit(): then all that it needs is taken. Else the
  * reason is counted in the gateway's cells. Worker.
  */
