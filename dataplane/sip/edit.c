@@ -81,26 +81,32 @@ void sip_edits_received(const struct sip_msg *m, const struct sip_via *via, cons
 {
 	static const struct str rport = { ";rport=", 7 }, received = { ";received=", 10 };
 	struct addr sent_by;
-	struct str t = { text, 0 };
-	uint32_t end = (uint32_t)via->value.off + via->value.len;
+	uint32_t end = (uint32_t)via->value.off + via->value.len, n = 0;
+	uint32_t at = via->received_param.len ? via->received_param.off : end, del = via->received_param.len;
 	bool note = via->has_rport;
+	char *p = text;
 
 	if (via->has_rport) {
 		memcpy(text, rport.p, rport.n);
-		t.n = rport.n + sip_number_text(src->port, text + rport.n);
-		sip_edits_add(list, via->rport.off, via->rport.len, t);
-	}
-	if (!note)
+		n = rport.n + sip_number_text(src->port, text + rport.n);
+		if (!del && (uint32_t)via->rport.off + via->rport.len == end) { /* one behind the other */
+			at = via->rport.off;
+			del = via->rport.len;
+		} else {
+			sip_edits_add(list, via->rport.off, via->rport.len, (struct str){ text, n });
+			p += n;
+			n = 0;
+		}
+	} else {
 		note = !sip_host_addr(sip_str(m, via->host), 0, &sent_by) || !addr_same_ip(&sent_by, src);
-	t = (struct str){ text + t.n, 0 };
-	if (note) {
-		memcpy(text + (t.p - text), received.p, received.n);
-		t.n = received.n + sip_ip_text(src, text + (t.p - text) + received.n);
 	}
-	if (via->received_param.len)
-		sip_edits_add(list, via->received_param.off, via->received_param.len, t);
-	else if (note)
-		sip_edits_add(list, end, 0, t);
+	if (note) {
+		memcpy(p + n, received.p, received.n);
+		n += received.n;
+		n += sip_ip_text(src, p + n);
+	}
+	if (n || del)
+		sip_edits_add(list, at, del, (struct str){ p, n });
 }
 
 void sip_put_number(struct sip_out *out, uint32_t n)
@@ -139,6 +145,14 @@ uint32_t sip_apply(const struct sip_msg *m, const struct sip_edits *list, char *
 	return o.full ? 0 : o.n;
 }
 
+void sip_end_row(struct sip_out *out, const struct sip_msg *m, uint32_t begin)
+{
+	for (uint32_t i = begin; m->folded && i < out->n; i++)
+		if (out->p[i] == '\r' || out->p[i] == '\n')
+			out->p[i] = ' ';
+	sip_put(out, "\r\n", 2);
+}
+
 void sip_put_row(struct sip_out *out, const struct sip_msg *m, const struct sip_row *row,
 		 const struct sip_edits *edits)
 {
@@ -148,9 +162,5 @@ void sip_put_row(struct sip_out *out, const struct sip_msg *m, const struct sip_
 		sip_put_edited(out, m->base, row->off, row->end, edits);
 	else
 		sip_put(out, m->base + row->off, (uint32_t)row->end - row->off);
-	if (m->folded)
-		for (uint32_t i = begin; i < out->n; i++)
-			if (out->p[i] == '\r' || out->p[i] == '\n')
-				out->p[i] = ' ';
-	sip_put(out, "\r\n", 2);
+	sip_end_row(out, m, begin);
 }

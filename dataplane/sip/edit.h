@@ -36,6 +36,9 @@ void sip_put_number(struct sip_out *out, uint32_t n);
 void sip_put_edited(struct sip_out *out, const char *b, uint32_t from, uint32_t to,
 		    const struct sip_edits *list);
 
+/* Ends the row that was written from `begin` on: unfolded where that may be needed, and its CRLF. */
+void sip_end_row(struct sip_out *out, const struct sip_msg *m, uint32_t begin);
+
 /* One row and its CRLF with the changes (NULL: none), unfolded where that may be needed. */
 void sip_put_row(struct sip_out *out, const struct sip_msg *m, const struct sip_row *row,
 		 const struct sip_edits *edits);

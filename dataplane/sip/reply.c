@@ -21,8 +21,9 @@ static void put_vias(struct sip_out *out, const struct sip_msg *m, const struct 
 		if (reply->oc.n)
 			sip_edits_oc(m, via, reply->oc, &edits);
 	}
-	for (uint8_t i = m->first[SIP_HDR_VIA]; i != SIP_NO_ROW; i = m->row[i].next)
-		sip_put_row(out, m, &m->row[i], &edits);
+	sip_put_row(out, m, &m->row[m->first[SIP_HDR_VIA]], &edits);
+	for (uint8_t i = m->row[m->first[SIP_HDR_VIA]].next; i != SIP_NO_ROW; i = m->row[i].next)
+		sip_put_row(out, m, &m->row[i], NULL);
 }
 
 /* To, with the tag of the reply if it has none. A To that cannot be read stays as it is. */
@@ -30,19 +31,22 @@ static void put_to(struct sip_out *out, const struct sip_msg *m, const struct si
 {
 	const struct sip_row *row = sip_row_first(m, SIP_HDR_TO);
 	const struct sip_party *to = reply->fields ? &reply->fields->to : NULL;
-	struct sip_edits edits;
+	uint32_t begin = out->n;
 	struct sip_party found;
 
 	if (!row)
 		return;
-	edits.n = edits.failed = 0;
 	if (reply->to_tag.n && !to && sip_party_first(m, SIP_HDR_TO, &found))
 		to = &found;
-	if (reply->to_tag.n && to && to->tag.off == 0) {
-		sip_edits_add(&edits, to->end, 0, STR(";tag="));
-		sip_edits_add(&edits, to->end, 0, reply->to_tag);
+	if (!reply->to_tag.n || !to || to->tag.off) {
+		sip_put_row(out, m, row, NULL);
+		return;
 	}
-	sip_put_row(out, m, row, &edits);
+	sip_put(out, m->base + row->off, (uint32_t)to->end - row->off);
+	sip_put_str(out, STR(";tag="));
+	sip_put_str(out, reply->to_tag);
+	sip_put(out, m->base + to->end, (uint32_t)row->end - to->end);
+	sip_end_row(out, m, begin);
 }
 
 static void put_first(struct sip_out *out, const struct sip_msg *m, enum sip_hdr id)

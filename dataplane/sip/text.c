@@ -6,16 +6,27 @@
 
 #include <arpa/inet.h>
 
+/* A number of at most 255, as most are. */
+static inline uint32_t byte_text(uint32_t v, char *out)
+{
+	uint32_t hundreds = v / 100, tens = v / 10, n = 0;
+
+	if (hundreds)
+		out[n++] = (char)('0' + hundreds);
+	if (tens)
+		out[n++] = (char)('0' + tens - 10 * hundreds);
+	out[n++] = (char)('0' + v - 10 * tens);
+	return n;
+}
+
 uint32_t sip_number_text(uint32_t v, char out[10])
 {
-	char digits[10];
-	uint32_t n = 0;
+	uint32_t n = 1;
 
-	do
-		digits[n++] = (char)('0' + v % 10);
-	while (v /= 10);
-	for (uint32_t i = 0; i < n; i++)
-		out[i] = digits[n - 1 - i];
+	for (uint32_t rest = v; rest >= 10; rest /= 10)
+		n++;
+	for (uint32_t i = n; i-- > 0; v /= 10)
+		out[i] = (char)('0' + v % 10);
 	return n;
 }
 
@@ -28,7 +39,7 @@ uint32_t sip_ip_text(const struct addr *a, char out[SIP_ADDR_TEXT])
 		return (uint32_t)strlen(out);
 	}
 	for (int i = 12; i < 16; i++) {
-		n += sip_number_text(a->ip[i], out + n);
+		n += byte_text(a->ip[i], out + n);
 		if (i < 15)
 			out[n++] = '.';
 	}
