@@ -251,6 +251,7 @@ uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *
 		.to_tag = { act->to_tag, act->to_tag_n },
 		.src = c->q.src,
 		.fields = c->fault == SIP_FAULT_NONE ? &c->f : NULL,
+		.brief = act->brief,
 	};
 
 	if (act->oc.algo)
@@ -266,7 +267,8 @@ uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *
 	if (c->fault == SIP_FAULT_EXTENSION)
 		t.n += sip_unsupported(&c->msg->sip, t.p + t.n, sizeof(extra) - t.n);
 	if (act->end == ST_REPLY_OPTIONS)
-		PUT(&t, "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, "
+		reply.nice = STR(
+			"Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, "
 			"SUBSCRIBE, NOTIFY, PUBLISH, REFER\r\nSupported: \r\nAccept: \r\n");
 	reply.extra = (struct str){ extra, t.n };
 	return sip_reply_write(&c->msg->sip, &reply, out, cap);

@@ -17,7 +17,7 @@ static inline void act_set(struct lb_act *act, enum lb_op op, enum st_end end)
 	act->oc_ask = 0;
 	act->oc.algo = 0;
 	act->listener = 0;
-	act->towards = 0;
+	act->towards = act->brief = 0;
 	act->branch_n = act->token_n = act->to_tag_n = 0;
 	act->dst = (struct addr){ 0 };
 	act->kept = LB_NO_KEPT;

@@ -63,6 +63,7 @@ static bool reply(struct decision *d, uint16_t status, const char *reason, enum 
 	d->act->reason = reason;
 	d->act->listener = q->listener;
 	d->act->dst = q->reply_to;
+	d->act->brief = !is_known(d);
 	if (!q->has_to_tag)
 		d->act->to_tag_n = tag_write(&d->s->keys, q, d->act->to_tag);
 	if (q->oc_ask)

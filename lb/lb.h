@@ -220,6 +220,8 @@ struct lb_act {
 	struct lb_oc oc;  /* what the client's Via is told in a response or reply; algo 0: nothing */
 	uint8_t listener; /* FORWARD: where it leaves; REPLY: where it arrived */
 	uint8_t towards;  /* FORWARD request: 1 to a gateway, 0 away from it */
+	uint8_t brief;    /* REPLY: nobody knows the source, which gets no more bytes than it sent, if that is
+			     possible */
 	uint8_t branch_n, token_n, to_tag_n;
 	struct addr dst; /* FORWARD, REPLY, and all that sends */
 	struct addr

@@ -57,16 +57,16 @@ static void put_first(struct sip_out *out, const struct sip_msg *m, enum sip_hdr
 		sip_put_row(out, m, row, NULL);
 }
 
-uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap)
+static uint32_t put_reply(const struct sip_msg *m, const struct sip_reply *reply, bool brief, char *out,
+			  uint32_t cap)
 {
 	struct sip_out o = { .p = out, .cap = cap };
 
-	if (!m->is_request || m->method == METHOD_ACK || m->count[SIP_HDR_VIA] == 0)
-		return 0;
 	sip_put(&o, "SIP/2.0 ", 8);
 	sip_put_number(&o, reply->status);
 	sip_put(&o, " ", 1);
-	sip_put_str(&o, reply->reason);
+	if (!brief)
+		sip_put_str(&o, reply->reason);
 	sip_put(&o, "\r\n", 2);
 	put_vias(&o, m, reply);
 	put_first(&o, m, SIP_HDR_FROM);
@@ -74,6 +74,20 @@ uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply,
 	put_first(&o, m, SIP_HDR_CALL_ID);
 	put_first(&o, m, SIP_HDR_CSEQ);
 	sip_put_str(&o, reply->extra);
-	sip_put_str(&o, STR("Content-Length: 0\r\n\r\n"));
+	if (!brief) {
+		sip_put_str(&o, reply->nice);
+		sip_put_str(&o, STR("Content-Length: 0\r\n"));
+	}
+	sip_put(&o, "\r\n", 2);
 	return o.full ? 0 : o.n;
+}
+
+uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap)
+{
+	uint32_t n;
+
+	if (!m->is_request || m->method == METHOD_ACK || m->count[SIP_HDR_VIA] == 0)
+		return 0;
+	n = put_reply(m, reply, false, out, cap);
+	return reply->brief && (!n || n > m->len) ? put_reply(m, reply, true, out, cap) : n;
 }

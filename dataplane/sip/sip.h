@@ -413,7 +413,11 @@ struct sip_reply {
 	struct str extra;  /* whole header lines, each with CRLF; may be empty */
 	struct addr src;   /* where the request came from; for received and rport of the top Via */
 	const struct sip_fields *fields; /* what sip_check() filled for SIP_FAULT_NONE; NULL: not at hand */
-	struct str oc; /* overload control for the top Via, in place of its own; empty: as it is */
+	struct str oc;   /* overload control for the top Via, in place of its own; empty: as it is */
+	struct str nice; /* as extra, but nobody needs it */
+	bool brief; /* if the reply would be longer than the request, it goes without what is only nice: that,
+		       the reason phrase (RFC 3261 25.1 allows none) and Content-Length (18.3: the datagram's
+		       end) */
 };
 
 /*
@@ -421,7 +425,10 @@ struct sip_reply {
  * above; From, To, Call-ID, CSeq; extra; Content-Length: 0. Works for SIP_FAULTY requests: what is missing
  * is left out, folds are unfolded, rows that would break the reply's framing cannot.
  * Bytes written; 0 if cap is too small, m is a response or an ACK, or m has no Via.
+ * A brief reply is at most SIP_REPLY_GROWS and `extra` longer than its request, and not longer at all than
+ * one that has as many bytes beside its start line and what is copied.
  */
+#define SIP_REPLY_GROWS (SIP_RECEIVED_TEXT + sizeof(";tag=") - 1 + LIMIT_TAG)
 uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap);
 
 /* ---- requests for one hop ---- */

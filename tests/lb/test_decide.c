@@ -106,6 +106,7 @@ static void unknown_sources(void **state)
 	world_build(&w);
 	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_UNKNOWN);
 	assert_int_equal(w.act[0].status, 403);
+	assert_true(w.act[0].brief);
 	assert_true(w.act[0].to_tag_n > 0);
 	expect_act(world_input(&w, &bad), LB_REPLY, ST_REPLY_UNKNOWN);
 	expect_act(world_input(&w, &ack), LB_DROP, ST_DROP_UNKNOWN_SOURCE);
@@ -117,6 +118,10 @@ static void unknown_sources(void **state)
 	lb_set_health(w.words, 0, LB_DOWN);
 	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_REFUSED);
 	assert_true(w.act[0].retry_after_s > 0); /* phones come back one by one */
+	assert_true(w.act[0].brief);
+	q = world_request(&w, METHOD_INVITE, 2, 1);
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_REFUSED);
+	assert_false(w.act[0].brief); /* a peer */
 	world_free(&w);
 }
 

@@ -188,7 +188,7 @@ static const char *reply_to(const char *text, struct sip_reply *r)
 	assert_true(scan(text, &m) <= SIP_FAULTY);
 	len = sip_reply_write(&m, r, out, sizeof(out) - 1);
 	out[len] = '\0';
-	if (len) {
+	if (len && !r->brief) { /* a brief one has two lengths */
 		assert_int_equal(sip_reply_write(&m, r, guarded(out, len - 1), len - 1), 0);
 		assert_int_equal(sip_reply_write(&m, r, guarded(out, len), len), len);
 	}
@@ -218,6 +218,58 @@ static void replies(void **state)
 			   "zz"));
 	assert_string_equal(reply_to("ACK sip:x SIP/2.0\r\nv: SIP/2.0/UDP h\r\n\r\n", &r), "");
 	assert_string_equal(reply_to("BYE sip:x SIP/2.0\r\nX: y\r\n\r\n", &r), "");
+}
+
+/* Who answers the forged must not send more than was sent (RFC 3261 26.1.5): as short as scanners are. */
+static void brief_replies(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t more; /* bytes that the reply may be longer */
+	} requests[] = {
+		{ "OPTIONS sip:100@192.0.2.10 SIP/2.0\r\n"
+		  "Via: SIP/2.0/UDP 203.0.113.77:5060;branch=z9hG4bK-1;rport\r\n"
+		  "Max-Forwards: 70\r\nFrom: <sip:100@1.1.1.1>;tag=6\r\nTo: <sip:100@1.1.1.1>\r\n"
+		  "Contact: <sip:100@203.0.113.77>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
+		  "Content-Length: 0\r\n\r\n" },
+		{ "INVITE sip:1@192.0.2.10 SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9hG4bK1;rport\r\n"
+		  "Max-Forwards: 70\r\nf: <sip:a@h>;tag=1\r\nt: <sip:1@192.0.2.10>\r\n"
+		  "m: <sip:a@203.0.113.77>\r\ni: 1\r\nCSeq: 1 INVITE\r\nl: 0\r\n\r\n" },
+		/* nothing that is not copied */
+		{ "INVITE a:b SIP/2.0\r\nv:SIP/2.0/UDP h;rport\r\nf:a:b;tag=1\r\nt:a:b\r\ni:1\r\nCSeq:1 "
+		  "INVITE\r\n\r\n",
+		  SIP_REPLY_GROWS + sizeof("Retry-After: 100\r\n") - 1 },
+	};
+	static const struct sip_reply replies[] = {
+		{ 503, STR("Service Unavailable"), STR("abcdefghijklmnop"), STR("Retry-After: 100\r\n") },
+		{ 403, STR("Forbidden"), STR("abcdefghijklmnop"), { 0 } },
+		{ 200,
+		  STR("OK"),
+		  STR("abcdefghijklmnop"),
+		  { 0 },
+		  .nice = STR("Allow: INVITE, ACK, CANCEL, BYE\r\n") },
+	};
+
+	unsigned longer = 0;
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		for (size_t k = 0; k < sizeof(replies) / sizeof(*replies); k++) {
+			const uint32_t most = (uint32_t)strlen(requests[i].text) + requests[i].more;
+			struct sip_reply r = replies[k];
+			struct sip_msg reply;
+
+			r.src = v4("203.0.113.177", 65535);
+			longer += strlen(reply_to(requests[i].text, &r)) > most;
+			assert_non_null(strstr(out, "Content-Length: 0\r\n"));
+			r.brief = true;
+			assert_true(strlen(reply_to(requests[i].text, &r)) <= most);
+			assert_true(!r.extra.n || strstr(out, r.extra.p));
+			assert_int_equal(sip_scan(sip_simd_best(), out, (uint32_t)strlen(out), &reply),
+					 SIP_GOOD);
+			assert_int_equal(reply.status, r.status);
+		}
+	}
+	assert_true(longer > 0); /* it is the brevity that keeps the bound */
 }
 
 /* Every torture request gets a reply that is itself clean and holds the same dialog identifiers. */
@@ -258,6 +310,7 @@ int main(void)
 		cmocka_unit_test(received_and_rport),
 		cmocka_unit_test(forward_and_back),
 		cmocka_unit_test(replies),
+		cmocka_unit_test(brief_replies),
 		cmocka_unit_test(replies_to_torture),
 	};
 
