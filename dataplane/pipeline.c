@@ -140,6 +140,21 @@ static enum lb_guess guess_of(const struct sip_msg *sip)
 	return sip->first[SIP_HDR_ROUTE] == SIP_NO_ROW ? LB_GUESS_NEW : LB_GUESS_DIALOG;
 }
 
+/*
+ * In line for its owner, unless that is so far behind that only what belongs to calls can still be taken: a
+ * flood of new ones, which their callers repeat, ends none that goes on.
+ */
+static void hand_over(struct dp_worker *w, uint32_t owner, struct rte_mbuf *m)
+{
+	struct dp_out *out = &w->out[owner];
+	const struct sip_msg *sip = &dp_msg(m)->sip;
+
+	if (out->waiting > DP_RING_NEW && guess_of(sip) == LB_GUESS_NEW && sip->method == METHOD_INVITE)
+		dp_end(w, m, ST_DROP_RING_FULL);
+	else
+		out->msgs[out->n++] = m;
+}
+
 uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte_mbuf **frames, uint32_t n,
 		    struct rte_mbuf **own)
 {
@@ -161,7 +176,7 @@ uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte
 		if (owner == w->index)
 			own[n_own++] = m;
 		else
-			w->out[owner].msgs[w->out[owner].n++] = m;
+			hand_over(w, owner, m);
 	}
 	return n_own;
 }

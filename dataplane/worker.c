@@ -85,11 +85,14 @@ static void flush_out(struct dp_worker *w)
 {
 	for (uint32_t i = 0; i < w->dp->n_workers; i++) {
 		struct dp_out *out = &w->out[i];
-		uint32_t sent;
+		uint32_t sent, room;
 
+		if (!out->n && out->waiting > DP_RING_NEW)
+			out->waiting = rte_ring_count(out->ring);
 		if (!out->n)
 			continue;
-		sent = rte_ring_sp_enqueue_burst(out->ring, (void **)out->msgs, out->n, NULL);
+		sent = rte_ring_sp_enqueue_burst(out->ring, (void **)out->msgs, out->n, &room);
+		out->waiting = DP_RING - room;
 		st_add(w->lane, ST_HANDOFF_OUT, sent);
 		for (uint32_t k = sent; k < out->n; k++)
 			dp_end(w, out->msgs[k], ST_DROP_RING_FULL);
@@ -97,8 +100,7 @@ static void flush_out(struct dp_worker *w)
 	}
 }
 
-/* Ends a burst: nothing waits any more, and the time it took is on record. One clock read. */
-static void flush(struct dp_worker *w)
+void dp_flush(struct dp_worker *w) /* one clock read */
 {
 	flush_out(w);
 	flush_tx(w);
@@ -123,7 +125,7 @@ static uint32_t poll_ports(struct dp_worker *w)
 			continue;
 		total += n;
 		dp_process(w, own, dp_receive(w, w->rx[i].port, frames, n, own));
-		flush(w);
+		dp_flush(w);
 	}
 	return total;
 }
@@ -141,7 +143,7 @@ static uint32_t poll_inboxes(struct dp_worker *w)
 		total += n;
 		st_add(w->lane, ST_HANDOFF_IN, n);
 		dp_process(w, msgs, n);
-		flush(w);
+		dp_flush(w);
 	}
 	return total;
 }
@@ -187,8 +189,7 @@ static uint32_t poll_control(struct dp_worker *w)
 	return n;
 }
 
-/* One turn of the loop. Returns how much it found to do. */
-static uint32_t turn(struct dp_worker *w)
+uint32_t dp_turn(struct dp_worker *w)
 {
 	uint32_t n = poll_relays(w);
 
@@ -246,7 +247,7 @@ int dp_worker_run(void *worker)
 	rte_rcu_qsbr_thread_online(qsbr, w->index);
 	start = begin_turn(w);
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
-		uint32_t n = turn(w);
+		uint32_t n = dp_turn(w);
 
 		rte_rcu_qsbr_quiescent(qsbr, w->index);
 		if (n)

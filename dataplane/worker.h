@@ -18,6 +18,7 @@
 #include "dataplane/sip/sip.h"
 
 #define DP_RING      1024 /* slots of every ring between workers, and to and from control */
+#define DP_RING_NEW  768  /* messages in the ring to an owner beyond which new INVITEs find no room there */
 #define DP_SHOW      256  /* bytes of a listener's host:port as Via and Record-Route show it */
 #define DP_SIP_PORT  5060 /* the port where none is written (RFC 3261 19.1.2) */
 #define DP_TX_FRAMES (4 * LIMIT_BURST)
@@ -92,6 +93,7 @@ struct dp_rx {
 struct dp_out {
 	struct rte_mbuf *msgs[LIMIT_BURST];
 	uint32_t n;
+	uint32_t waiting;      /* in its ring after the last burst; may be less by now */
 	struct rte_ring *ring; /* its inbox for us; start */
 };
 
@@ -161,6 +163,15 @@ struct dp {
 
 /* TSC cycles as ns of dp_now(). Any thread. */
 uint64_t dp_cycles_ns(uint64_t cycles);
+
+/*
+ * One turn of the loop, with w->now, w->policy and w->hops set: all that is there to do, a burst of each kind
+ * at most. Returns how much that was. Worker.
+ */
+uint32_t dp_turn(struct dp_worker *w);
+
+/* Ends a burst: nothing waits in out[] and tx[] any more, and the time it took is on record. Worker. */
+void dp_flush(struct dp_worker *w);
 
 /* The loop of one worker until dp.stop. Launched on its lcore with the worker as argument. */
 int dp_worker_run(void *worker);

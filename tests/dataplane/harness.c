@@ -249,7 +249,8 @@ static void check_laws(const struct harness *h)
 		fail_msg("%s", why);
 }
 
-void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
+/* Gives a raw frame to the worker that holds its port, which is returned. */
+static struct dp_worker *receive(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
 {
 	struct dp_worker *w = h->dp->workers[h->dp->holder[port]];
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool), *own[LIMIT_BURST];
@@ -259,6 +260,13 @@ void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
 	begin(h);
 	dp_process(w, own, dp_receive(w, &h->dp->ports[port], &m, 1, own));
 	collect(h, w);
+	return w;
+}
+
+void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
+{
+	struct dp_worker *w = receive(h, port, frame, n);
+
 	for (uint32_t i = 0; i < h->dp->n_workers; i++) {
 		if (w->out[i].n) {
 			dp_process(h->dp->workers[i], w->out[i].msgs, w->out[i].n);
@@ -279,20 +287,50 @@ void h_tick(struct harness *h)
 	check_laws(h);
 }
 
-void h_send_n(struct harness *h, enum h_who who, uint16_t port, const char *text, uint32_t n)
+void h_catch_up(struct harness *h)
 {
-	uint8_t frame[NET_HEADERS + H_FRAME];
+	uint32_t done = 1;
+
+	begin(h);
+	while (done > 0) {
+		done = 0;
+		for (uint32_t i = 0; i < h->dp->n_workers; i++)
+			done += dp_turn(h->dp->workers[i]);
+	}
+	check_laws(h);
+}
+
+/* The frame that brings the text, at most NET_HEADERS + H_FRAME bytes of it. Returns where it begins. */
+static uint8_t *wrap(const struct harness *h, enum h_who who, uint16_t port, const char *text, uint32_t *n,
+		     uint8_t *frame)
+{
 	uint32_t s = side(who);
 	struct addr src = h_addr(who, port);
 	struct net_hop hop = { .state = NET_HOP_READY, .smac = { 2, 9, 9, 9, 9, 9 } };
 	uint32_t headers;
 
-	assert_true(n <= H_FRAME);
+	assert_true(*n <= H_FRAME);
 	memcpy(hop.dmac, h->dp->ports[s].mac, NET_MAC);
-	memcpy(frame + NET_HEADERS, text, n);
+	memcpy(frame + NET_HEADERS, text, *n);
 	headers = net_write_headers(&h->dp->ports[s], &hop, &src, &h->dp->listeners[s].addr, false,
-				    frame + NET_HEADERS, (uint16_t)n);
-	h_frame(h, s, frame + NET_HEADERS - headers, headers + n);
+				    frame + NET_HEADERS, (uint16_t)*n);
+	*n += headers;
+	return frame + NET_HEADERS - headers;
+}
+
+void h_send_n(struct harness *h, enum h_who who, uint16_t port, const char *text, uint32_t n)
+{
+	uint8_t room[NET_HEADERS + H_FRAME], *frame = wrap(h, who, port, text, &n, room);
+
+	h_frame(h, side(who), frame, n);
+}
+
+void h_receive(struct harness *h, enum h_who who, uint16_t port, const char *text)
+{
+	uint32_t n = (uint32_t)strlen(text);
+	uint8_t room[NET_HEADERS + H_FRAME], *frame = wrap(h, who, port, text, &n, room);
+
+	dp_flush(receive(h, side(who), frame, n));
 }
 
 void h_send(struct harness *h, enum h_who who, uint16_t port, const char *text)
