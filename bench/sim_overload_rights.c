@@ -58,8 +58,9 @@ static bool mostly_held(struct lab *l, struct lab_text *t)
  */
 static bool obeyed(struct lab *l, struct lab_text *t)
 {
-	bool good = all_answered(l, t, 0) & mostly_held(l, t);
+	bool good = all_answered(l, t, 0);
 
+	good &= mostly_held(l, t);
 	for (unsigned i = 0; i < MAX_PHASES && l->scene->phases[i].seconds > 0; i++) {
 		if (l->scene->phases[i].load < 0.9)
 			good &= lab_no_refusal(l, t, i, 5);

@@ -342,6 +342,17 @@ void lab_weir_trouble(struct lab *l, enum trouble trouble)
 
 /* ---- Birth and end ------------------------------------------------------------------------------------- */
 
+static void fill_peers(struct lb_peer_spec *peers, struct lb_prefix *prefixes)
+{
+	for (uint8_t i = 0; i < LAB_PEERS; i++) {
+		struct addr a = caller_addr(i);
+
+		peers[i] = (struct lb_peer_spec){ .name = STR("peer"), .slot = i, .when_full = LB_FULL_503 };
+		prefixes[i] = (struct lb_prefix){ .len = 128, .peer = i };
+		memcpy(prefixes[i].ip, a.ip, 16);
+	}
+}
+
 static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
 {
 	const struct scene *sc = l->scene;
@@ -394,13 +405,7 @@ static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
 							.oc = sc->oc != KIT_OC_OFF,
 							.observe = sc->learn == LB_LEARN_OBSERVE };
 	}
-	for (uint8_t i = 0; i < LAB_PEERS; i++) {
-		struct addr a = caller_addr(i);
-
-		peers[i] = (struct lb_peer_spec){ .name = STR("peer"), .slot = i, .when_full = LB_FULL_503 };
-		prefixes[i] = (struct lb_prefix){ .len = 128, .peer = i };
-		memcpy(prefixes[i].ip, a.ip, 16);
-	}
+	fill_peers(peers, prefixes);
 	snap = lb_snapshot_init(memory(lb_snapshot_size(&spec)), &spec);
 	free(gateways);
 	if (!snap)
