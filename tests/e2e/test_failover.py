@@ -383,6 +383,7 @@ def test_g4_killed_in_mid_run(family, wire):
                          target=hostport(*WEIR["callers", False]),
                          keys={"uri": "sip:+855@pstn.test", "from_uri": "sip:a@callers.test"})
     until(lambda: caller.successful >= calls // 4, 10, "calls did not begin")
+
     def between_calls():
         """Stopped with no call half answered, which nobody could save: an answer that has begun goes on at its gateway."""
         ends[21].proc.send_signal(signal.SIGSTOP)

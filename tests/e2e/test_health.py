@@ -244,7 +244,7 @@ def test_refused_probes_say_alive_or_full(family):
     until(lambda: stream.step() and stream.calls["saturated"][0] > took + 5, 8, "calls go on")
     assert family.weir.metric("weir_gateway_state", gateway="patient-24", state="saturated") == 1
     responder.status = 200
-    stream.until("up", 20)
+    stream.until("up", 40)  # SLOWSTART lasts 30 s at most
 
 
 @pytest.mark.flow("G6")
