@@ -91,6 +91,9 @@ static bool handle(struct lab *l, const struct sim_event *e)
 			return false;
 		begin_phase(l, l->phase + 1);
 		break;
+	case LAB_PROBE:
+		lab_weir_probe(l, e->index);
+		break;
 	}
 	return true;
 }
@@ -120,8 +123,12 @@ struct lab *lab_run(const struct scene *scene, uint64_t seed, bool quiet)
 	l->n_ticks = (uint32_t)((l->end - l->start) / TICK) + 2;
 	l->ticks = must(calloc(l->n_ticks, sizeof(*l->ticks)));
 	l->gw = must(calloc(scene->gateways, sizeof(*l->gw)));
-	for (uint32_t i = 0; i < scene->gateways; i++)
+	for (uint32_t i = 0; i < scene->gateways; i++) {
 		l->gw[i].slow = 1;
+		if (scene->options)
+			event_add(&l->base, l->start + chance_span(&l->base, 0, S),
+				  (enum event_kind)LAB_PROBE, i);
+	}
 	l->capacity = scene->gateways * scene->servers / scene->service_s;
 	pool_init(&l->msgs, sizeof(struct lab_msg));
 	pool_init(&l->calls, sizeof(struct lab_call));
@@ -147,8 +154,10 @@ void lab_free(struct lab *l)
 	pool_free(&l->calls);
 	pool_free(&l->jobs);
 	pool_free(&l->items);
-	for (uint32_t i = 0; i < l->scene->gateways; i++)
-		free(l->gw[i].queue);
+	for (uint32_t i = 0; i < l->scene->gateways; i++) {
+		free(l->gw[i].calls.at);
+		free(l->gw[i].overhead.at);
+	}
 	for (unsigned i = 0; i < MAX_PHASES; i++)
 		free(l->delays[i].ms);
 	free(l->gw);
@@ -321,7 +330,8 @@ static bool run_table(const struct lab_scenes *table, const struct choice *o, ch
 
 int main(int argc, char **argv)
 {
-	static const struct lab_scenes *const tables[] = { &lab_law_scenes, &lab_right_scenes };
+	static const struct lab_scenes *const tables[] = { &lab_law_scenes, &lab_slow_scenes,
+							   &lab_right_scenes };
 	struct choice o = { .seed = 1, .seeds = 1, .law = -1 };
 	bool good = true;
 

@@ -75,17 +75,21 @@ struct scene {
 	double service_s; /* mean, of one INVITE by one server */
 	bool exponential; /* else constant */
 	enum trying trying;
-	uint32_t queue; /* INVITEs that wait; more are refused; 0: any number */
-	bool silent;    /* refused without an answer */
-	double reject;  /* cost of a refusal, a repeat or a CANCEL, of that of an INVITE */
-	double far_s;   /* median of the far end's delay after service, log-normal with sigma 1; 0: none */
-	double loss;    /* of datagrams between Weir and gateways */
+	uint32_t queue;   /* requests that wait; more are refused; 0: any number */
+	bool silent;      /* refused without an answer */
+	bool reads_first; /* refusals, repeats and CANCELs do not wait behind calls, which a CANCEL ends at
+			     once */
+	bool options;     /* Weir's probes, one a second, wait like calls */
+	double reject;    /* cost of a refusal or of OPTIONS, of that of an INVITE */
+	double absorb;    /* the same of a repeat or a CANCEL; 0: as a refusal */
+	double far_s;     /* median of the far end's delay after service, log-normal with sigma 1; 0: none */
+	double loss;      /* of datagrams between Weir and gateways */
 	enum trouble trouble;
 	bool direct;       /* nothing stands between callers and gateways, not even Weir */
 	double hold_off_s; /* Retry-After of the gateways' refusals, whole; callers on their own obey it; 0:
 			      none */
 	enum lb_gateway_retry retry; /* what Weir does with it, up to 5 s */
-	bool probed;                 /* gateways are probed every second */
+	bool probed;                 /* gateways are probed every second; nothing waits */
 	enum kit_oc_algo oc;         /* what gateways tell Weir */
 	enum lb_learn learn;
 	enum lb_law law;
@@ -138,6 +142,7 @@ struct lab_call {
 
 enum job_state {
 	JOB_QUEUED,
+	JOB_SERVING,
 	JOB_SERVED, /* waits for the far end */
 	JOB_ANSWERED,
 	JOB_REFUSED,
@@ -163,23 +168,30 @@ enum item_kind {
 	ITEM_INVITE,
 	ITEM_REPEAT,
 	ITEM_REJECT,
-	ITEM_CANCEL
+	ITEM_CANCEL,
+	ITEM_OPTIONS
 };
 
 struct item {
-	uint64_t call; /* of the job, which may be forgotten before its turn comes */
-	uint32_t job;
+	uint64_t call; /* of the job, which may be forgotten before its turn comes; 0: work for nobody */
+	uint32_t job;  /* OPTIONS: number of the probe */
 	uint16_t gw;
 	uint8_t kind;
 };
 
-struct lab_gateway {
-	struct item *queue; /* ring of a power of two */
+struct lab_queue {
+	struct item *at; /* ring of a power of two */
 	uint32_t head, n, room;
-	uint32_t invites; /* of the queue */
-	uint32_t busy;    /* servers */
-	uint64_t mute;    /* ns; until then it serves nobody */
-	double slow;      /* factor on its times */
+};
+
+struct lab_gateway {
+	struct lab_queue calls, overhead; /* overhead: what goes before calls, if it does */
+	uint32_t waiting;                 /* calls, and OPTIONS, that are not served yet */
+	uint32_t busy;                    /* servers */
+	uint64_t mute;                    /* ns; until then it serves nobody */
+	double slow;                      /* factor on its times */
+	uint64_t probed;                  /* ns; when the open probe left; 0: there is none */
+	uint32_t probe;                   /* number of it */
 	/* Overload control. */
 	struct kit_oc oc;
 	bool oc_on;
@@ -215,6 +227,7 @@ enum lab_event {
 	LAB_JOB,    /* far end, repeats of finals */
 	LAB_PHASE,  /* the next one begins */
 	LAB_OC,     /* a step of gateways' overload control */
+	LAB_PROBE,  /* a gateway's next OPTIONS is due */
 };
 
 enum lab_counts { /* calls in the sums of their peers: made after the first phase, early enough to be answered
@@ -314,11 +327,14 @@ void lab_weir_free(struct lab_weir *w);
 void lab_weir_input(struct lab *l, const struct lab_msg *m);
 void lab_weir_until(struct lab *l, uint64_t until); /* its clock and its governor, up to then */
 void lab_weir_trouble(struct lab *l, enum trouble trouble);
+void lab_weir_probe(struct lab *l, uint32_t gw);                                /* the next one is due */
+void lab_weir_probed(struct lab *l, uint16_t gw, uint32_t probe, bool refused); /* one is answered */
 
 /* sim_overload_gateway.c */
 void lab_gateway_request(struct lab *l, const struct lab_msg *m);
 void lab_gateway_served(struct lab *l, uint32_t item);
 void lab_gateway_job(struct lab *l, uint32_t job);
+void lab_gateway_options(struct lab *l, uint16_t gw, uint32_t probe);
 
 /* sim_overload_oc.c */
 void lab_oc_start(struct lab *l);
@@ -335,7 +351,7 @@ struct lab_scenes {
 	const struct scene *at;
 	unsigned n;
 };
-extern const struct lab_scenes lab_law_scenes, lab_right_scenes;
+extern const struct lab_scenes lab_law_scenes, lab_slow_scenes, lab_right_scenes;
 
 /* sim_overload_report.c */
 void lab_report_head(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A gateway: one FIFO queue of all that arrives, and `servers` that take from it. An INVITE takes the service
- * time; a repeated INVITE, a CANCEL and a refusal take `reject` of it, since they must be read, too.
+ * time; a repeated INVITE, a CANCEL and a refusal take a part of it, since they must be read, too. They wait
+ * behind calls, or go before them (reads_first), as in a program that reads before it serves.
  */
 #include <stdlib.h>
 #include "bench/sim_overload.h"
@@ -46,41 +47,110 @@ static void respond(struct lab *l, struct lab_job *j, uint16_t status)
 
 /* ---- The queue ----------------------------------------------------------------------------------------- */
 
-static void push(struct lab_gateway *g, struct item item)
+static void push(struct lab_queue *q, struct item item)
 {
-	if (g->n == g->room) {
-		struct item *bigger = calloc(g->room ? 2 * g->room : 64, sizeof(*bigger));
+	if (q->n == q->room) {
+		struct item *bigger = calloc(q->room ? 2 * q->room : 64, sizeof(*bigger));
 
 		if (!bigger)
 			abort();
-		for (uint32_t i = 0; i < g->n; i++)
-			bigger[i] = g->queue[(g->head + i) % g->room];
-		free(g->queue);
-		g->queue = bigger;
-		g->head = 0;
-		g->room = g->room ? 2 * g->room : 64;
+		for (uint32_t i = 0; i < q->n; i++)
+			bigger[i] = q->at[(q->head + i) % q->room];
+		free(q->at);
+		q->at = bigger;
+		q->head = 0;
+		q->room = q->room ? 2 * q->room : 64;
 	}
-	g->queue[(g->head + g->n++) % g->room] = item;
-	g->invites += item.kind == ITEM_INVITE;
+	q->at[(q->head + q->n++) % q->room] = item;
 }
 
-static struct item pop(struct lab_gateway *g)
+static struct item pop(struct lab_queue *q)
 {
-	struct item item = g->queue[g->head];
+	struct item item = q->at[q->head];
 
-	g->head = (g->head + 1) % g->room;
-	g->n--;
-	g->invites -= item.kind == ITEM_INVITE;
+	q->head = (q->head + 1) % q->room;
+	q->n--;
 	return item;
+}
+
+/* True if the item waits for a place of its own among the calls. */
+static bool is_call(const struct item *item)
+{
+	return item->kind == ITEM_INVITE || item->kind == ITEM_OPTIONS;
+}
+
+static void enqueue(struct lab *l, struct item item)
+{
+	struct lab_gateway *g = &l->gw[item.gw];
+
+	g->waiting += is_call(&item);
+	push(l->scene->reads_first && !is_call(&item) ? &g->overhead : &g->calls, item);
+}
+
+/* Nobody else fits: who comes now is refused. */
+static bool is_full(const struct lab *l, uint16_t gw)
+{
+	const struct lab_gateway *g = &l->gw[gw];
+
+	if (l->scene->trouble == TROUBLE_REFUSING && l->phase >= 1 && gw == 0)
+		return true;
+	return l->scene->queue && g->waiting >= l->scene->queue && g->busy >= l->scene->servers;
+}
+
+static double cost(const struct scene *s, enum item_kind kind)
+{
+	switch (kind) {
+	case ITEM_INVITE:
+		return 1;
+	case ITEM_REJECT:
+	case ITEM_OPTIONS:
+		return s->reject;
+	case ITEM_REPEAT:
+	case ITEM_CANCEL:
+		break;
+	}
+	return s->absorb > 0 ? s->absorb : s->reject;
 }
 
 static uint64_t service(struct lab *l, const struct lab_gateway *g, const struct item *item)
 {
-	double s = l->scene->service_s * g->slow * (item->kind == ITEM_INVITE ? 1 : l->scene->reject);
+	double s = l->scene->service_s * g->slow * cost(l->scene, (enum item_kind)item->kind);
 
 	if (l->scene->exponential)
 		return chance_exp(&l->base, s * 1e9) + 1;
 	return (uint64_t)(s * 1e9) + 1;
+}
+
+/* The job of an item, or NULL if nobody waits for it any more. */
+static struct lab_job *job_of(struct lab *l, const struct item *item)
+{
+	struct lab_job *j = item->call ? lab_job_at(l, item->job) : NULL;
+
+	return j && j->call == item->call ? j : NULL;
+}
+
+static void begin(struct lab *l, struct item item)
+{
+	struct lab_gateway *g = &l->gw[item.gw];
+	struct lab_job *j = job_of(l, &item);
+	uint32_t i = pool_take(&l->items);
+
+	if (item.kind == ITEM_INVITE && j) {
+		j->state = JOB_SERVING;
+		if (l->scene->trying == TRYING_ON_DEQUEUE)
+			respond(l, j, 100);
+	}
+	*(struct item *)pool_at(&l->items, i) = item;
+	g->busy++;
+	event_add(&l->base, lab_now(l) + service(l, g, &item), (enum event_kind)LAB_SERVER, i);
+}
+
+/* True if the call was cancelled while it waited, and so waits no more. */
+static bool has_left(struct lab *l, const struct item *item)
+{
+	const struct lab_job *j = job_of(l, item);
+
+	return l->scene->reads_first && item->kind == ITEM_INVITE && (!j || j->state != JOB_QUEUED);
 }
 
 /* Servers that are free take what waits. */
@@ -88,17 +158,13 @@ static void serve(struct lab *l, uint16_t gw)
 {
 	struct lab_gateway *g = &l->gw[gw];
 
-	while (g->busy < l->scene->servers && g->n > 0 && lab_now(l) >= g->mute) {
-		struct item item = pop(g);
-		struct lab_job *j = lab_job_at(l, item.job);
-		uint32_t i;
+	while (g->busy < l->scene->servers && g->overhead.n + g->calls.n > 0 && lab_now(l) >= g->mute) {
+		struct item item = pop(g->overhead.n ? &g->overhead : &g->calls);
 
-		if (j->call == item.call && item.kind == ITEM_INVITE && l->scene->trying == TRYING_ON_DEQUEUE)
-			respond(l, j, 100);
-		i = pool_take(&l->items);
-		*(struct item *)pool_at(&l->items, i) = item;
-		g->busy++;
-		event_add(&l->base, lab_now(l) + service(l, g, &item), (enum event_kind)LAB_SERVER, i);
+		if (has_left(l, &item))
+			continue;
+		g->waiting -= is_call(&item);
+		begin(l, item);
 	}
 }
 
@@ -156,43 +222,64 @@ static void serve_done(struct lab *l, uint32_t job)
 		finish(l, job, final_of(l, j));
 }
 
+static void cancel(struct lab *l, uint32_t job)
+{
+	struct lab_job *j = lab_job_at(l, job);
+	struct lab_msg m = response(j, METHOD_CANCEL, 200);
+
+	lab_send(l, &m);
+	j->cancelled = 1;
+	if (j->state == JOB_SERVED || (l->scene->reads_first && j->state <= JOB_SERVING)) {
+		l->gw[j->gw].waiting -= j->state == JOB_QUEUED;
+		finish(l, job, 487);
+	}
+}
+
+static void again(struct lab *l, const struct lab_job *j)
+{
+	struct lab_msg m = response(j, METHOD_INVITE, j->status);
+
+	if (j->status && j->state != JOB_OVER)
+		lab_send(l, &m);
+}
+
+static void work_done(struct lab *l, const struct item *item, struct lab_job *j)
+{
+	switch ((enum item_kind)item->kind) {
+	case ITEM_INVITE:
+		if (j->state != JOB_SERVING)
+			break;
+		if (j->cancelled)
+			finish(l, item->job, 487);
+		else
+			serve_done(l, item->job);
+		break;
+	case ITEM_REPEAT:
+		again(l, j);
+		break;
+	case ITEM_REJECT:
+		finish(l, item->job, 503);
+		break;
+	case ITEM_CANCEL:
+		cancel(l, item->job);
+		break;
+	case ITEM_OPTIONS:
+		break;
+	}
+}
+
 void lab_gateway_served(struct lab *l, uint32_t i)
 {
 	struct item item = *(struct item *)pool_at(&l->items, i);
-	struct lab_job *j = lab_job_at(l, item.job);
-	uint16_t gw = item.gw;
+	struct lab_job *j = job_of(l, &item);
 
 	pool_give(&l->items, i);
-	l->gw[gw].busy--;
-	if (j->call != item.call) {
-		serve(l, gw);
-		return;
-	}
-	switch ((enum item_kind)item.kind) {
-	case ITEM_INVITE:
-		if (j->cancelled)
-			finish(l, item.job, 487);
-		else
-			serve_done(l, item.job);
-		break;
-	case ITEM_REPEAT:
-		if (j->status && j->state != JOB_OVER)
-			respond(l, j, j->status);
-		break;
-	case ITEM_REJECT:
-		finish(l, item.job, 503);
-		break;
-	case ITEM_CANCEL: {
-		struct lab_msg m = response(j, METHOD_CANCEL, 200);
-
-		lab_send(l, &m);
-		if (j->state == JOB_SERVED)
-			finish(l, item.job, 487);
-		j->cancelled = 1;
-		break;
-	}
-	}
-	serve(l, gw);
+	l->gw[item.gw].busy--;
+	if (item.kind == ITEM_OPTIONS)
+		lab_weir_probed(l, item.gw, item.job, false);
+	else if (j)
+		work_done(l, &item, j);
+	serve(l, item.gw);
 }
 
 void lab_gateway_job(struct lab *l, uint32_t i)
@@ -219,6 +306,7 @@ void lab_gateway_job(struct lab *l, uint32_t i)
 		pool_give(&l->jobs, i);
 		break;
 	case JOB_QUEUED:
+	case JOB_SERVING:
 		break;
 	}
 }
@@ -235,15 +323,6 @@ static uint32_t find(struct lab *l, const struct lab_call *c, const struct lab_m
 			return c->job[i];
 	}
 	return NONE;
-}
-
-static bool is_full(const struct lab *l, uint16_t gw)
-{
-	const struct lab_gateway *g = &l->gw[gw];
-
-	if (l->scene->trouble == TROUBLE_REFUSING && l->phase >= 1 && gw == 0)
-		return true;
-	return l->scene->queue && g->invites >= l->scene->queue && g->busy >= l->scene->servers;
 }
 
 static void invite(struct lab *l, struct lab_call *c, const struct lab_msg *m)
@@ -264,9 +343,9 @@ static void invite(struct lab *l, struct lab_call *c, const struct lab_msg *m)
 	c->job[c->jobs++] = i;
 	lab_tick(l)->received++;
 	g->news++;
-	if (l->scene->trying == TRYING_ON_RECEIPT && !full)
+	if (l->scene->trying == TRYING_ON_RECEIPT && (!full || l->scene->reads_first))
 		respond(l, j, 100);
-	push(g, (struct item){ c->id, i, m->gw, full ? ITEM_REJECT : ITEM_INVITE });
+	enqueue(l, (struct item){ c->id, i, m->gw, full ? ITEM_REJECT : ITEM_INVITE });
 	serve(l, m->gw);
 }
 
@@ -298,6 +377,20 @@ static void acked(struct lab *l, struct lab_call *c, const struct lab_msg *m)
 	}
 }
 
+/* Something about a call that is there already: read and answered in its turn, or first of all. */
+static void repeated(struct lab *l, uint32_t job, enum item_kind kind)
+{
+	const struct lab_job *j = lab_job_at(l, job);
+	uint16_t gw = j->gw;
+
+	enqueue(l, (struct item){ l->scene->reads_first ? 0 : j->call, job, gw, (uint8_t)kind });
+	if (l->scene->reads_first && kind == ITEM_CANCEL)
+		cancel(l, job);
+	else if (l->scene->reads_first)
+		again(l, j);
+	serve(l, gw);
+}
+
 void lab_gateway_request(struct lab *l, const struct lab_msg *m)
 {
 	struct lab_call *c = lab_call(l, m->call);
@@ -322,7 +415,18 @@ void lab_gateway_request(struct lab *l, const struct lab_msg *m)
 	}
 	if (m->method == METHOD_INVITE)
 		lab_tick(l)->repeats++;
-	push(&l->gw[m->gw],
-	     (struct item){ c->id, job, m->gw, m->method == METHOD_CANCEL ? ITEM_CANCEL : ITEM_REPEAT });
-	serve(l, m->gw);
+	repeated(l, job, m->method == METHOD_CANCEL ? ITEM_CANCEL : ITEM_REPEAT);
+}
+
+void lab_gateway_options(struct lab *l, uint16_t gw, uint32_t probe)
+{
+	if (lab_now(l) < l->gw[gw].mute)
+		return;
+	if (is_full(l, gw)) {
+		enqueue(l, (struct item){ 0, 0, gw, ITEM_REJECT });
+		lab_weir_probed(l, gw, probe, true);
+	} else {
+		enqueue(l, (struct item){ 0, probe, gw, ITEM_OPTIONS });
+	}
+	serve(l, gw);
 }

@@ -22,7 +22,7 @@ void lab_oc_step(struct lab *l)
 			.invites = g->news,
 			.requests = g->requests,
 			.capacity = capacity,
-			.delay = g->invites / capacity,
+			.delay = g->waiting / capacity,
 			.target = QUEUE_FOR * l->scene->service_s,
 			.clients = 1,
 		};

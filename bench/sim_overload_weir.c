@@ -340,6 +340,32 @@ void lab_weir_trouble(struct lab *l, enum trouble trouble)
 		l->weir->standstill = lab_now(l) + 5 * S;
 }
 
+/* ---- Probes -------------------------------------------------------------------------------------------- */
+
+static void probe_ended(struct lab *l, uint32_t gw, enum lb_probe_result result)
+{
+	lb_govern_probe(l->weir->governor, (uint16_t)gw, result, l->gw[gw].probed);
+	l->gw[gw].probed = 0;
+}
+
+/* One that was not answered until the next is due is lost. */
+void lab_weir_probe(struct lab *l, uint32_t gw)
+{
+	struct lab_gateway *g = &l->gw[gw];
+
+	if (g->probed)
+		probe_ended(l, gw, LB_PROBE_SILENT);
+	g->probed = lab_now(l);
+	event_add(&l->base, lab_now(l) + S, (enum event_kind)LAB_PROBE, gw);
+	lab_gateway_options(l, (uint16_t)gw, ++g->probe);
+}
+
+void lab_weir_probed(struct lab *l, uint16_t gw, uint32_t probe, bool refused)
+{
+	if (l->gw[gw].probed && probe == l->gw[gw].probe)
+		probe_ended(l, gw, refused ? LB_PROBE_REFUSED : LB_PROBE_OK);
+}
+
 /* ---- Birth and end ------------------------------------------------------------------------------------- */
 
 static void fill_peers(struct lb_peer_spec *peers, struct lb_prefix *prefixes)
@@ -367,7 +393,7 @@ static struct lb_snapshot *make_snapshot(const struct lab *l, char (*names)[8])
 				     .budget_permille = 100,
 				     .after_ns = S,
 				     .after_max_ns = 4 * S,
-				     .down_after = sc->probed ? 3 : 0,
+				     .down_after = sc->probed || sc->options ? 3 : 0,
 				     .up_after = 2 };
 	static const struct str emergency[] = { STR("112") };
 	struct lb_peer_spec peers[LAB_PEERS];

@@ -46,12 +46,14 @@ struct oc_signal {
 };
 
 struct signals {
-	struct delay_signal response; /* to the first response of any kind; 100 counts */
+	struct delay_signal
+		response; /* to the first response; 100 counts, a refusal does not: it need not queue */
 	struct delay_signal progress; /* to the first of 101 to 299, of calls that the search has not left */
 	uint64_t oldest;        /* ns; when the oldest unanswered INVITE left, as of the last tick; 0: none */
 	uint32_t unanswered;    /* INVITEs that are waited for and have had no response at all; a level */
 	uint32_t sent;          /* INVITEs */
 	uint32_t repeated;      /* of them sent again: Timer A */
+	uint32_t answered;      /* INVITEs that had their first response, whichever */
 	uint32_t finished;      /* branches that had their first response other than 100 */
 	uint32_t bounced;       /* INVITEs that came back by ICMP */
 	uint32_t retry_after;   /* 503s with Retry-After, without a Reason that lays them to something else */

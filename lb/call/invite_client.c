@@ -200,12 +200,16 @@ static void start_cancel(struct event *e, struct setup *u, unsigned i)
 static void first_response(struct event *e, struct setup *u, unsigned i)
 {
 	struct client *c = &u->client[i];
+	struct signals *s;
 
 	if (c->state != CLIENT_CALLING)
 		return;
 	unlist(e, u, i);
 	st_hist_add(&e->w->lane->gateways[c->gateway].response, e->now - c->sent);
-	signal_delay(&signals_of(e, c)->response, e->now - c->sent);
+	s = signals_of(e, c);
+	signal_add(s->answered, 1);
+	if (!signal_is_refusal(e->q->status, e->q->q850))
+		signal_delay(&s->response, e->now - c->sent);
 	c->repeat = SETUP_NEVER;
 }
 

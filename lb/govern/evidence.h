@@ -25,7 +25,7 @@ struct evidence {
 	enum lb_moved blamed;
 	double blamed_share, blamed_cap;
 	bool blamed_met; /* of struct limit, before it */
-	uint64_t judged; /* ns; when that is asked */
+	uint64_t judged; /* ns; when that is asked; 0: the first answers since are still to come */
 };
 
 /* Takes in a step of dt seconds. idle: the gateway had so little to do that the load cannot be the cause. */

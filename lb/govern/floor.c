@@ -42,8 +42,17 @@ void floor_set(struct floor *f, const struct delay *d, uint64_t now)
 	*f = (struct floor){ .low = low,
 			     .var = own_var(d),
 			     .mean = d->n > 0 ? d->sum / d->n : low,
-			     .blocks = d->lows,
+			     .blocks = fmax(d->lows, FLOOR_BLOCKS),
+			     .learned = MEMORY,
 			     .at = now };
+}
+
+/* The first samples: perhaps they met a queue. */
+static void guess(struct floor *f, const struct delay *d, uint64_t now)
+{
+	floor_set(f, d, now);
+	f->blocks = d->lows;
+	f->learned = 0;
 }
 
 void floor_learn(struct floor *f, const struct delay *d, uint64_t now)
@@ -53,10 +62,11 @@ void floor_learn(struct floor *f, const struct delay *d, uint64_t now)
 	if (d->lows == 0)
 		return;
 	if (f->blocks == 0) {
-		floor_set(f, d, now);
+		guess(f, d, now);
 		return;
 	}
 	f->blocks = fmin(f->blocks + d->lows, MEMORY);
+	f->learned = fmin(f->learned + d->lows, MEMORY);
 	weight = fmin(d->lows / f->blocks, 1);
 	f->low += weight * (delay_low(d) - f->low);
 	spread(f, d, weight);
@@ -70,7 +80,7 @@ void floor_lower(struct floor *f, const struct delay *d, uint64_t now)
 	if (d->lows == 0)
 		return;
 	if (f->blocks == 0) {
-		floor_set(f, d, now);
+		guess(f, d, now);
 		return;
 	}
 	if (!floor_known(f)) { /* the first samples: a queue that grows makes all later ones longer */

@@ -8,11 +8,12 @@
 #define FLOOR_BLOCKS 8 /* of DELAY_BLOCK samples: with fewer a floor is not known */
 
 struct floor {
-	double low;    /* mean of the least of each block */
-	double var;    /* variance of one of these, s^2 */
-	double mean;   /* of all samples */
-	double blocks; /* that it is made of */
-	uint64_t at;   /* ns; when it was last learned or found to be right */
+	double low;     /* mean of the least of each block */
+	double var;     /* variance of one of these, s^2 */
+	double mean;    /* of all samples */
+	double blocks;  /* that it is made of */
+	double learned; /* of them, of samples that met no queue as far as is known */
+	uint64_t at;    /* ns; when it was last learned or found to be right */
 };
 
 /* How much longer than its floor a delay is. */
@@ -26,6 +27,12 @@ struct excess {
 static inline bool floor_known(const struct floor *f)
 {
 	return f->blocks >= FLOOR_BLOCKS;
+}
+
+/* Not only guessed from the first samples, which may have met a queue. */
+static inline bool floor_learned(const struct floor *f)
+{
+	return f->learned >= FLOOR_BLOCKS;
 }
 
 void delay_add(struct delay *sum, const struct delay *d);

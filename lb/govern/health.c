@@ -290,15 +290,19 @@ static void keep_slow(struct health *h, const struct health_seen *s)
  */
 static void keep_saturated(struct health *h, const struct health_seen *s)
 {
+	bool answered = s->lowered >= h->probe_ok;
+
+	if (from(h->second, s->now) < SECOND)
+		return;
+	if (h->refusals == 0 && h->rate != LB_UNLIMITED && h->answered && !h->refused &&
+	    h->sent >= h->rate / 2)
+		h->rate += h->rate / 10 + 1;
 	for (; h->refusals; h->refusals--) {
 		uint32_t now = least(h->rate, h->carried > h->sent ? h->carried : h->sent);
 
-		if (h->carried) /* else there is no second to judge by */
+		if (h->carried && !answered) /* else there is no second to judge by */
 			h->rate = now > 3 ? now - now * 3 / 10 : 1;
 	}
-	if (from(h->second, s->now) >= SECOND && h->rate != LB_UNLIMITED && h->answered && !h->refused &&
-	    h->sent >= h->rate / 2)
-		h->rate += h->rate / 10 + 1;
 }
 
 /* Being well for a while takes flaps off. */

@@ -67,7 +67,7 @@ struct health {
 	uint8_t why;       /* enum lb_health_why: of the last change */
 	uint8_t lost, ok;  /* probes in a row without an answer, with one; up to 255 */
 	uint8_t refusing;  /* 1: the last probe was answered 503 */
-	uint8_t refusals;  /* such answers since the last step */
+	uint8_t refusals;  /* such answers that have not been judged yet */
 	uint8_t taken;     /* PROBING: calls answered */
 	uint8_t flaps;     /* times that it went down lately */
 	uint8_t maint;     /* 1: it was under maintenance in the last step */
@@ -86,6 +86,7 @@ struct health_seen {
 		passed; /* new calls that were meant for it, and passed it by for a limit of the governor's */
 	uint32_t limit; /* new calls per s that it can take by all that is known, or LB_UNLIMITED; */
 	uint32_t limit_open;          /* INVITEs without answer, the same */
+	uint64_t lowered;             /* when that was last lowered because it is full, as learned */
 	uint8_t admin;                /* enum lb_admin */
 	uint8_t down_after, up_after; /* probes; see struct lb_pool_spec */
 	bool oc;                      /* it asks for less by overload control */

@@ -10,7 +10,6 @@
 #define SPARE        16.0
 #define SHRINK_S     5.0
 #define GENTLE_NS    30000000000ull
-#define KNOWN_BLOCKS 64  /* of a floor that was learned, not guessed from the first samples */
 #define REFUSED_MOST 0.2 /* share of refusals that bars growth, whoever they hit */
 #define LEAST_RATE                                                                                           \
 	100.0 /* per second; with less, the bucket's burst would stop calls that come by chance              \
@@ -41,7 +40,7 @@ static void double_cap(struct limit *l, uint64_t now)
 {
 	double enough = 2 * l->peak + SPARE;
 
-	if (l->in_use && l->queue_mid < l->target / 4)
+	if (l->shown && l->queue_mid < l->target / 4)
 		limit_move(l, 2 * l->cap, LB_MOVED_GREW, now);
 	else if (!l->in_use && l->cap > enough)
 		l->cap = fmax(enough, l->cap * (1 - l->w.seconds / SHRINK_S));
@@ -53,29 +52,56 @@ static void double_cap(struct limit *l, uint64_t now)
  * number of servers and their speed need not be known; and it closes by itself when a gateway goes mute.
  */
 
+/*
+ * Little's law: so many open INVITEs go with this throughput when the queue is as it should be. It tells of
+ * now, where delays tell of the queue that calls met when they came; but only if the throughput is what the
+ * gateway can do, and the delay without a queue is known.
+ */
+static double wanted(const struct limit *l, double finished_s)
+{
+	return finished_s * (l->unloaded + l->target);
+}
+
+/* Open INVITEs that a queue of that delay leaves room for. */
+static double less_for_delay(const struct limit *l, double from)
+{
+	double cap = from - l->finished_s * (l->queue_lo - l->target), least = wanted(l, l->finished_s);
+
+	if (floor_learned(&l->progress))
+		cap = l->met ? fmax(cap, fmin(least, 0.9 * from)) : fmin(cap, least);
+	return fmax(cap, from / 2);
+}
+
+/*
+ * Who refuses has no room for what is there: less at any rate, and no longer a queue than is wanted, as far
+ * as that is known.
+ */
+static double less_for_refusals(const struct limit *l)
+{
+	double from = fmin(l->cap, l->open_mean);
+
+	return fmin(0.9 * from, fmax(wanted(l, l->finished_s), from / 2));
+}
+
 static void gradient_less(struct limit *l, enum lb_moved why, uint64_t now)
 {
-	double from = fmin(l->cap, fmax(l->w.open_max, LIMIT_LEAST)), queue;
-	bool first = !l->met;
+	double from = fmin(l->cap, fmax(l->w.open_max, LIMIT_LEAST));
 
-	l->met = true;
 	switch (why) {
 	case LB_MOVED_DELAY:
-		queue = l->finished_s * (l->queue_lo - l->target);
-		if (first && l->progress.blocks >=
-				     KNOWN_BLOCKS) /* it grows, and delays tell late of it: Little's law */
-			queue = fmax(queue, from - l->finished_s * (l->progress.mean + l->target));
-		limit_move(l, fmax(fmax(from - queue, from / (first ? 4 : 2)), LIMIT_LEAST), why, now);
+		limit_move(l, fmax(less_for_delay(l, from), LIMIT_LEAST), why, now);
 		break;
 	case LB_MOVED_REFUSED:
 	case LB_MOVED_ASKED:
 	case LB_MOVED_REPEATED:
 		l->gentle = now + GENTLE_NS;
-		limit_move(l, fmax(0.9 * fmin(l->cap, l->open_mean), LIMIT_LEAST), why, now);
+		l->most = 0.9 * fmin(l->cap, l->open_mean);
+		limit_move(l, fmax(less_for_refusals(l), LIMIT_LEAST), why, now);
 		break;
 	default:
 		break;
 	}
+	l->met = true;
 }
 
 static void gradient_more(struct limit *l, uint64_t now)
@@ -86,13 +112,13 @@ static void gradient_more(struct limit *l, uint64_t now)
 		double_cap(l, now);
 		return;
 	}
-	if (!l->in_use || room <= 0)
+	if (!l->shown || room <= 0)
 		return;
 	more = 0.5 * l->finished_s * room;
+	if (l->queue_mid < l->target / 4)
+		more = fmax(more, fmin(wanted(l, l->best_s) - l->cap, l->cap / 4));
 	if (now < l->gentle)
-		more = fmin(more, 0.01 * l->cap);
-	else if (l->queue_mid < l->target / 4)
-		more = fmax(more, l->cap / 4);
+		more = fmin(more, fmax(l->most - l->cap, 0.01 * l->cap));
 	limit_move(l, l->cap + fmin(fmax(more, 0.5), l->cap / 2), LB_MOVED_GREW, now);
 }
 
@@ -123,7 +149,7 @@ static void aimd_step(struct limit *l, enum lb_moved congested, uint64_t now)
 		return;
 	if (!l->met)
 		double_cap(l, now);
-	else if (l->in_use)
+	else if (l->shown)
 		limit_move(l, l->cap + fmax(0.02 * l->cap, 1), LB_MOVED_GREW, now);
 }
 

@@ -8,6 +8,7 @@
 #include "lb/govern/governor.h"
 
 #define TARGET_PART 0.6   /* of the unloaded delay that calls may wait in the gateway */
+#define LEAST_PART  0.1   /* of it, at least, even if INVITEs are sent again then */
 #define TARGET_MIN  0.008 /* s; less is the noise of a machine that does other things, and nobody hears it */
 #define TARGET_MAX  0.2   /* s; a long delay of far ends is no reason for a long queue; T1 is 0.5 s */
 #define SURE        2.0   /* standard errors */
@@ -18,6 +19,8 @@
 #define PEAK_S     600.0 /* the same of the most calls at once */
 #define FEW        2.0   /* open INVITEs that cannot wait for each other for long */
 #define STOPPED_NS 30000000000ull /* a limit that led to a stop does not grow for so long */
+#define PACE_S     0.5            /* least that throughput is told over */
+#define JUDGED_NS  1000000000ull  /* under a new cap, until it is clear whether it did help */
 #define LONGEST_S  2.0            /* a decision is made after this long with what there is */
 
 const char *lb_moved_name(enum lb_moved why)
@@ -33,15 +36,52 @@ const char *lb_moved_name(enum lb_moved why)
 	return names[why];
 }
 
-void limit_start(struct limit *l, const struct law *law, uint64_t now)
+void limit_start(struct limit *l, const struct law *law, uint64_t t1)
 {
-	*l = (struct limit){ .law = law, .target = TARGET_MIN };
+	*l = (struct limit){ .law = law, .t1 = (double)t1 * 1e-9, .target = TARGET_MIN };
 	law->start(l);
 }
 
 static void window_clear(struct limit *l)
 {
 	l->w = (struct window){ 0 };
+}
+
+/* ---- Throughput -----------------------------------------------------------------------------------------
+ *
+ * A burst fills all servers at once and they finish at once, one service time later: what finishes is told
+ * over whole service times. And from calls that were there before the cap came into use only what was asked
+ * for can be told, not what the gateway can do.
+ */
+
+static void pace_add(struct pace *p, double finished, double dt)
+{
+	p->finished[p->n % PACE_STEPS] = (uint16_t)fmin(finished, UINT16_MAX);
+	p->ms[p->n % PACE_STEPS] = (uint16_t)fmin(dt * 1e3 + 0.5, UINT16_MAX);
+	p->n++;
+}
+
+/* Per second, over the last `seconds`, if it is remembered for so long. */
+static double pace_of(const struct pace *p, double seconds)
+{
+	double finished = 0, ms = 0;
+
+	for (uint32_t i = 1; i <= PACE_STEPS && i <= p->n && ms < seconds * 1e3 - 1; i++) {
+		finished += p->finished[(p->n - i) % PACE_STEPS];
+		ms += p->ms[(p->n - i) % PACE_STEPS];
+	}
+	return ms > 0 ? finished / ms * 1e3 : 0;
+}
+
+static void conclude_pace(struct limit *l, uint64_t now)
+{
+	double whole = fmax(l->unloaded, 0.01) * ceil(PACE_S / fmax(l->unloaded, 0.01));
+	double used = l->used ? (double)(now - l->used) * 1e-9 - l->unloaded : 0;
+
+	l->paced = used >= fmin(l->unloaded, PACE_S) && used > 0;
+	if (l->paced && used < whole)
+		whole = used >= l->unloaded ? l->unloaded * floor(used / l->unloaded) : used;
+	l->finished_s = pace_of(&l->pace, whole);
 }
 
 double limit_delay(const struct limit *l)
@@ -58,16 +98,21 @@ void limit_move(struct limit *l, double cap, enum lb_moved why, uint64_t now)
 	if (cap == l->cap)
 		return;
 	/* Those that are there must go first: first in, first out. */
-	if (cap < l->cap && l->finished_s > 0)
-		wait = fmax(wait, l->w.open_max / l->finished_s);
-	else if (why == LB_MOVED_MEASURE && l->best_s > 0) /* and the queue must be there again */
+	l->ahead = cap < l->cap ? l->w.open_max : 0;
+	if (cap > l->cap && why == LB_MOVED_MEASURE && l->best_s > 0) /* and the queue must be there again */
 		wait = fmax(wait, cap / l->best_s);
-	wait = fmin(wait, LIMIT_WAIT_S);
+	if (cap < l->cap && why != LB_MOVED_MEASURE)
+		l->lowered = now;
 	l->moved_from = l->cap;
 	l->cap = cap;
 	l->why = why;
 	l->moved = now;
-	l->hold = now + 1 + (uint64_t)(wait * 1e9);
+	l->hold = now + 1 + (uint64_t)(fmin(wait, LIMIT_WAIT_S) * 1e9);
+}
+
+bool limit_waits(const struct limit *l, uint64_t now)
+{
+	return now < l->hold || (l->ahead > 0 && now < l->moved + (uint64_t)(LIMIT_WAIT_S * 1e9));
 }
 
 /* ---- What the window shows ------------------------------------------------------------------------------
@@ -82,6 +127,21 @@ static double refusals(const struct reading *r)
 	return n;
 }
 
+/* A refusal is nothing done. */
+static double done(const struct reading *r)
+{
+	return r->finished - fmin(r->finished, refusals(r));
+}
+
+/* What every step notes, whether or not answers are waited for. */
+static void note_use(struct limit *l, const struct reading *r, uint64_t now, double dt)
+{
+	pace_add(&l->pace, done(r), dt);
+	l->ahead = fmax(l->ahead - r->finished, 0);
+	if (!l->used && (r->open > l->cap / 2 || r->capped > 0))
+		l->used = now;
+}
+
 static void collect(struct limit *l, const struct reading *r, double dt)
 {
 	struct window *w = &l->w;
@@ -90,7 +150,8 @@ static void collect(struct limit *l, const struct reading *r, double dt)
 	delay_add(&w->progress, &r->progress);
 	w->seconds += dt;
 	w->sent += r->sent;
-	w->finished += r->finished - fmin(r->finished, refusals(r)); /* a refusal is nothing done */
+	w->answered += r->answered;
+	w->finished += done(r);
 	w->capped += r->capped;
 	w->open += r->open * dt;
 	w->open_max = fmax(w->open_max, r->open);
@@ -121,18 +182,43 @@ static void look_at(struct limit *l, const struct floor *f, const struct delay *
 	l->known = true;
 }
 
+/*
+ * The queue that is wanted, s. A gateway that does not say 100 before it serves should answer before its
+ * INVITEs are sent again, if it can.
+ */
+static double target_of(const struct limit *l)
+{
+	double target = TARGET_PART * l->unloaded, room = l->t1 - l->response.low;
+
+	if (floor_known(&l->response) && room > 0)
+		target = fmin(target, fmax(room / 2, LEAST_PART * l->unloaded));
+	return fmin(fmax(target, TARGET_MIN), TARGET_MAX);
+}
+
+/* Since when the cap is in use, as the window shows. */
+static void conclude_use(struct limit *l, uint64_t now)
+{
+	uint64_t began = now - (uint64_t)(l->w.seconds * 1e9);
+
+	l->in_use = (isfinite(l->cap) && l->w.open_max > l->cap / 2) || l->w.capped > 0;
+	if (!l->in_use)
+		l->used = 0;
+	l->shown = l->used && began >= l->used + (uint64_t)(l->unloaded * 1e9);
+}
+
 /* Puts the window into figures. */
-void limit_conclude(struct limit *l)
+void limit_conclude(struct limit *l, uint64_t now)
 {
 	const struct window *w = &l->w;
-	double unloaded = floor_known(&l->progress) ? l->progress.mean : l->response.mean;
 
+	l->unloaded = floor_known(&l->progress) ? l->progress.mean : l->response.mean;
+	conclude_use(l, now);
+	conclude_pace(l, now);
 	l->sent_s = w->sent / w->seconds;
-	l->finished_s = w->finished / w->seconds;
 	l->open_mean = w->open / w->seconds;
 	l->peak = fmax(l->peak * exp(-w->seconds / PEAK_S), w->open_max);
 	l->best_s = fmax(l->best_s * exp(-w->seconds / BEST_S), l->finished_s);
-	l->target = fmin(fmax(TARGET_PART * unloaded, TARGET_MIN), TARGET_MAX);
+	l->target = target_of(l);
 	l->queue_was = l->queue_mid;
 	l->queue_lo = l->queue_mid = -INFINITY;
 	l->known = false;
@@ -143,14 +229,13 @@ void limit_conclude(struct limit *l)
 	l->progress_low = w->progress.lows > 0 ? delay_low(&w->progress) : l->progress_low;
 	if (!l->known)
 		l->queue_lo = l->queue_mid = 0;
-	l->in_use = (isfinite(l->cap) && w->open_max > l->cap / 2) || w->capped > 0;
 }
 
 /* So little is asked of the gateway that no queue can stand there. */
 static bool is_idle(const struct limit *l)
 {
 	return l->w.capped == 0 && l->w.open_max <= l->cap / 2 && l->sent_s <= l->rate / 2 &&
-	       l->finished_s >= 0.8 * l->sent_s;
+	       l->w.finished >= 0.8 * l->w.sent;
 }
 
 static void learn(struct limit *l, uint64_t now)
@@ -179,7 +264,7 @@ static enum lb_moved congestion(const struct limit *l)
 		return evidence;
 	if (evidence != LB_MOVED_NEVER && (l->in_use || l->queue_lo > l->target / 4))
 		return evidence;
-	if (l->w.sent > 0 && l->w.finished == 0 && l->w.response.n == 0 && l->open_mean >= 4)
+	if (l->w.sent > 0 && l->w.finished == 0 && l->w.answered == 0 && l->open_mean >= 4)
 		return LB_MOVED_SILENT;
 	return LB_MOVED_NEVER;
 }
@@ -193,6 +278,8 @@ static bool judge(struct limit *l, uint64_t now)
 
 	if (e->blamed == LB_MOVED_NEVER)
 		return true;
+	if (e->judged == 0) /* the first answers under the new cap */
+		e->judged = now + JUDGED_NS;
 	if (now < e->judged)
 		return false;
 	if (share > 0.8 * e->blamed_share) {
@@ -204,7 +291,7 @@ static bool judge(struct limit *l, uint64_t now)
 	return true;
 }
 
-static void blame(struct limit *l, enum lb_moved why, double cap, bool met, uint64_t now)
+static void blame(struct limit *l, enum lb_moved why, double cap, bool met)
 {
 	struct evidence *e = &l->evidence;
 
@@ -214,7 +301,7 @@ static void blame(struct limit *l, enum lb_moved why, double cap, bool met, uint
 	e->blamed_share = why == LB_MOVED_REFUSED ? e->refused_share : e->repeated_share;
 	e->blamed_cap = cap;
 	e->blamed_met = met;
-	e->judged = l->hold + 1000000000u;
+	e->judged = 0;
 }
 
 static void decide(struct limit *l, uint64_t now)
@@ -238,7 +325,7 @@ static void decide(struct limit *l, uint64_t now)
 	l->law->step(l, congested, now);
 	if (congested == LB_MOVED_DELAY && l->cap < cap && !l->trial.on)
 		limit_try(l, cap, met);
-	blame(l, congested, cap, met, now);
+	blame(l, congested, cap, met);
 }
 
 static void tell(struct lb_governor *g, struct limit *l, uint16_t slot)
@@ -301,27 +388,30 @@ static void step(struct lb_governor *g, struct governed *at, uint16_t slot)
 {
 	struct limit *l = &at->l;
 	uint16_t pool = gateway_by_slot(g->s, slot)->pool;
-	bool measured = l->measure.stage > 0, urgent, may;
+	bool measured = l->measure.stage > 0, urgent, may, waits;
 
 	evidence_add(&l->evidence, &at->r, g->dt, is_idle(l));
+	waits = limit_waits(l,
+			    g->now - (uint64_t)(g->dt * 1e9)); /* some of what the step has seen is older */
+	note_use(l, &at->r, g->now, g->dt);
 	if (!heed(l, at, g->now))
 		return;
-	if (g->now < l->hold + (uint64_t)(g->dt * 1e9)) {
+	if (waits) {
 		l->asked = false;
-		return; /* some of what the step has seen is older */
+		return;
 	}
 	collect(l, &at->r, g->dt);
 	urgent = l->asked || evidence_of(&l->evidence) == LB_MOVED_REFUSED;
 	if (!is_full(l) && (measured || !urgent))
 		return;
 	if (!measured) {
-		limit_conclude(l);
+		limit_conclude(l, g->now);
 		learn(l, g->now);
 	}
 	may = l->law->measures && g->s->pools[pool].learn == LB_LEARN_ON && g->measuring[pool] == 0;
 	if (!limit_measure(l, may, g->now))
 		decide(l, g->now);
-	else if (g->now >= l->hold && l->measure.stage)
+	else if (!limit_waits(l, g->now) && l->measure.stage)
 		return; /* the stage goes on collecting */
 	g->measuring[pool] += (l->measure.stage > 0) - measured;
 	tell(g, l, slot);
@@ -335,7 +425,7 @@ static void follow_config(struct lb_governor *g, struct governed *at, uint16_t s
 	const struct law *law = law_of(pool->learn == LB_LEARN_OFF ? LB_LAW_STATIC : pool->law);
 
 	if (at->l.law != law)
-		limit_start(&at->l, law, g->now);
+		limit_start(&at->l, law, g->n_workers ? g->workers[0]->timers.t1 : 0);
 }
 
 void govern_limits(struct lb_governor *g)

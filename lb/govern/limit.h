@@ -24,10 +24,18 @@ struct law;
 struct window {
 	struct delay response, progress;
 	double seconds;
-	double sent, finished, capped; /* capped: picks that passed it by for the cap */
-	double open;                   /* integral of open INVITEs over time */
+	double sent, answered, finished, capped; /* capped: picks that passed it by for the cap */
+	double open;                             /* integral of open INVITEs over time */
 	double open_max;
 	uint32_t steps;
+};
+
+#define PACE_STEPS 32 /* that throughput is remembered for */
+
+/* Calls that made progress or failed, by steps of the governor; a ring. Refusals are nothing done. */
+struct pace {
+	uint16_t finished[PACE_STEPS], ms[PACE_STEPS];
+	uint32_t n; /* steps so far */
 };
 
 /* A floor that is being measured: measure.c. */
@@ -53,14 +61,19 @@ struct trial {
 
 struct limit {
 	const struct law *law;
+	double t1;         /* s; INVITEs without any answer are sent again after that */
 	double cap;        /* open INVITEs at once; INFINITY: any number */
 	double rate;       /* new calls per second; INFINITY: any number */
 	bool met;          /* congestion has been seen: no doubling any more */
 	enum lb_moved why; /* of the last move of cap */
 	uint64_t moved;    /* ns; when; 0: never */
 	double moved_from;
-	uint64_t hold; /* ns; answers before then are to what was sent under another limit */
+	uint64_t lowered; /* ns; when it was last moved down for congestion */
+	uint64_t hold;    /* ns; answers before then are to what was sent under another limit, */
+	double ahead;     /* and so are those of so many calls more, which were there before */
+	uint64_t used;    /* ns; the cap is in use since; 0: it is not */
 	struct window w;
+	struct pace pace;
 	struct floor response, progress;
 	struct evidence evidence;
 	struct measure measure;
@@ -71,19 +84,24 @@ struct limit {
 	uint32_t suspect; /* decisions in a row that found a queue, in spite of cuts */
 
 	/* As of the last decision. */
-	double sent_s, finished_s, open_mean;
-	double peak;     /* most open INVITEs of the last ten minutes or so */
-	uint64_t gentle; /* ns; until then growth is slow: refusals and repeats tell of a limit, not of its
-			    distance */
+	double sent_s, open_mean;
+	double finished_s; /* throughput; of longer than a window, see limit.c */
+	double unloaded;   /* s; mean delay without a queue */
+	double peak;       /* most open INVITEs of the last ten minutes or so */
+	uint64_t gentle; /* ns; until then growth beyond `most` is slow: refusals and repeats tell of a limit,
+			  */
+	double most;     /* open INVITEs; that is near there */
 	double best_s;   /* most that finished per second, of the last minute or so */
-	double queue_lo, queue_mid;        /* delay that a standing queue adds: at least, and most likely */
-	double queue_was;                  /* queue_mid of the window before */
-	double target;                     /* of it that is wanted */
-	bool told;                         /* the progress of calls is among what they say */
-	bool known;                        /* queue_lo, queue_mid mean something */
-	bool in_use;                       /* more than half of the cap, or calls were passed by for it */
-	bool congested;                    /* told as a notice */
-	uint64_t busy;                     /* ns; when the cap was last in use */
+	double queue_lo, queue_mid; /* delay that a standing queue adds: at least, and most likely */
+	double queue_was;           /* queue_mid of the window before */
+	double target;              /* of it that is wanted */
+	bool told;                  /* the progress of calls is among what they say */
+	bool known;                 /* queue_lo, queue_mid mean something */
+	bool in_use;                /* more than half of the cap, or calls were passed by for it */
+	bool shown;     /* all answers are to calls sent since it is in use: they show what it does */
+	bool paced;     /* finished_s is what the gateway can do: it is of such calls alone */
+	bool congested; /* told as a notice */
+	uint64_t busy;  /* ns; when the cap was last in use */
 	double response_low, progress_low; /* for sight */
 };
 
@@ -99,8 +117,8 @@ struct law {
 
 const struct law *law_of(uint8_t law); /* enum lb_law */
 
-/* A gateway that nothing is known of yet. */
-void limit_start(struct limit *l, const struct law *law, uint64_t now);
+/* A gateway that nothing is known of yet. t1: ns; INVITEs without any answer are sent again after that. */
+void limit_start(struct limit *l, const struct law *law, uint64_t t1);
 
 #define LIMIT_LEAST  2.0  /* one served, one waiting: the server never idles for want of a message */
 #define LIMIT_WAIT_S 10.0 /* longest, for answers under a new cap */
@@ -108,8 +126,11 @@ void limit_start(struct limit *l, const struct law *law, uint64_t now);
 /* Moves the cap, and waits until answers come to what is sent under it. */
 void limit_move(struct limit *l, double cap, enum lb_moved why, uint64_t now);
 
+/* True as long as it waits for them. */
+bool limit_waits(const struct limit *l, uint64_t now);
+
 /* Puts the window into figures, again after a floor has changed. */
-void limit_conclude(struct limit *l);
+void limit_conclude(struct limit *l, uint64_t now);
 
 /* The least delay that the window shows, or that is known. */
 double limit_delay(const struct limit *l);

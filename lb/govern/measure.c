@@ -12,7 +12,6 @@
 #define STAGE_NS     300000000ull
 #define LONGEST_NS   12000000000ull /* without answers a stage ends */
 #define GUESS_NS     3000000000ull  /* one that was only guessed from the first samples, this old */
-#define LEARNED      64             /* blocks of one that was learned */
 #define STALE_NS     60000000000ull /* a floor this old is measured again */
 #define AGAIN_NS     5000000000ull  /* not sooner after the last time */
 #define SUSPECT      10             /* cuts in a row that did not help */
@@ -27,14 +26,19 @@ static const struct delay *delay_in_hand(const struct limit *l)
 	return l->w.progress.lows > 0 ? &l->w.progress : &l->w.response;
 }
 
+/* And its floor. */
+static const struct floor *delay_of(const struct limit *l)
+{
+	return l->w.progress.lows > 0 ? &l->progress : &l->response;
+}
+
 static bool is_due(const struct limit *l, uint64_t now)
 {
 	const struct floor *f = floor_known(&l->progress) ? &l->progress : &l->response;
 
 	if (!l->met || isinf(l->cap) || !l->in_use || !l->known || now < l->measure.next)
 		return false;
-	return now - f->at > (l->measure.done || f->blocks >= LEARNED ? STALE_NS : GUESS_NS) ||
-	       l->suspect >= SUSPECT;
+	return now - f->at > (floor_learned(f) ? STALE_NS : GUESS_NS) || l->suspect >= SUSPECT;
 }
 
 /* Halves the cap below what is open now. */
@@ -66,6 +70,17 @@ static void set(struct floor *f, const struct delay *d, uint64_t now)
 		floor_set(f, d, now);
 }
 
+/* The delay is what it was without a queue: nothing can be below that. */
+static bool is_at(const struct floor *f, const struct delay *d)
+{
+	struct excess x;
+
+	if (!floor_learned(f) || d->lows < 2)
+		return false;
+	x = floor_excess(f, d);
+	return fabs(x.value) < x.spread + SURE * x.error;
+}
+
 /* The stage has been seen: on, or is this the floor? */
 static void judge(struct limit *l, uint64_t now)
 {
@@ -73,7 +88,7 @@ static void judge(struct limit *l, uint64_t now)
 	double low = delay_low(delay_in_hand(l)), open = l->w.open / l->w.seconds;
 	double queue =
 		l->finished_s > 0 ? (m->open - open) / l->finished_s : 0; /* the fall of a mere queue */
-	bool follows = m->low - low > FOLLOWS * queue;
+	bool follows = m->low - low > FOLLOWS * queue && !is_at(delay_of(l), delay_in_hand(l));
 
 	if (follows && m->stage < STAGES && open > 1) {
 		l->open_mean = open;
@@ -100,7 +115,7 @@ void limit_try(struct limit *l, double from, bool met)
 	struct trial *t = &l->trial;
 	double fall = (fmin(from, l->w.open_max) - l->cap) / fmax(l->finished_s, 1);
 
-	if (fall < l->target / 2 || l->hold >= l->moved + (uint64_t)(LIMIT_WAIT_S * 1e9))
+	if (fall < l->target / 2 || l->w.open_max > LIMIT_WAIT_S * l->finished_s)
 		return; /* too small to be seen, or too long to wait for */
 	if (t->cap == 0)
 		*t = (struct trial){ .met = met, .cap = from };
@@ -124,7 +139,7 @@ static void take_back(struct limit *l, uint64_t now)
 {
 	struct trial *t = &l->trial;
 
-	limit_conclude(l);
+	limit_conclude(l, now);
 	if (t->cap > l->cap) {
 		l->met = t->met;
 		limit_move(l, t->cap, LB_MOVED_MEASURE, now);
@@ -175,7 +190,7 @@ bool limit_measure(struct limit *l, bool may, uint64_t now)
 		end(l, now);
 		return true;
 	}
-	if (now < l->hold || l->w.seconds * 1e9 < STAGE_NS || delay_in_hand(l)->lows < STAGE_BLOCKS)
+	if (limit_waits(l, now) || l->w.seconds * 1e9 < STAGE_NS || delay_in_hand(l)->lows < STAGE_BLOCKS)
 		return true;
 	judge(l, now);
 	return true;

@@ -86,6 +86,7 @@ static void add(struct totals *t, struct reading *r, const struct signals *s, ui
 	add_delay(&t->progress, &s->progress);
 	t->sent += read(s->sent);
 	t->repeated += read(s->repeated);
+	t->answered += read(s->answered);
 	t->finished += read(s->finished);
 	t->bounced += read(s->bounced);
 	t->retry_after += read(s->retry_after);
@@ -158,6 +159,7 @@ static void read_one(struct lb_governor *g, uint16_t slot)
 	r->progress = delay_between(&r->totals.progress, &t.progress);
 	r->sent = t.sent - r->totals.sent;
 	r->repeated = t.repeated - r->totals.repeated;
+	r->answered = t.answered - r->totals.answered;
 	r->finished = t.finished - r->totals.finished;
 	r->passed = t.passed - r->totals.passed;
 	r->capped = t.capped - r->totals.capped;

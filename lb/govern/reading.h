@@ -14,7 +14,7 @@ struct delay {
 /* Counters of all workers, as they stand. */
 struct totals {
 	struct delay_signal response, progress;
-	uint32_t sent, repeated, finished, bounced, retry_after, retry_after_s, passed, capped;
+	uint32_t sent, repeated, answered, finished, bounced, retry_after, retry_after_s, passed, capped;
 	uint16_t taken[2][ORIGINS], refused[2][ORIGINS];
 };
 
@@ -23,7 +23,7 @@ struct reading {
 
 	/* Since the step before. */
 	struct delay response, progress;
-	uint32_t sent, repeated, finished, bounced;
+	uint32_t sent, repeated, answered, finished, bounced;
 	uint32_t capped;        /* times that open_cap made a new call pass it by, or would have */
 	uint32_t passed;        /* times that a limit of the governor's made a new call pass it by */
 	uint32_t retry_after;   /* 503s with Retry-After */

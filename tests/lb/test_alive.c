@@ -53,7 +53,7 @@ static void step_after(struct bed *b, uint64_t ns)
 		signal_add(s->sent, n);
 		if (b->mute[i])
 			continue;
-		signal_add(s->response.n, n);
+		signal_add(s->answered, n);
 		word_hear(&b->w.words->gateway[i], b->w.now);
 	}
 	b->n = lb_govern(b->g, b->w.snap, b->w.now, b->notice, NOTICES);
@@ -234,7 +234,7 @@ static void nobody_is_well(void **state)
 		steps(&b, 2 * SECOND);
 		assert_int_equal(count(&b, LB_PROBING), 1 + together);
 		signal_add(signal_of(b.w.worker->signals, 1, b.w.now)->sent, 1);
-		signal_add(signal_of(b.w.worker->signals, 1, b.w.now)->response.n, 1);
+		signal_add(signal_of(b.w.worker->signals, 1, b.w.now)->answered, 1);
 		steps(&b, 2 * STEP);
 		*(together ? &alone : &beside) = b.w.words->gateway[1].rate.interval;
 		stop(&b);

@@ -174,7 +174,7 @@ static void full_by_probes(void **state)
 	probe(&g, LB_PROBE_REFUSED);
 	assert_true(step(&g, 10, 10, 0));
 	expect(&g, LB_SATURATED, LB_WHY_PROBE_503);
-	assert_false(step(&g, 10, 10, 10));
+	steady(&g, 10, 10, 10, SECOND + STEP); /* judged when the second in hand is over */
 	assert_in_range(g.h.rate, 60, 80);
 	for (int i = 0; i < 40; i++) { /* calls are refused, too: ever less, never nothing */
 		uint32_t n = g.h.rate / 10 ? g.h.rate / 10 : 1;
@@ -192,6 +192,25 @@ static void full_by_probes(void **state)
 	assert_true(g.h.rate >= rate && g.h.rate < 100);
 	until_change(&g, 1, 1, 0, 11 * SECOND);
 	expect(&g, LB_UP, LB_WHY_CLEAR);
+}
+
+/* Probes that left before the learned limit was lowered tell nothing new: what they speak of has been
+ * answered. */
+static void full_and_answered(void **state)
+{
+	struct gateway_play g;
+
+	begin(&g);
+	steady(&g, 10, 10, 0, 3 * SECOND);
+	probe(&g, LB_PROBE_REFUSED);
+	assert_true(step(&g, 10, 10, 0));
+	expect(&g, LB_SATURATED, LB_WHY_PROBE_503);
+	g.s.lowered = g.s.now;
+	steady(&g, 10, 10, 0, SECOND + STEP);
+	assert_int_equal(g.h.rate, LB_UNLIMITED);
+	probe(&g, LB_PROBE_REFUSED); /* one that left after that does */
+	steady(&g, 10, 10, 0, SECOND + STEP);
+	assert_in_range(g.h.rate, 60, 80);
 }
 
 /* One that answers every OPTIONS with 503 and takes all calls keeps its calls. */
@@ -261,6 +280,7 @@ int main(void)
 		cmocka_unit_test(slow_start_in_trouble),
 		cmocka_unit_test(flaps_are_forgiven),
 		cmocka_unit_test(full_by_probes),
+		cmocka_unit_test(full_and_answered),
 		cmocka_unit_test(refuses_probes_out_of_habit),
 		cmocka_unit_test(full_without_traffic),
 		cmocka_unit_test(full_by_oc_and_by_limit),
