@@ -140,6 +140,30 @@ static void note_is_for_its_like(void **state)
 	world_free(&w);
 }
 
+/* A call that can have neither entry nor transaction: limited gateways are not for it, and it alone is noted.
+ */
+static void note_is_for_calls_without_room(void **state)
+{
+	static const uint16_t weights[2] = { 1, 1 };
+	struct world w;
+	struct pick p;
+
+	start(&w, LB_BALANCE_HASH, weights, 2);
+	for (uint16_t i = 0; i < 2; i++)
+		lb_set_gateway_calls(w.words, i, 4);
+	p = pick_at(&w, 1);
+	p.ask.room = p.ask.opens = false;
+	assert_false(pick_known_full(w.words, &p.ask, w.snap, 0));
+	assert_null(pick(&p, w.snap, 0));
+	assert_true(pick_known_full(w.words, &p.ask, w.snap, 0));
+	assert_int_not_equal(give(&w, 1), LB_NONE);
+	assert_true(pick_known_full(w.words, &p.ask, w.snap, 0));
+	lb_set_gateway_calls(w.words, 1, LB_UNLIMITED);
+	assert_false(pick_known_full(w.words, &p.ask, w.snap, 0));
+	assert_non_null(pick(&p, w.snap, 0));
+	world_free(&w);
+}
+
 struct crowd {
 	struct world *w;
 	uint64_t seed;
@@ -227,9 +251,8 @@ static void no_note_is_left_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(any_place_ends_the_note),
-		cmocka_unit_test(note_costs_nobody_his_turn),
-		cmocka_unit_test(note_is_for_its_like),
+		cmocka_unit_test(any_place_ends_the_note), cmocka_unit_test(note_costs_nobody_his_turn),
+		cmocka_unit_test(note_is_for_its_like),    cmocka_unit_test(note_is_for_calls_without_room),
 		cmocka_unit_test(no_note_is_left_over),
 	};
 

@@ -347,6 +347,29 @@ static void idle_pairs_make_room(void **state)
 	crowd_stop(&c);
 }
 
+/* To look at a share is to take of it, but that nothing is taken. */
+static void looking_counts_as_taking(void **state)
+{
+	static const int32_t places[] = { SHARE_ANY, 1, 0, -3 };
+	const uint64_t now = 1000 * SECOND;
+
+	for (uint8_t shortage = 0; shortage <= (SHORT_OF_RATE | SHORT_OF_PLACES); shortage++) {
+		for (unsigned i = 0; i < 16; i++) {
+			struct share_word word = { 0 }, before, taken;
+			struct share_cell looks = { 0 }, takes = { 0 };
+
+			share_set_places(&word, places[i % 4], i & 4 ? 5 : 0);
+			share_set_rate(&word, 10, now);
+			word.rate.next = i & 8 ? now + 100 * SECOND : 0;
+			before = taken = word;
+			assert_int_equal(share_look(&word, &looks, shortage, now),
+					 share_take(&taken, &takes, shortage, now));
+			assert_memory_equal(&looks, &takes, sizeof(looks));
+			assert_memory_equal(&word, &before, sizeof(word));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,7 +380,7 @@ int main(void)
 		cmocka_unit_test(all_refused_for_an_hour),     cmocka_unit_test(a_peer_of_long_calls),
 		cmocka_unit_test(small_peers_find_places),     cmocka_unit_test(places_come_back),
 		cmocka_unit_test(pairs_are_found_again),       cmocka_unit_test(a_full_table),
-		cmocka_unit_test(idle_pairs_make_room),
+		cmocka_unit_test(idle_pairs_make_room),        cmocka_unit_test(looking_counts_as_taking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
