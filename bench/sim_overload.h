@@ -327,8 +327,9 @@ void lab_weir_free(struct lab_weir *w);
 void lab_weir_input(struct lab *l, const struct lab_msg *m);
 void lab_weir_until(struct lab *l, uint64_t until); /* its clock and its governor, up to then */
 void lab_weir_trouble(struct lab *l, enum trouble trouble);
-void lab_weir_probe(struct lab *l, uint32_t gw);                                /* the next one is due */
-void lab_weir_probed(struct lab *l, uint16_t gw, uint32_t probe, bool refused); /* one is answered */
+void lab_weir_probe(struct lab *l, uint32_t gw); /* the next one is due */
+/* One has ended so. */
+void lab_weir_probed(struct lab *l, uint16_t gw, uint32_t probe, enum lb_probe_result result);
 
 /* sim_overload_gateway.c */
 void lab_gateway_request(struct lab *l, const struct lab_msg *m);

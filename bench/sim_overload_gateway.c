@@ -276,7 +276,7 @@ void lab_gateway_served(struct lab *l, uint32_t i)
 	pool_give(&l->items, i);
 	l->gw[item.gw].busy--;
 	if (item.kind == ITEM_OPTIONS)
-		lab_weir_probed(l, item.gw, item.job, false);
+		lab_weir_probed(l, item.gw, item.job, LB_PROBE_OK);
 	else if (j)
 		work_done(l, &item, j);
 	serve(l, item.gw);
@@ -424,7 +424,7 @@ void lab_gateway_options(struct lab *l, uint16_t gw, uint32_t probe)
 		return;
 	if (is_full(l, gw)) {
 		enqueue(l, (struct item){ 0, 0, gw, ITEM_REJECT });
-		lab_weir_probed(l, gw, probe, true);
+		lab_weir_probed(l, gw, probe, LB_PROBE_REFUSED);
 	} else {
 		enqueue(l, (struct item){ 0, probe, gw, ITEM_OPTIONS });
 	}

@@ -342,28 +342,22 @@ void lab_weir_trouble(struct lab *l, enum trouble trouble)
 
 /* ---- Probes -------------------------------------------------------------------------------------------- */
 
-static void probe_ended(struct lab *l, uint32_t gw, enum lb_probe_result result)
+void lab_weir_probed(struct lab *l, uint16_t gw, uint32_t probe, enum lb_probe_result result)
 {
-	lb_govern_probe(l->weir->governor, (uint16_t)gw, result, l->gw[gw].probed);
-	l->gw[gw].probed = 0;
+	struct lab_gateway *g = &l->gw[gw];
+
+	if (g->probed && probe == g->probe)
+		lb_govern_probe(l->weir->governor, gw, result, g->probed);
+	g->probed = probe == g->probe ? 0 : g->probed;
 }
 
 /* One that was not answered until the next is due is lost. */
 void lab_weir_probe(struct lab *l, uint32_t gw)
 {
-	struct lab_gateway *g = &l->gw[gw];
-
-	if (g->probed)
-		probe_ended(l, gw, LB_PROBE_SILENT);
-	g->probed = lab_now(l);
+	lab_weir_probed(l, (uint16_t)gw, l->gw[gw].probe, LB_PROBE_SILENT);
+	l->gw[gw].probed = clock_of(l);
 	event_add(&l->base, lab_now(l) + S, (enum event_kind)LAB_PROBE, gw);
-	lab_gateway_options(l, (uint16_t)gw, ++g->probe);
-}
-
-void lab_weir_probed(struct lab *l, uint16_t gw, uint32_t probe, bool refused)
-{
-	if (l->gw[gw].probed && probe == l->gw[gw].probe)
-		probe_ended(l, gw, refused ? LB_PROBE_REFUSED : LB_PROBE_OK);
+	lab_gateway_options(l, (uint16_t)gw, ++l->gw[gw].probe);
 }
 
 /* ---- Birth and end ------------------------------------------------------------------------------------- */
