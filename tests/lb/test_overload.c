@@ -66,11 +66,13 @@ static void finish(struct bed *b, unsigned i, uint64_t from, bool refused)
 
 	signal_add(s->unanswered, -1);
 	signal_add(s->finished, 1);
-	signal_delay(&s->response, ns);
+	signal_add(s->answered, 1);
 	/* eight classes of numbers and of callers */
 	signal_outcome(s, (uint8_t)((b->done % 8) | (b->done / 8 % 8) << 4), refused);
-	if (!refused)
+	if (!refused) {
+		signal_delay(&s->response, ns);
 		signal_delay(&s->progress, ns);
+	}
 	__atomic_fetch_sub(&b->w.words->gateway[i].open, 1, __ATOMIC_RELAXED);
 	b->done++;
 }
@@ -271,6 +273,31 @@ static void a_slower_far_end_is_no_queue(void **state)
 	stop(&b);
 }
 
+/* Servers that take long tell late of a step of load: until they do, the limit stays; then it is right at
+ * once. */
+static void a_step_meets_slow_servers(void **state)
+{
+	struct bed b;
+	double before;
+
+	(void)state;
+	start(&b, 1);
+	b.m[0].per_s = 80;
+	b.m[0].far = SECOND * 4 / 10;
+	b.offered = 64;
+	run(&b, 7);
+	before = limit_of(&b, 0)->cap;
+	b.offered = 400;
+	run(&b, 0.7);
+	assert_true(limit_of(&b, 0)->cap <= before);
+	run(&b, 2.3);
+	for (unsigned i = 0; i < 10; i++) {
+		assert_true(throughput(&b, 1) > 0.97 * 80);
+		assert_true(b.m[0].n < 80 * 0.25); /* calls that wait: a quarter of a second */
+	}
+	stop(&b);
+}
+
 static void slower_service_is_found_out(void **state)
 {
 	struct bed b;
@@ -358,6 +385,7 @@ int main(void)
 		cmocka_unit_test(all_flap_together),
 		cmocka_unit_test(delays_of_nothing),
 		cmocka_unit_test(a_slower_far_end_is_no_queue),
+		cmocka_unit_test(a_step_meets_slow_servers),
 		cmocka_unit_test(slower_service_is_found_out),
 		cmocka_unit_test(refusals_must_be_widespread),
 		cmocka_unit_test(repeats_are_held_against_what_they_were),
