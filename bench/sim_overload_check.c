@@ -21,10 +21,13 @@ bool lab_no_refusal(struct lab *l, struct lab_text *t, unsigned phase, double af
 	return must(t, n == 0, " %.0f refused at %gx;", n, l->scene->phases[phase].load);
 }
 
-double lab_wanted_goodput(double load)
+double lab_wanted_goodput(const struct scene *scene, double load)
 {
 	static const struct phase wanted[] = { { 0.90, 10 }, { 0.93, 5 }, { 0.95, 1.5 }, { 0.97, 1 } };
 
+	/* Chance alone fills 32 servers and ten places 3 to 6 % of the time at 1x (M/D and M/M/32/42). */
+	if (scene->queue && scene->queue < scene->servers && load == 1)
+		return 0.94;
 	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		if (load >= wanted[i].load)
 			return wanted[i].seconds;
@@ -43,7 +46,8 @@ bool lab_goodput_held(struct lab *l, struct lab_text *t)
 		got = lab_goodput(l, from, to);
 		repeats = LAB_SUM(l, from, to, repeats) / (LAB_SUM(l, from, to, received) + 1);
 		p99 = lab_quantile(&l->delays[i], 0.99) / l->unloaded_p99;
-		good &= must(t, got >= lab_wanted_goodput(load), " goodput %.3f at %gx;", got, load);
+		good &= must(t, got >= lab_wanted_goodput(l->scene, load), " goodput %.3f at %gx;", got,
+			     load);
 		good &= must(t, load < 2 || p99 <= 3, " p99 %.1f at %gx;", p99, load);
 		good &= must(t, l->scene->loss > 0 || repeats < 0.01, " %.1f %% of INVITEs again at %gx;",
 			     100 * repeats, load);

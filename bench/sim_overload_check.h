@@ -15,7 +15,7 @@ __attribute__((format(printf, 2, 3))) void lab_say(struct lab_text *t, const cha
 bool lab_no_refusal(struct lab *l, struct lab_text *t, unsigned phase, double after_s);
 
 /* Least goodput at this load, both as parts of what gateways can take. */
-double lab_wanted_goodput(double load);
+double lab_wanted_goodput(const struct scene *scene, double load);
 
 /* Goodput of every phase; from twice the load on, delays; hardly an INVITE twice unless datagrams are lost;
  * below the capacity nobody is refused for long. */

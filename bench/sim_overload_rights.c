@@ -46,8 +46,8 @@ static bool mostly_held(struct lab *l, struct lab_text *t)
 
 		lab_span(l, i, &from, &to);
 		got = lab_goodput(l, from, to);
-		good &= must(t, got >= fmin(0.95, lab_wanted_goodput(load)), " goodput %.3f at %gx;", got,
-			     load);
+		good &= must(t, got >= fmin(0.95, lab_wanted_goodput(l->scene, load)),
+			     " goodput %.3f at %gx;", got, load);
 	}
 	return good;
 }

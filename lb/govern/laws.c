@@ -10,7 +10,9 @@
 #define SPARE        16.0
 #define SHRINK_S     5.0
 #define GENTLE_NS    30000000000ull
-#define REFUSED_MOST 0.2 /* share of refusals that bars growth, whoever they hit */
+#define REFUSED_MOST 0.2  /* share of refusals that bars growth, whoever they hit */
+#define USELESS      0.5  /* share of refusals */
+#define TRICKLE      10.0 /* calls per second that show when it is of use again */
 #define LEAST_RATE                                                                                           \
 	100.0 /* per second; with less, the bucket's burst would stop calls that come by chance              \
 	       */
@@ -26,10 +28,17 @@ static void start(struct limit *l)
 /*
  * The first congestion ends the doubling. From then on the rate is twice the best throughput: a guard against
  * bursts, for a cap that calls hold which wait for their far ends lets too many in at once.
+ * Who refuses most calls, of all numbers and callers, gives places back so fast that a cap does not hold
+ * calls off: others can take them. What is left doubles as soon as it is answered.
  */
 static void guard(struct limit *l)
 {
+	const struct evidence *e = &l->evidence;
+
 	l->rate = l->met ? fmax(2 * l->best_s, LEAST_RATE) : INFINITY;
+	l->useless = e->refused_of_all > USELESS && (l->useless || e->refused_widely);
+	if (l->useless)
+		l->rate = fmax(2 * l->finished_s, TRICKLE);
 }
 
 /*

@@ -65,6 +65,7 @@ struct limit {
 	double cap;        /* open INVITEs at once; INFINITY: any number */
 	double rate;       /* new calls per second; INFINITY: any number */
 	bool met;          /* congestion has been seen: no doubling any more */
+	bool useless;      /* it refuses most calls, whoever makes them */
 	enum lb_moved why; /* of the last move of cap */
 	uint64_t moved;    /* ns; when; 0: never */
 	double moved_from;
