@@ -3,10 +3,12 @@
 #include <math.h>
 #include "lb/govern/floor.h"
 
-#define MEMORY        128.0 /* blocks that a floor remembers */
-#define SPREAD_BLOCKS 8     /* with fewer a variance is mostly chance */
-#define SURE          2.0   /* standard errors */
-#define CLOCK         1e-4  /* s; what the clocks that stamps are taken by add to the error of one block */
+#define MEMORY        128.0         /* blocks that a floor remembers */
+#define SPREAD_BLOCKS 8             /* with fewer a variance is mostly chance */
+#define SURE          2.0           /* standard errors */
+#define GUESS_NS      1000000000ull /* of first samples that make a floor */
+#define GROWS         3             /* times the least: a queue that grows */
+#define CLOCK         1e-4 /* s; what the clocks that stamps are taken by add to the error of one block */
 
 void delay_add(struct delay *sum, const struct delay *d)
 {
@@ -51,8 +53,27 @@ void floor_set(struct floor *f, const struct delay *d, uint64_t now)
 static void guess(struct floor *f, const struct delay *d, uint64_t now)
 {
 	floor_set(f, d, now);
-	f->blocks = d->lows;
+	f->blocks = fmin(d->lows, FLOOR_BLOCKS - 1);
+	f->seen = d->lows;
+	f->seen_sum = d->low_sum;
 	f->learned = 0;
+}
+
+/*
+ * A queue that grows makes all later ones longer, so the least of them stands. But the first to be answered
+ * are also the calls whose far ends are quick: what comes after them for a while, and is not much longer, is
+ * the floor as well.
+ */
+static void guess_on(struct floor *f, const struct delay *d, uint64_t now)
+{
+	f->seen += d->lows;
+	f->seen_sum += d->low_sum;
+	f->low = fmin(f->low, delay_low(d));
+	f->mean = fmin(f->mean, d->sum / d->n);
+	f->var += d->lows / f->seen * (own_var(d) - f->var);
+	f->blocks = now - f->at < GUESS_NS ? fmin(f->seen, FLOOR_BLOCKS - 1) : f->seen;
+	if (floor_known(f) && delay_low(d) < GROWS * f->low)
+		f->low = f->seen_sum / f->seen;
 }
 
 void floor_learn(struct floor *f, const struct delay *d, uint64_t now)
@@ -83,11 +104,8 @@ void floor_lower(struct floor *f, const struct delay *d, uint64_t now)
 		guess(f, d, now);
 		return;
 	}
-	if (!floor_known(f)) { /* the first samples: a queue that grows makes all later ones longer */
-		f->blocks += d->lows;
-		f->low = fmin(f->low, delay_low(d));
-		f->mean = fmin(f->mean, d->sum / d->n);
-		f->var += d->lows / f->blocks * (own_var(d) - f->var);
+	if (!floor_known(f)) {
+		guess_on(f, d, now);
 		return;
 	}
 	if (d->lows >= SPREAD_BLOCKS)

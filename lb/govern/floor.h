@@ -8,12 +8,13 @@
 #define FLOOR_BLOCKS 8 /* of DELAY_BLOCK samples: with fewer a floor is not known */
 
 struct floor {
-	double low;     /* mean of the least of each block */
-	double var;     /* variance of one of these, s^2 */
-	double mean;    /* of all samples */
-	double blocks;  /* that it is made of */
-	double learned; /* of them, of samples that met no queue as far as is known */
-	uint64_t at;    /* ns; when it was last learned or found to be right */
+	double low;            /* mean of the least of each block */
+	double var;            /* variance of one of these, s^2 */
+	double mean;           /* of all samples */
+	double blocks;         /* that it is made of */
+	double seen, seen_sum; /* blocks and their sum, while it is being guessed from the first samples */
+	double learned;        /* of them, of samples that met no queue as far as is known */
+	uint64_t at;           /* ns; when it was last learned or found to be right */
 };
 
 /* How much longer than its floor a delay is. */

@@ -49,7 +49,7 @@ static void double_cap(struct limit *l, uint64_t now)
 {
 	double enough = 2 * l->peak + SPARE;
 
-	if (l->shown && l->queue_mid < l->target / 4)
+	if (l->shown && l->known && l->queue_mid < l->target / 4)
 		limit_move(l, 2 * l->cap, LB_MOVED_GREW, now);
 	else if (!l->in_use && l->cap > enough)
 		l->cap = fmax(enough, l->cap * (1 - l->w.seconds / SHRINK_S));

@@ -66,7 +66,7 @@ class Gwsim:
         """End it and give what was counted."""
         gateways = self.show()
         self.proc.stdin.close()
-        self.proc.wait(5)
+        self.proc.wait(30)
         return gateways
 
 
@@ -89,7 +89,7 @@ class Callers:
                     raise RuntimeError(f"callers ended with {self.proc.wait()}")
                 said = json.loads(line)
                 if "result" in said:
-                    self.proc.wait(5)
+                    self.proc.wait(30)
                     return said["result"]
                 on_step(said["step"])
         self.proc.kill()
