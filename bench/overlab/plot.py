@@ -154,6 +154,7 @@ def spring(springs, file):
 
 def draw(out, folder):
     """Every figure for which there is something in `out`."""
+    folder.mkdir(parents=True, exist_ok=True)
     for kind, name, figure in (("sweep", "congestion-packets-goodput.svg", goodput), ("spring", "congestion-packets-step.svg", spring)):
         runs = {mode: run for mode, run in out["kinds"].get(kind, {}).items() if mode in MODES and mode in LOOK}
         if runs:
