@@ -55,9 +55,8 @@ static const struct field fields[] = {
 	  .absent = "none",
 	  .change = CHANGE_RELOAD,
 	  .help = "Pool that gets the calls for which no gateway of this one has room; what is full there, "
-		  "too, is refused. A call goes one such step and no further, whatever that pool names, so "
-		  "two "
-		  "pools may name each other" },
+		  "too, is refused. A call goes one such step and no further, whatever that pool names, "
+		  "so two pools may name each other" },
 	{ .name = "spill",
 	  .kind = KIND_PERCENT,
 	  AT(conf_overload, spill),
