@@ -6,7 +6,7 @@
 #define MEMORY        128.0         /* blocks that a floor remembers */
 #define SPREAD_BLOCKS 8             /* with fewer a variance is mostly chance */
 #define SURE          2.0           /* standard errors */
-#define GUESS_NS      1000000000ull /* of first samples that make a floor */
+#define FIRST_NS      1000000000ull /* of answers that a floor begins with */
 #define GROWS         3             /* times the least: a queue that grows */
 #define CLOCK         1e-4 /* s; what the clocks that stamps are taken by add to the error of one block */
 
@@ -64,14 +64,14 @@ static void guess(struct floor *f, const struct delay *d, uint64_t now)
  * are also the calls whose far ends are quick: what comes after them for a while, and is not much longer, is
  * the floor as well.
  */
-static void guess_on(struct floor *f, const struct delay *d, uint64_t now)
+static void guess_further(struct floor *f, const struct delay *d, uint64_t now)
 {
 	f->seen += d->lows;
 	f->seen_sum += d->low_sum;
 	f->low = fmin(f->low, delay_low(d));
 	f->mean = fmin(f->mean, d->sum / d->n);
 	f->var += d->lows / f->seen * (own_var(d) - f->var);
-	f->blocks = now - f->at < GUESS_NS ? fmin(f->seen, FLOOR_BLOCKS - 1) : f->seen;
+	f->blocks = now - f->at < FIRST_NS ? fmin(f->seen, FLOOR_BLOCKS - 1) : f->seen;
 	if (floor_known(f) && delay_low(d) < GROWS * f->low)
 		f->low = f->seen_sum / f->seen;
 }
@@ -105,7 +105,7 @@ void floor_lower(struct floor *f, const struct delay *d, uint64_t now)
 		return;
 	}
 	if (!floor_known(f)) {
-		guess_on(f, d, now);
+		guess_further(f, d, now);
 		return;
 	}
 	if (d->lows >= SPREAD_BLOCKS)

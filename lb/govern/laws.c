@@ -5,7 +5,6 @@
  */
 #include "lb/govern/limit.h"
 
-#define SECOND       1000000000ull
 #define START_CAP    200.0 /* open INVITEs, before anything is known */
 #define SPARE        16.0
 #define SHRINK_S     5.0

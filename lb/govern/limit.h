@@ -40,7 +40,6 @@ struct pace {
 
 /* A floor that is being measured: measure.c. */
 struct measure {
-	bool done;        /* once at least */
 	uint8_t stage;    /* 0: none under way; else times that the cap has been halved */
 	double saved;     /* cap before */
 	double open, low; /* of the stage before: open INVITEs and delay */

@@ -59,7 +59,6 @@ static void end(struct limit *l, uint64_t now)
 
 	limit_move(l, m->saved, LB_MOVED_MEASURE, now);
 	l->suspect = 0;
-	m->done = true;
 	m->stage = 0;
 	m->next = now + AGAIN_NS;
 }

@@ -66,6 +66,10 @@ struct telling_pool {
 	double told; /* s */
 };
 
+struct telling {
+	struct telling_pool pool[LIMIT_POOLS];
+};
+
 /* Whether a pool lacks gateways for what comes, and how far that was told. */
 struct lack {
 	enum {
@@ -75,10 +79,6 @@ struct lack {
 	} state;
 	uint64_t since, last;    /* ns; first and last refusal for want of one, to a step */
 	struct told_cell before; /* of all workers, up to a second before the first */
-};
-
-struct telling {
-	struct telling_pool pool[LIMIT_POOLS];
 };
 
 #endif
