@@ -2,7 +2,7 @@
 /*
  * The governor against what must not lead it astray: clocks that jump, gateways that refuse or swallow all,
  * that flap together, that answer at once; and each kind of evidence by itself. Gateways are models of one
- * queue, in steps of a millisecond; the telling scenarios, with real calls, are bench/sim_overload_scenes.c.
+ * queue, in steps of a millisecond; the telling scenarios, with real calls, are bench/sim_overload/scenes.c.
  */
 #include <math.h>
 #include "lb/govern/governor.h"

@@ -3,7 +3,7 @@
  * Callers and gateways without Weir, for comparison: every call goes to a gateway by chance. A peer that
  * obeys Retry-After sends a gateway that has refused nothing for so long, and calls another one meanwhile.
  */
-#include "bench/sim_overload.h"
+#include "bench/sim_overload/lab.h"
 
 static uint16_t choose(struct lab *l, const struct lab_call *c)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * bench-sim-overload: see sim_overload.h. Runs the scenarios whose name contains one of the words given, or
+ * bench-sim-overload: see lab.h. Runs the scenarios whose name contains one of the words given, or
  * all; ends with 1 if one does not show what it must.
  *
  * Usage: bench-sim-overload [--list] [--seed N] [--seeds N] [--json FILE] [--law NAME] [--trace FILE]
- * [WORD...]
+ *                           [WORD...]
  */
 #include <getopt.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
-#include "bench/sim_overload.h"
+#include "bench/sim_overload/lab.h"
 
 /* ---- One run ------------------------------------------------------------------------------------------- */
 
@@ -336,7 +336,7 @@ int main(int argc, char **argv)
 	bool good = true;
 
 	if (!read_options(&o, argc, argv)) {
-		fprintf(stderr, "see the head of bench/sim_overload.c\n");
+		fprintf(stderr, "see the head of bench/sim_overload/main.c\n");
 		return 2;
 	}
 	if (!o.list)

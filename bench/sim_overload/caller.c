@@ -4,7 +4,7 @@
  * CANCEL, an ACK to every final, a BYE in the end. A refused caller does not call again.
  */
 #include <stdlib.h>
-#include "bench/sim_overload.h"
+#include "bench/sim_overload/lab.h"
 
 #define FORGET (35 * S) /* an answered call is remembered: its 2xx may come again */
 

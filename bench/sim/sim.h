@@ -2,17 +2,17 @@
 /*
  * A day of calls in virtual time over the real lb/ code: callers, gateways, a network that loses, repeats and
  * reorders, and an oracle that knows which calls are really up.
- *   sim.c          options, the run, the end of it
- *   sim_event.c    what happens next: the heap, pools of objects, chance
- *   sim_net.c      messages under way, and whom they reach
- *   sim_world.c    what Weir is configured for; looks into it
- *   sim_weir.c     Weir: message -> query -> lb_input() -> actions -> messages; its clock; its crashes
- *   sim_caller.c   INVITE and CANCEL of the calling side
- *   sim_gateway.c  INVITE of the called side; crashes and health of gateways
- *   sim_txn.c      client transactions; when a call is over
- *   sim_dialog.c   both sides of an established call: BYE, UPDATE, re-INVITE
- *   sim_oracle.c   the truth, and what must hold
- *   sim_report.c   the table
+ *   main.c     options, the run, the end of it
+ *   event.c    what happens next: the heap, pools of objects, chance
+ *   net.c      messages under way, and whom they reach
+ *   world.c    what Weir is configured for; looks into it
+ *   weir.c     Weir: message -> query -> lb_input() -> actions -> messages; its clock; its crashes
+ *   caller.c   INVITE and CANCEL of the calling side
+ *   gateway.c  INVITE of the called side; crashes and health of gateways
+ *   txn.c      client transactions; when a call is over
+ *   dialog.c   both sides of an established call: BYE, UPDATE, re-INVITE
+ *   oracle.c   the truth, and what must hold
+ *   report.c   the table
  * One thread. Messages are numbers and opaque texts: what sip/ would read and write is taken for granted.
  */
 #ifndef WEIR_BENCH_SIM_H
@@ -290,7 +290,7 @@ struct sim_event {
 	uint16_t sub2;
 };
 
-struct weir; /* sim_weir.c */
+struct weir; /* weir.c */
 
 struct sim {
 	struct options o;
@@ -314,7 +314,7 @@ struct sim {
 	double wall, cpu; /* s */
 };
 
-/* ---- sim_event.c --------------------------------------------------------------------------------------- */
+/* ---- event.c ------------------------------------------------------------------------------------------- */
 
 void event_add(struct sim *s, uint64_t at, enum event_kind kind, uint32_t index);
 void event_add_sub(struct sim *s, uint64_t at, enum event_kind kind, uint32_t index, uint8_t sub,
@@ -365,7 +365,7 @@ static inline uint32_t call_index(const struct sim_call *c)
 	return c->id & 0xffffff;
 }
 
-/* ---- sim_net.c ----------------------------------------------------------------------------------------- */
+/* ---- net.c --------------------------------------------------------------------------------------------- */
 
 /* Sends m from m->src to m->dst: it may be lost, come twice, or late. */
 void net_send(struct sim *s, const struct msg *m);
@@ -388,7 +388,7 @@ int net_listener(const struct addr *a);                     /* -1: none */
 bool net_traced(const struct sim *s, uint64_t call_id);
 void net_trace(const struct sim *s, const struct msg *m, const char *what);
 
-/* ---- sim_weir.c ---------------------------------------------------------------------------------------- */
+/* ---- weir.c -------------------------------------------------------------------------------------------- */
 
 struct weir *weir_new(struct sim *s);
 void weir_free(struct weir *w);
@@ -407,7 +407,7 @@ uint64_t weir_left_over(struct sim *s);                /* setups, calls, timers,
 uint64_t weir_count(const struct sim *s, unsigned id); /* a counter of all lanes, all lives */
 void weir_hashes(struct sim *s, struct sim_call *c);
 
-/* ---- sim_caller.c -------------------------------------------------------------------------------------- */
+/* ---- caller.c ------------------------------------------------------------------------------------------ */
 
 void caller_new(struct sim *s);
 void caller_response(struct sim *s, struct sim_call *c, const struct msg *m);
@@ -417,15 +417,14 @@ void caller_wait(struct sim *s,
 		 struct sim_call *c); /* CANCELled: only so long for the final response (RFC 3261 9.1) */
 void caller_over(struct sim *s, struct sim_call *c, uint16_t status); /* the INVITE in hand has ended */
 
-/* ---- sim_gateway.c ------------------------------------------------------------------------------------- */
+/* ---- gateway.c ----------------------------------------------------------------------------------------- */
 
 void gateway_request(struct sim *s, struct sim_call *c, const struct msg *m, uint32_t gw);
 void gateway_step(struct sim *s, uint32_t leg, uint64_t at);
 void gateway_plan(struct sim *s, uint32_t gw); /* its first crash */
 void gateway_event(struct sim *s, uint32_t gw, uint64_t at);
 
-/* ---- sim_dialog.c, sim_txn.c
- * -------------------------------------------------------------------------------------- */
+/* ---- dialog.c, txn.c ----------------------------------------------------------------------------------- */
 
 struct where {
 	struct sim_call *c;
@@ -459,7 +458,7 @@ void call_vanish(struct sim *s, struct sim_call *c);   /* the caller's side is g
 void call_maybe_over(struct sim *s, struct sim_call *c);
 void call_linger(struct sim *s, uint32_t call, uint64_t at);
 
-/* ---- sim_oracle.c -------------------------------------------------------------------------------------- */
+/* ---- oracle.c ------------------------------------------------------------------------------------------ */
 
 void oracle_fault(struct sim *s, uint64_t *count, uint64_t call_id, const char *what, int64_t n);
 void oracle_leg(struct sim *s, struct leg *l);          /* sets l->up by its dialogs */
@@ -474,7 +473,7 @@ void oracle_retry(struct sim *s, const struct msg *m);    /* Weir asks another g
 void oracle_hit(struct sim *s);                           /* Weir has crashed */
 void oracle_end(struct sim *s);
 
-/* ---- sim_report.c -------------------------------------------------------------------------------------- */
+/* ---- report.c ------------------------------------------------------------------------------------------ */
 
 void report_table(const struct sim *s);
 int report_json(const struct sim *s);

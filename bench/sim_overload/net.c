@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The network of the overload laboratory: a fifth of a millisecond each way, a little jitter, some loss. */
-#include "bench/sim_overload.h"
+#include "bench/sim_overload/lab.h"
 
 #define DELAY  (150 * US)
 #define JITTER (100 * US)

@@ -2,24 +2,25 @@
 /*
  * The overload laboratory in virtual time: callers that offer more than the gateways can take, gateways with
  * a queue before their servers, and between them the real lb/ with its governor stepped ten times a second.
- *   sim_overload.c          options, one run, the list of runs
- *   sim_overload_scenes.c   the scenarios about the law, and what each must show
- *   sim_overload_rights.c   those about who gets what, and about gateways and clocks that cannot be trusted
- *   sim_overload_check.c    what several of them must show
- *   sim_overload_net.c      messages under way
- *   sim_overload_weir.c     Weir: message -> query -> lb_input() -> actions -> messages; its clock
- *   sim_overload_direct.c   callers and gateways without Weir, for comparison
- *   sim_overload_gateway.c  gateways: queue, servers, 100, refusals
- *   sim_overload_oc.c       what gateways ask for by overload control
- *   sim_overload_caller.c   callers: arrivals, Timer A, patience, ACK, BYE
- *   sim_overload_report.c   table and JSON
- * Heap, pools of objects and chance are those of sim.h. One thread; the same seed gives the same run.
+ *   main.c     options, one run, the list of runs
+ *   scenes.c   the scenarios about the law, and what each must show
+ *   rights.c   those about who gets what, and about gateways and clocks that cannot be trusted
+ *   slow.c     those with the slow gateways of bench/overlab
+ *   check.c    what several of them must show
+ *   net.c      messages under way
+ *   weir.c     Weir: message -> query -> lb_input() -> actions -> messages; its clock
+ *   direct.c   callers and gateways without Weir, for comparison
+ *   gateway.c  gateways: queue, servers, 100, refusals
+ *   oc.c       what gateways ask for by overload control
+ *   caller.c   callers: arrivals, Timer A, patience, ACK, BYE
+ *   report.c   table and JSON
+ * Heap, pools of objects and chance are those of bench/sim. One thread; the same seed gives the same run.
  */
-#ifndef WEIR_BENCH_SIM_OVERLOAD_H
-#define WEIR_BENCH_SIM_OVERLOAD_H
+#ifndef WEIR_BENCH_SIM_OVERLOAD_LAB_H
+#define WEIR_BENCH_SIM_OVERLOAD_LAB_H
 
 #include "bench/kit/oc.h"
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 #include "lb/govern/govern.h"
 
 #define MAX_PHASES   16
@@ -300,7 +301,7 @@ static inline struct lab_job *lab_job_at(struct lab *l, uint32_t i)
 	return pool_at(&l->jobs, i);
 }
 
-/* sim_overload.c */
+/* main.c */
 struct lab *lab_run(const struct scene *scene, uint64_t seed, bool quiet);
 void lab_free(struct lab *l);
 /* Figures between two moments, s since the start. field: offset of a uint32_t of struct tick. */
@@ -314,14 +315,14 @@ double lab_began(const struct lab *l, unsigned phase);               /* s since 
 void lab_span(const struct lab *l, unsigned phase, double *from_s, double *to_s);
 double lab_quantile(struct delays *d, double q);
 
-/* sim_overload_net.c */
+/* net.c */
 void lab_send(struct lab *l, const struct lab_msg *m);
 void lab_arrive(struct lab *l, uint32_t msg);
 
-/* sim_overload_direct.c: what there is in place of Weir */
+/* direct.c: what there is in place of Weir */
 void lab_direct(struct lab *l, const struct lab_msg *m);
 
-/* sim_overload_weir.c */
+/* weir.c */
 struct lab_weir *lab_weir_new(struct lab *l);
 void lab_weir_free(struct lab_weir *w);
 void lab_weir_input(struct lab *l, const struct lab_msg *m);
@@ -331,30 +332,30 @@ void lab_weir_probe(struct lab *l, uint32_t gw); /* the next one is due */
 /* One has ended so. */
 void lab_weir_probed(struct lab *l, uint16_t gw, uint32_t probe, enum lb_probe_result result);
 
-/* sim_overload_gateway.c */
+/* gateway.c */
 void lab_gateway_request(struct lab *l, const struct lab_msg *m);
 void lab_gateway_served(struct lab *l, uint32_t item);
 void lab_gateway_job(struct lab *l, uint32_t job);
 void lab_gateway_options(struct lab *l, uint16_t gw, uint32_t probe);
 
-/* sim_overload_oc.c */
+/* oc.c */
 void lab_oc_start(struct lab *l);
 void lab_oc_step(struct lab *l);
 struct lb_oc lab_oc_says(const struct lab *l, uint16_t gw, uint8_t asked); /* in a response */
 
-/* sim_overload_caller.c */
+/* caller.c */
 void lab_caller_new(struct lab *l);
 void lab_caller_response(struct lab *l, const struct lab_msg *m);
 void lab_caller_due(struct lab *l, uint32_t call);
 
-/* sim_overload_scenes.c */
+/* scenes.c */
 struct lab_scenes {
 	const struct scene *at;
 	unsigned n;
 };
 extern const struct lab_scenes lab_law_scenes, lab_slow_scenes, lab_right_scenes;
 
-/* sim_overload_report.c */
+/* report.c */
 void lab_report_head(void);
 bool lab_report(struct lab *l, double cpu_s, FILE *json); /* false: not as it must be */
 

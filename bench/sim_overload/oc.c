@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What gateways of the overload laboratory ask for by overload control (RFC 7339, RFC 7415), or pretend to.
  */
-#include "bench/sim_overload.h"
+#include "bench/sim_overload/lab.h"
 
 #define EVERY     ((uint64_t)(KIT_OC_EVERY_S * S))
 #define AN_HOUR   3600000 /* ms */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the day was like, for people and as JSON. */
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 uint64_t report_faults(const struct sim *s)
 {

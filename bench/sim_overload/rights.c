@@ -6,7 +6,7 @@
  */
 #include <math.h>
 #include <stddef.h>
-#include "bench/sim_overload_check.h"
+#include "bench/sim_overload/check.h"
 
 /* ---- What must be shown -------------------------------------------------------------------------------- */
 

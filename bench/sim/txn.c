@@ -3,7 +3,7 @@
  * Client transactions of callers and gateways (RFC 3261 17.1): repeats, time-outs, and how long a final
  * response may still come again; and when a call is over for good.
  */
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 #define MEMORY (40 * S) /* longer than any response is repeated */
 #define LINGER (5 * S)  /* longer than any message is under way */

@@ -4,12 +4,12 @@
  *
  * Usage: bench-sim [--calls N] [--hours H] [--gateways N] [--callers N] [--workers N] [--loss PERCENT]
  *                  [--crashes N] [--longest HOURS] [--seed N] [--seeds N] [--json FILE] [--trace CALL]
- * [--quiet]
+ *                  [--quiet]
  */
 #include <getopt.h>
 #include <stdlib.h>
 #include <time.h>
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 static double clock_s(clockid_t clock)
 {
@@ -243,7 +243,7 @@ int main(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (!set(&o, c, optarg, &seeds)) {
-			fprintf(stderr, "bench-sim: see the head of bench/sim.c\n");
+			fprintf(stderr, "bench-sim: see the head of bench/sim/main.c\n");
 			return 2;
 		}
 	}

@@ -6,7 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 #define INCOMING  0.15 /* of calls are made by gateways */
 #define NAMELESS  0.1  /* of callers have a Contact that is a name */

@@ -3,7 +3,7 @@
  * Both sides of an established call, alike: who hangs up and when, session refreshes (RFC 4028), re-INVITEs
  * with their glare (RFC 3261 14.1), 2xx repeated until the ACK; and what answers the other side's requests.
  */
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 #define HOLD_MEAN  (180.0 * S)
 #define NOTICE     (60.0 * S) /* until a side notes that the other one is gone */

@@ -2,7 +2,7 @@
 /* The scenarios of the overload laboratory, and what each must show. */
 #include <math.h>
 #include <stddef.h>
-#include "bench/sim_overload_check.h"
+#include "bench/sim_overload/check.h"
 
 /* ---- What must be shown -------------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
  * ends, for what was given back in between is given back for ever. What Weir's own crash took from it is for
  * the survivors.
  */
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 #define SHOWN 40 /* faults that are printed */
 

@@ -5,7 +5,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 static void *must(void *p)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What Weir consists of in the simulator: sim_world.c makes it and looks into it, sim_weir.c runs it. */
+/* What Weir consists of in the simulator: world.c makes it and looks into it, weir.c runs it. */
 #ifndef WEIR_BENCH_SIM_WORLD_H
 #define WEIR_BENCH_SIM_WORLD_H
 
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 #define MAX_GATEWAYS 256
 

@@ -5,8 +5,8 @@
  * clock ticks every millisecond, and control's part is a list of figures published each second.
  */
 #include <stdlib.h>
-#include "bench/sim.h"
-#include "bench/sim_world.h"
+#include "bench/sim/sim.h"
+#include "bench/sim/world.h"
 #include "lb/worker.h"
 
 static void *memory(size_t n)

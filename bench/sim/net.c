@@ -6,7 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 #define DUPLICATED 0.005
 #define LATE       0.01 /* of messages are up to half a second late */

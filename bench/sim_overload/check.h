@@ -3,7 +3,7 @@
 #ifndef WEIR_BENCH_SIM_OVERLOAD_CHECK_H
 #define WEIR_BENCH_SIM_OVERLOAD_CHECK_H
 
-#include "bench/sim_overload.h"
+#include "bench/sim_overload/lab.h"
 
 /* Adds to what a check has to say. */
 __attribute__((format(printf, 2, 3))) void lab_say(struct lab_text *t, const char *format, ...);

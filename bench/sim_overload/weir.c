@@ -5,7 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
-#include "bench/sim_overload.h"
+#include "bench/sim_overload/lab.h"
 #include "lb/worker.h"
 
 #define SETUPS      600000

@@ -5,7 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <stdio.h>
-#include "bench/sim_world.h"
+#include "bench/sim/world.h"
 #include "lb/worker.h"
 
 #define PLACE_S 130.0 /* mean time that a call has a place, s: those that nobody answers included */

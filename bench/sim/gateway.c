@@ -3,7 +3,7 @@
  * The called side: what a gateway makes of an INVITE (INVITE server transaction of RFC 3261 17.2.1, RFC
  * 6026), by a plan drawn when the INVITE comes; and the crashes of gateways, with what control notes of them.
  */
-#include "bench/sim.h"
+#include "bench/sim/sim.h"
 
 #define ANSWER_MEAN (9.0 * S)
 #define DIES_EVERY  (6 * 3600.0 * S) /* mean time between two crashes of one gateway */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of the overload laboratory, and JSON: one object a line. */
 #include <stddef.h>
-#include "bench/sim_overload.h"
+#include "bench/sim_overload/lab.h"
 
 void lab_report_head(void)
 {

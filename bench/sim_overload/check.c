@@ -2,7 +2,7 @@
 /* What several scenarios of the overload laboratory must show. */
 #include <stdarg.h>
 #include <stddef.h>
-#include "bench/sim_overload_check.h"
+#include "bench/sim_overload/check.h"
 
 void lab_say(struct lab_text *t, const char *format, ...)
 {

@@ -5,7 +5,7 @@
  * behind calls, or go before them (reads_first), as in a program that reads before it serves.
  */
 #include <stdlib.h>
-#include "bench/sim_overload.h"
+#include "bench/sim_overload/lab.h"
 
 static struct lab_msg response(const struct lab_job *j, uint8_t method, uint16_t status)
 {

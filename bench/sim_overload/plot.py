@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Draws what bench-sim-overload --json FILE has measured: docs/congestion-sim-goodput.svg, -sim-step.svg.
 
-usage: bench/sim_overload.py FILE [FOLDER]
+usage: bench/sim_overload/plot.py FILE [FOLDER]
 """
 import json
 import pathlib
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "tests"), str(HERE)]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
 
 from overlab import plot  # noqa: E402
 
