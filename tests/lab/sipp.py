@@ -3,9 +3,17 @@
 import csv
 import pathlib
 import signal
+import socket
+import struct
 import subprocess
 
 SCENARIOS = pathlib.Path(__file__).resolve().parent / "scenarios"
+
+
+def socket_name(ip, port):
+    """As /proc/net/udp and udp6 write it: the address in words of the machine's own byte order."""
+    packed = socket.inet_pton(socket.AF_INET6 if ":" in ip else socket.AF_INET, ip)
+    return "".join(f"{word:08X}" for word in struct.unpack(f"={len(packed) // 4}I", packed)) + f":{port:04X}"
 
 
 class Sipp:
@@ -19,7 +27,7 @@ class Sipp:
                  trace=True, users=0):
         self.name = f"{scenario.stem}-{ip.replace(':', '_')}-{port}"
         self.base = pathlib.Path(work) / self.name
-        self.limit, self.port = limit, port
+        self.limit, self.socket = limit, socket_name(ip, port)
         argv = ["sipp", "-sf", str(scenario), "-i", f"[{ip}]" if ":" in ip else ip, "-p", str(port), "-nostdin",
                 "-trace_stat", "-stf", f"{self.base}.csv", "-fd", "1", "-trace_err", "-error_file", f"{self.base}.err",
                 "-buff_size", "212992"]  # what the kernel allows; sipp's own choice is lost when it is not scheduled
@@ -37,11 +45,11 @@ class Sipp:
                              env={"TERM": "dumb", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
 
     def listens(self):
-        """True once its socket is bound."""
+        """True once its own socket is bound: others of its namespace may have the same port."""
         if self.proc.poll() is not None:
             raise RuntimeError(self.trouble())
         tables = (pathlib.Path(f"/proc/{self.proc.pid}/net/{name}").read_text() for name in ("udp", "udp6"))
-        return any(f":{self.port:04X} " in table for table in tables)
+        return any(f" {self.socket} " in table for table in tables)
 
     def wait(self):
         """Wait until sipp ends by itself and give its exit code (0: every call went as the scenario says)."""
