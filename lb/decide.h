@@ -23,6 +23,7 @@ struct decision {
 	bool refused_before;       /* this call, on another branch */
 	struct lb_trail trail;     /* what `why` will tell of it, if it is new */
 	bool is_new;               /* outside dialogs, and met for the first time */
+	bool elsewhere;            /* in another pool than its route's, where it was challenged */
 	bool urgent;               /* it goes by the operator's limits alone, headroom included */
 	struct token token;        /* of the call, if has_token */
 	bool has_token;

@@ -181,8 +181,42 @@ static uint16_t note_admitted(struct decision *d, const struct gateway *g, enum 
 static const struct gateway *had_before(const struct decision *d)
 {
 	if (d->setup)
-		return setup_gateway(d->s, d->setup);
+		return gateway_by_slot(d->s, setup_again(d->setup)->gateway);
 	return d->pin.b ? gateway_by_slot(d->s, d->pin.b->gateway[d->pin.i]) : NULL;
+}
+
+/*
+ * True if the gateway that had the call before asked for credentials, and here they are: a new transaction
+ * with the next CSeq (RFC 3261 22.2), which the branch of another fork has not. A pin knows no CSeq; but
+ * without transactions there is no way to another pool than to spill.
+ */
+static bool was_challenged(const struct decision *d, const struct gateway *had)
+{
+	const struct setup *u = d->setup;
+
+	if (!came_before(d))
+		return false;
+	if (u)
+		return u->cseq != d->q->cseq && setup_again(u)->flags & CLIENT_CHALLENGED;
+	return d->pin.b->flags[d->pin.i] & PIN_CHALLENGED && d->s->pools[d->pool].overflow == had->pool;
+}
+
+/*
+ * A call that had spilled, failed over or been moved by a rule to another pool when it was challenged goes on
+ * there while that gateway can take it: nobody else knows its nonce.
+ */
+static void return_to_challenger(struct decision *d)
+{
+	const struct gateway *had = had_before(d);
+	struct pick p;
+
+	if (!had || had->pool == d->pool || !was_challenged(d, had))
+		return;
+	p = pick_for_request(d->e, ASK_CALL, d->urgent);
+	if (!pick_can(&p, had))
+		return;
+	d->elsewhere = true;
+	d->pool = had->pool;
 }
 
 /* The gateway of the call that this one is to replace (RFC 3891), as far as that is known here, or NULL. */
@@ -193,7 +227,7 @@ static const struct gateway *replaced(const struct decision *d)
 	return slot == LB_NONE ? pick_ideal(d->s, d->pool, d->q->replaces) : gateway_by_slot(d->s, slot);
 }
 
-/* The gateway for a new request: the one that had the call before, if it can, so that its nonce is good. */
+/* The gateway for a new request: the one that had the call before, if it can. */
 static const struct gateway *choose(struct decision *d, enum ask_what what)
 {
 	struct pick p = pick_for_request(d->e, what, d->urgent);
@@ -225,7 +259,7 @@ static bool set_up(struct decision *d, const struct gateway *g, unsigned moves, 
 		return false;
 	u->moves = moves;
 	u->flags |= d->urgent ? SETUP_URGENT : 0;
-	u->flags |= g->pool != d->pool ? SETUP_SPILLED : 0;
+	u->flags |= d->elsewhere || g->pool != d->pool ? SETUP_SPILLED : 0;
 	u->origin = signal_origin(d->q->number, d->peer);
 	if (notify && !(u->flags & SETUP_RELIABLE))
 		server_answer(e, u, 181, 0);
@@ -313,6 +347,8 @@ bool place_new(struct decision *d)
 		g = pick(&p, d->s, d->pool);
 		return g ? send_to(d, g) : refuse(d, ST_REPLY_REFUSED);
 	}
+	if (invite)
+		return_to_challenger(d);
 	share_add(d->w->told[d->pool].arrived, 1);
 	if (invite && is_known_full(d))
 		return refuse_full(d, peer);

@@ -22,6 +22,7 @@ static void note_pin(struct lb_worker *w, const struct lb_query *q, const struct
 	if (!(*flags & PIN_ANSWERED))
 		st_hist_add(&w->lane->gateways[g->slot].response, pin_age(pin, now));
 	*flags |= q->status >= 200 ? PIN_ANSWERED | PIN_FINAL : PIN_ANSWERED;
+	*flags |= is_challenge(q->status) ? PIN_CHALLENGED : 0;
 	pin_extend(pin, now, q->method == METHOD_INVITE && !(*flags & PIN_FINAL) ? w->ringing_ns : w->pin_ns);
 }
 

@@ -171,6 +171,12 @@ void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t sessio
  */
 void call_fail(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, bool open, uint64_t now);
 
+/* True for a response that asks for credentials: its call or request goes on in a new one (RFC 3261 22.2). */
+static inline bool is_challenge(uint16_t status)
+{
+	return status == 401 || status == 407;
+}
+
 /* ---- In dialog: any direction, a and b are the hashes of From and To tag ----------------------------- */
 
 /*

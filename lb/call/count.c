@@ -322,7 +322,7 @@ static void survivor_answered(struct event *e)
 {
 	struct pin out = find_bye(e, BYE_OUT), in = find_bye(e, BYE_IN);
 
-	if (e->q->status == 401 || e->q->status == 407) {
+	if (is_challenge(e->q->status)) {
 		if (out.b)
 			give_back(e, out);
 		if (in.b)

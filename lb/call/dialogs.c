@@ -210,7 +210,7 @@ bool call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t
 		return true;
 	if (status / 100 == 2 || status == 481 || status == 408) {
 		end_dialog(c, i, d, LB_END_BYE, now);
-	} else if (status == 401 || status == 407) {
+	} else if (is_challenge(status)) {
 		call_begin(&c->at[i]);
 		c->at[i].bye[d] = 0;
 		call_done(&c->at[i]);

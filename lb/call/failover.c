@@ -244,6 +244,8 @@ static struct verdict over_by_answer(struct event *e, struct setup *u, unsigned 
 {
 	uint16_t status = e->q->status;
 
+	if (is_challenge(status))
+		u->client[i].flags |= CLIENT_CHALLENGED;
 	if (goes_on(e, u, i, status)) {
 		if (status >= 400) /* a redirect that is followed is no answer (RFC 3261 16.7, step 4) */
 			note_best(e, u, i, status);

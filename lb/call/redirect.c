@@ -119,6 +119,17 @@ static bool take_target(const struct event *e, const struct setup *u, const stru
 	return g && pick_take(&how, g);
 }
 
+/* Calls g, where a place is reserved, by the Request-URI of a Contact; which one is still to be noted. */
+static struct lb_act *call_target(struct event *e, struct setup *u, const struct gateway *g)
+{
+	struct lb_act *act = act_add(e, LB_RESEND, ST_SENT_RETRY);
+	unsigned i = client_add(e, u, g);
+
+	u->client[i].flags |= CLIENT_REDIRECTED;
+	client_request(e, u, i, act);
+	return act;
+}
+
 /* Notes the Contacts of the 3xx in hand from the k-th on, `most` gateways at most. */
 static void note_targets(const struct event *e, struct setup *u, unsigned k, unsigned most)
 {
@@ -137,7 +148,6 @@ bool redirect_follow(struct event *e, struct setup *u, unsigned i)
 {
 	const struct gateway *from = gateway_by_slot(e->s, u->client[i].gateway), *g = NULL;
 	const struct pool *p = from ? &e->s->pools[from->pool] : NULL;
-	struct lb_act *act;
 	unsigned k = 0;
 
 	if (!p || !p->follow || !may_move(u))
@@ -150,9 +160,7 @@ bool redirect_follow(struct event *e, struct setup *u, unsigned i)
 	u->attempts = 1;
 	note_targets(e, u, k + 1, p->attempts - 1);
 	st_gateway_inc(e->w->lane, from->slot, ST_GW_LEFT_RULE);
-	act = act_add(e, LB_RESEND, ST_SENT_RETRY);
-	client_request(e, u, client_add(e, u, g), act);
-	act->uri = e->q->contacts[k].uri;
+	call_target(e, u, g)->uri = e->q->contacts[k].uri;
 	return true;
 }
 
@@ -161,14 +169,11 @@ bool redirect_next(struct event *e, struct setup *u)
 	while (u->target_i < u->targets) {
 		unsigned k = u->target_i++;
 		const struct gateway *g = gateway_by_slot(e->s, u->target[k]);
-		struct lb_act *act;
 
 		if (!take_target(e, u, g))
 			continue;
 		u->attempts = 1;
-		act = act_add(e, LB_RESEND, ST_SENT_RETRY);
-		client_request(e, u, client_add(e, u, g), act);
-		act->target = k + 1;
+		call_target(e, u, g)->target = k + 1;
 		return true;
 	}
 	return false;

@@ -114,6 +114,24 @@ struct setup *setup_of_call(const struct setups *t, uint64_t call_hash, uint64_t
 	return NULL;
 }
 
+static unsigned claim(const struct client *c)
+{
+	if (c->flags & CLIENT_REDIRECTED)
+		return 0;
+	if (c->state == CLIENT_ACCEPTED)
+		return 3;
+	return c->flags & CLIENT_CHALLENGED ? 2 : 1;
+}
+
+const struct client *setup_again(const struct setup *u)
+{
+	const struct client *best = &u->client[0];
+
+	for (unsigned i = 1; i < u->n; i++)
+		best = claim(&u->client[i]) >= claim(best) ? &u->client[i] : best;
+	return best;
+}
+
 struct setup *setup_new(struct setups *t, const struct lb_query *q)
 {
 	uint32_t i = t->free_list, *first = head(t, q->call_hash);

@@ -27,16 +27,18 @@ enum client_state {
 };
 
 enum client_flags {
-	CLIENT_GIVEN_UP = 1,  /* the search has gone on without it: CANCELled as soon as that may be */
-	CLIENT_CANCEL = 2,    /* to be CANCELled with its first provisional response (RFC 3261 9.1) */
-	CLIENT_CANCELLED = 4, /* the CANCEL has left */
-	CLIENT_CANCEL_OK = 8, /* and was answered: no more repeats of it */
-	CLIENT_RANG = 16,     /* a provisional response other than 100 */
-	CLIENT_LISTED = 32,   /* in the list of its gateway's unanswered branches */
-	CLIENT_OVERDUE = 64,  /* CANCELled because Timer C fired; its final response is waited for */
-	CLIENT_BOUNCED = 128, /* the INVITE came back by ICMP */
-	CLIENT_TOLD = 256,    /* the call's record tells of it */
-	CLIENT_OPEN = 512,    /* it has one of its gateway's `open`, see struct word */
+	CLIENT_GIVEN_UP = 1,      /* the search has gone on without it: CANCELled as soon as that may be */
+	CLIENT_CANCEL = 2,        /* to be CANCELled with its first provisional response (RFC 3261 9.1) */
+	CLIENT_CANCELLED = 4,     /* the CANCEL has left */
+	CLIENT_CANCEL_OK = 8,     /* and was answered: no more repeats of it */
+	CLIENT_RANG = 16,         /* a provisional response other than 100 */
+	CLIENT_LISTED = 32,       /* in the list of its gateway's unanswered branches */
+	CLIENT_OVERDUE = 64,      /* CANCELled because Timer C fired; its final response is waited for */
+	CLIENT_BOUNCED = 128,     /* the INVITE came back by ICMP */
+	CLIENT_TOLD = 256,        /* the call's record tells of it */
+	CLIENT_OPEN = 512,        /* it has one of its gateway's `open`, see struct word */
+	CLIENT_CHALLENGED = 1024, /* its final response asks for credentials */
+	CLIENT_REDIRECTED = 2048, /* it has the Request-URI of a Contact */
 };
 
 /* One branch. All fields: worker. */
@@ -159,6 +161,13 @@ enum setup_fit setup_of_response(const struct setups *t, const struct lb_query *
 
 /* The youngest setup of the Call-ID and From tag, or NULL. */
 struct setup *setup_of_call(const struct setups *t, uint64_t call_hash, uint64_t from_hash);
+
+/*
+ * The branch whose gateway gets the INVITE if its caller sends it once more, with another CSeq: the one that
+ * has accepted it, else that has asked for credentials, else that was asked last. None that is redirected:
+ * only the gateway that has redirected it knows the Request-URI.
+ */
+const struct client *setup_again(const struct setup *u);
 
 /* A setup for the INVITE q, without branches; NULL: all are taken. */
 struct setup *setup_new(struct setups *t, const struct lb_query *q);

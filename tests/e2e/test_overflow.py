@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
 A full pool spills to its overflow pool, within a part of what that one can take, and what is more is refused (G7). Two
-pools that name each other: a call goes one step, never round.
+pools that name each other: a call goes one step, never round. A call that is challenged where it spilled to goes on there.
 """
 import time
 
 import pytest
 
+import flows
 from conftest import WEIR, hostport, ip_of, pool
 from lab.net import until
 from lab.phone import Phone
@@ -27,11 +28,14 @@ pools:
     pool("left", 6303, hosts=(21,), gateway="max-calls: 1", overload="{ overflow: right, spill: 100% }"),
     pool("right", 6303, hosts=(22,), gateway="max-calls: 1", overload="{ overflow: left, spill: 100% }"),
     pool("bulk", 6304, hosts=(21,), gateway="max-calls: 1", overload="{ overflow: bulk-over, spill: 20% }"),
+    pool("asks", 6305, hosts=(21,), overload="{ overflow: asks-over, spill: 100% }"),
+    pool("asks-over", 6305, hosts=(22, 23)),
     pool("bulk-over", 6304, hosts=(22,), gateway="max-cps: 40/s"),
 ]) + """
 routes:
   - { match: { number: "+1" }, pool: home }
   - { match: { number: "+2" }, pool: bulk }
+  - { match: { number: "+4" }, pool: asks }
   - { match: { number: "+31" }, pool: left }
   - { match: { number: "+32" }, pool: right }
 """
@@ -113,3 +117,28 @@ def test_two_pools_for_each_other(family):
     assert third.gateway is ends[0] and spilled(family) == before + 2, "now from the other side"
     second.end()
     third.end()
+
+
+@pytest.mark.flow("C15", "G7")
+def test_challenged_where_it_spilled_to(family):
+    """Only the gateway that has asked for credentials knows its nonce (RFC 3261 22.3): they go there, and not home where they would be taken now."""
+    calls, before = 16, spilled(family)
+    ladder = family.ladder(flows.AUTHENTICATED.replace("A>B INVITE sdp auth", "A wait\nA>B INVITE sdp auth"))
+    home, *over = (family.sipp(family.gateways, ("asks.B", ladder.scenario("B")), ip_of("gateways", host), 6305)
+                   for host in (21, 22, 23))
+    family.weir.ask("drain", "asks-21")
+    caller = family.sipp(family.callers, ("asks.A", ladder.scenario("A")), ip_of("callers", 11), 7305, calls=calls, rate=100,
+                         target=hostport(*WEIR["callers", False]), args=["-cid_str", "asks-%u"],
+                         keys={"uri": "sip:+45551234@pstn.test", "from_uri": "sip:joe@callers.test"})
+    until(lambda: caller.messages().count("SIP/2.0 407") == calls, 10, caller.trouble)
+    family.weir.ask("ready", "asks-21")
+    signal = family.peer("callers", 12)
+    for n in range(1, calls + 1):
+        signal.send(signal.make("INFO", "sip:go@test", call_id=f"asks-{n}"), (ip_of("callers", 11), 7305))
+    code = caller.wait()
+    for gateway in (home, *over):
+        gateway.stop()
+    said = "".join(end.trouble() for end in (caller, home, *over))
+    assert code == 0 and caller.successful == calls, said
+    assert home.incoming == 0 and all(gateway.incoming for gateway in over) and not any(gateway.failed for gateway in over), said
+    assert sum(gateway.successful for gateway in over) == calls and spilled(family) - before == calls, said
