@@ -130,40 +130,64 @@ static uint32_t poll_ports(struct dp_worker *w)
 	return total;
 }
 
-static uint32_t poll_inboxes(struct dp_worker *w)
+/* A burst of what one other worker has received for us. */
+static uint32_t poll_inbox(struct dp_worker *w, struct rte_ring *inbox)
 {
 	struct rte_mbuf *msgs[LIMIT_BURST];
-	uint32_t total = 0;
+	uint32_t n = rte_ring_sc_dequeue_burst(inbox, (void **)msgs, LIMIT_BURST, NULL);
+
+	if (!n)
+		return 0;
+	st_add(w->lane, ST_HANDOFF_IN, n);
+	dp_process(w, msgs, n);
+	dp_flush(w);
+	return n;
+}
+
+/*
+ * As many bursts of each other worker's as there are queues of our own, for it has about as many: at its
+ * limit a worker loses no more of what was received already than of what waits in its queues.
+ */
+static uint32_t poll_inboxes(struct dp_worker *w)
+{
+	uint32_t total = 0, bursts = w->n_rx ? w->n_rx : 1;
 
 	for (uint32_t i = 0; i < w->n_inbox; i++) {
-		uint32_t n = rte_ring_sc_dequeue_burst(w->inbox[i], (void **)msgs, LIMIT_BURST, NULL);
+		uint32_t n = LIMIT_BURST;
 
-		if (!n)
-			continue;
-		total += n;
-		st_add(w->lane, ST_HANDOFF_IN, n);
-		dp_process(w, msgs, n);
-		dp_flush(w);
+		for (uint32_t k = 0; k < bursts && n == LIMIT_BURST; k++) {
+			n = poll_inbox(w, w->inbox[i]);
+			total += n;
+		}
 	}
 	return total;
 }
 
-static uint32_t poll_relays(struct dp_worker *w)
+/* Sends a burst of frames that another worker has made for our ports. */
+static uint32_t poll_relay(struct dp_worker *w, struct rte_ring *relay)
 {
 	struct rte_mbuf *frames[LIMIT_BURST];
+	uint32_t n = rte_ring_sc_dequeue_burst(relay, (void **)frames, LIMIT_BURST, NULL);
+
+	st_add(w->lane, ST_TX_RING_IN, n);
+	for (uint32_t k = 0; k < n; k++)
+		dp_transmit(w, frames[k], dp_msg(frames[k])->port, (enum st_end)dp_msg(frames[k])->end);
+	flush_tx(w);
+	return n;
+}
+
+/* All that waits there: work is done on it, so that a worker at its limit should rather lose what has just
+ * come. */
+static uint32_t poll_relays(struct dp_worker *w)
+{
 	uint32_t total = 0;
 
 	for (uint32_t i = 0; i < w->n_inbox; i++) {
-		uint32_t n = rte_ring_sc_dequeue_burst(w->relay[i], (void **)frames, LIMIT_BURST, NULL);
+		uint32_t waiting = rte_ring_count(w->relay[i]), n = 0;
 
-		if (!n)
-			continue;
+		while (n < waiting)
+			n += poll_relay(w, w->relay[i]);
 		total += n;
-		st_add(w->lane, ST_TX_RING_IN, n);
-		for (uint32_t k = 0; k < n; k++)
-			dp_transmit(w, frames[k], dp_msg(frames[k])->port,
-				    (enum st_end)dp_msg(frames[k])->end);
-		flush_tx(w);
 	}
 	return total;
 }

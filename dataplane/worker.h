@@ -165,8 +165,9 @@ struct dp {
 uint64_t dp_cycles_ns(uint64_t cycles);
 
 /*
- * One turn of the loop, with w->now, w->policy and w->hops set: all that is there to do, a burst of each kind
- * at most. Returns how much that was. Worker.
+ * One turn of the loop, with w->now, w->policy and w->hops set: the frames that others have made for our
+ * ports, a burst of each queue and as many of each ring to us, what is due. Returns how much that was.
+ * Worker.
  */
 uint32_t dp_turn(struct dp_worker *w);
 
