@@ -141,15 +141,23 @@ static enum lb_guess guess_of(const struct sip_msg *sip)
 }
 
 /*
+ * What may be the beginning or the end of a call that is refused: without Route, and sent again if it is
+ * needed (an ACK with the next 2xx).
+ */
+static bool is_repeated(const struct sip_msg *sip)
+{
+	return guess_of(sip) == LB_GUESS_NEW && (sip->method == METHOD_INVITE || sip->method == METHOD_ACK);
+}
+
+/*
  * In line for its owner, unless that is so far behind that only what belongs to calls can still be taken: a
- * flood of new ones, which their callers repeat, ends none that goes on.
+ * flood of new ones, or of ACKs to their refusals, ends none that goes on.
  */
 static void hand_over(struct dp_worker *w, uint32_t owner, struct rte_mbuf *m)
 {
 	struct dp_out *out = &w->out[owner];
-	const struct sip_msg *sip = &dp_msg(m)->sip;
 
-	if (out->waiting > DP_RING_NEW && guess_of(sip) == LB_GUESS_NEW && sip->method == METHOD_INVITE)
+	if (out->waiting > DP_RING_NEW && is_repeated(&dp_msg(m)->sip))
 		dp_end(w, m, ST_DROP_RING_FULL);
 	else
 		out->msgs[out->n++] = m;

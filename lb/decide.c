@@ -244,16 +244,25 @@ static bool join_setup(struct decision *d)
 }
 
 /*
- * ACK to a reply of our own, at any age: it goes no further (RFC 3261 8.2.7). The first one to a refusal
- * shows that its source is real.
+ * ACK to a reply of our own: it goes no further (RFC 3261 8.2.7). One with our tag is known at any age, and
+ * the first of them to a refusal shows that its source is real; one with another tag by its branch (17.2.3),
+ * as long as the refusal is remembered.
  */
 static bool absorb_own_ack(struct decision *d)
 {
-	if (d->q->method != METHOD_ACK || !d->q->has_to_tag || !tag_is_ours(&d->s->keys, d->q))
+	const struct memo_key key = memo_key(d->q);
+	struct memory before;
+
+	if (d->q->method != METHOD_ACK || !d->q->has_to_tag)
 		return false;
-	if (memo_acked(d->w->memo, memo_key(d->q), d->now))
-		source_proved(d->w->sources, &d->s->hash_key, &d->q->src, is_known(d), d->now);
-	return finish(d, LB_ABSORB, ST_ABSORB_ACK);
+	if (tag_is_ours(&d->s->keys, d->q)) {
+		if (memo_acked(d->w->memo, key, d->now))
+			source_proved(d->w->sources, &d->s->hash_key, &d->q->src, is_known(d), d->now);
+		return finish(d, LB_ABSORB, ST_ABSORB_ACK);
+	}
+	before = memo_find(d->w->memo, key, d->now);
+	d->refused_before = before.r && !before.same;
+	return before.same && finish(d, LB_ABSORB, ST_ABSORB_ACK);
 }
 
 static bool require_known_source(struct decision *d)
@@ -378,10 +387,13 @@ static bool limit_stray(struct decision *d)
 	return reply(d, 500, route_reason(500), ST_REPLY_PEER_LIMIT, ST_DROP_ACK_NOWHERE);
 }
 
-/* Inside a dialog, but nothing is known of it: a gateway's other side cannot be guessed, a caller's can. */
+/*
+ * Inside a dialog, but nothing is known of it: a gateway's other side cannot be guessed, a caller's can. A
+ * call that was refused has none.
+ */
 static bool refuse_lost_dialog(struct decision *d)
 {
-	if (d->q->method == METHOD_ACK && !d->q->has_to_tag)
+	if (d->q->method == METHOD_ACK && (!d->q->has_to_tag || d->refused_before))
 		return finish(d, LB_DROP, ST_DROP_ACK_NOWHERE);
 	if (!d->q->has_to_tag || d->peer != LB_NONE || !d->from)
 		return false;

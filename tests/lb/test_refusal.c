@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "lb/admit/memo.h"
 #include "lb/admit/sources.h"
+#include "lb/worker.h"
 #include "tests/lb/check.h"
 
 #define TICK (UINT64_C(1) << 26)
@@ -210,6 +211,38 @@ static void acks_prove_once(void **state)
 	world_free(&w);
 }
 
+/*
+ * An ACK belongs to the branch that was refused, whatever its To tag (RFC 3261 17.2.3), and a refused call
+ * has no dialog: none of its ACKs reaches a gateway, makes or changes anything, or proves a source.
+ */
+static void acks_with_made_up_tags(void **state)
+{
+	struct lb_query q, ack;
+	struct memory met;
+	char tag[LIMIT_TAG];
+	struct world w;
+
+	(void)state;
+	full_world(&w);
+	q = world_request(&w, METHOD_INVITE, 1, 1);
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_REFUSED);
+	ack = ack_of(&w, &q, tag);
+	lb_set_gateway_cps(w.words, 0, LB_UNLIMITED);
+	ack.to_tag = STR("made-up");
+	expect_act(world_input(&w, &ack), LB_ABSORB, ST_ABSORB_ACK);
+	ack.via_hash++;
+	expect_act(world_input(&w, &ack), LB_DROP, ST_DROP_ACK_NOWHERE);
+	ack.to_tag = text_of(tag, sizeof(tag)); /* too long for one of ours */
+	expect_act(world_input(&w, &ack), LB_DROP, ST_DROP_ACK_NOWHERE);
+	met = memo_find(w.worker->memo, memo_key(&q), w.now);
+	assert_true(met.same && !met.r->acked);
+	assert_null(pin_find(&w.worker->pins, pin_key(q.call_hash, q.from_hash), 0, w.now).b);
+	q.via_hash += 7; /* the same call once more, and this time there is room: then it has a dialog */
+	expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
+	expect_act(world_input(&w, &ack), LB_FORWARD, ST_FWD_REQUEST);
+	world_free(&w);
+}
+
 /* However many addresses are made up, one that is flooded stays capped. */
 static void a_victim_among_made_up_addresses(void **state)
 {
@@ -275,7 +308,7 @@ int main(void)
 		cmocka_unit_test(strangers_have_half),  cmocka_unit_test(forged_sources_are_capped),
 		cmocka_unit_test(real_sources_are_not), cmocka_unit_test(a_real_source_beside_forgeries),
 		cmocka_unit_test(acks_prove_once),      cmocka_unit_test(a_victim_among_made_up_addresses),
-		cmocka_unit_test(a_draining_node),
+		cmocka_unit_test(a_draining_node),      cmocka_unit_test(acks_with_made_up_tags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
