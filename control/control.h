@@ -173,6 +173,7 @@ struct ctl_pool {
 /* Pools and gateways keep the order of the config file; index 0..count-1. */
 uint32_t ctl_pool_count(const struct app *app);
 void ctl_pool(const struct app *app, uint32_t index, struct ctl_pool *out);
+
 uint32_t ctl_gateway_count(const struct app *app);
 void ctl_gateway(const struct app *app, uint32_t index, struct ctl_gateway *out);
 
@@ -182,6 +183,9 @@ int ctl_pool_find(const struct app *app, struct str name);
 
 /* What the governor thinks of a gateway (index of ctl_gateway()). app->governor is there. (governor.c) */
 void ctl_congestion(const struct app *app, uint32_t index, struct lb_congestion *out);
+
+/* True from the event pool-short of the pool to its pool-enough. The same. */
+bool ctl_pool_short(const struct app *app, uint32_t index);
 
 /* "up", "saturated", "probing", ...; "ready", "drain", "maint". */
 const char *ctl_health_name(enum lb_health health);

@@ -153,6 +153,18 @@ static bool gauge_gateway_max_calls(const struct ctl_gauges *s, uint32_t i, stru
 	return true;
 }
 
+static bool gauge_pool_short(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g)
+{
+	struct ctl_pool pool;
+
+	if (!s->app->governor || i >= ctl_pool_count(s->app))
+		return false;
+	ctl_pool(s->app, i, &pool);
+	st_label(g, "pool", pool.name);
+	g->value = ctl_pool_short(s->app, i);
+	return true;
+}
+
 /* The peer of the config, with its label in g; NULL past the last one. */
 static const struct conf_peer *peer_at(const struct ctl_gauges *s, uint32_t i, struct st_gauge *g)
 {
@@ -287,6 +299,7 @@ bool gauges_series(void *arg, enum st_family family, uint32_t i, struct st_gauge
 		[ST_FAM_GATEWAY_OPEN] = gauge_gateway_open,
 		[ST_FAM_GATEWAY_OPEN_CAP] = gauge_gateway_open_cap,
 		[ST_FAM_GATEWAY_RATE_CAP] = gauge_gateway_rate_cap,
+		[ST_FAM_POOL_SHORT] = gauge_pool_short,
 		[ST_FAM_PEER_CALLS] = gauge_peer_calls,
 		[ST_FAM_PEER_MAX_CALLS] = gauge_peer_max_calls,
 		[ST_FAM_WORKER_BUSY] = gauge_worker_busy,

@@ -241,6 +241,11 @@ void ctl_congestion(const struct app *app, uint32_t index, struct lb_congestion 
 	lb_congestion(app->governor->lb, app->policy->gateways[index].slot, out);
 }
 
+bool ctl_pool_short(const struct app *app, uint32_t index)
+{
+	return lb_pool_short(app->governor->lb, (uint16_t)index);
+}
+
 void governor_probe(struct app *app, uint16_t slot, enum lb_probe_result result, uint64_t sent)
 {
 	lb_govern_probe(app->governor->lb, slot, result, sent);

@@ -184,4 +184,7 @@ struct lb_congestion {
 /* Fills in what is known of the gateway at `slot` as of the last step. Control. */
 void lb_congestion(const struct lb_governor *g, uint16_t slot, struct lb_congestion *out);
 
+/* True from LB_NOTICE_SHORT of the pool (index) to its LB_NOTICE_ENOUGH. Control. */
+bool lb_pool_short(const struct lb_governor *g, uint16_t pool);
+
 #endif

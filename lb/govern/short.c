@@ -60,6 +60,11 @@ static void move_on(struct lb_governor *g, uint32_t pool)
 	}
 }
 
+bool lb_pool_short(const struct lb_governor *g, uint16_t pool)
+{
+	return g->lack[pool].state == LACK_TOLD;
+}
+
 void govern_short(struct lb_governor *g)
 {
 	for (uint32_t i = 0; i < g->s->n_pools; i++) {

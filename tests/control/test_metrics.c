@@ -91,6 +91,7 @@ static void scrape_is_valid(void **state)
 	assert_non_null(strstr(body, "weir_gateway_state{pool=\"east\",gateway=\"gw2\",state=\"down\"} 1\n"));
 	assert_non_null(strstr(body, "weir_port_xstat{port=\"access\",name=\"rx_good_packets\"} 7\n"));
 	assert_non_null(strstr(body, "weir_gateway_state{pool=\"west\",gateway=\"w2499\",state=\"up\"} 1\n"));
+	assert_non_null(strstr(body, "weir_pool_short{pool=\"east\"} 0\n"));
 	promtool = popen("promtool check metrics", "w");
 	assert_non_null(promtool);
 	fputs(body, promtool);

@@ -109,11 +109,13 @@ def test_the_modest_one_gets_his_share(family):
     good = sum(step["all"]["good"] for step in result["steps"])
     assert sum(gateway["answered"] for gateway in seen.values()) == good
     assert family.weir.metric("weir_peer_over_share_total", peer="greedy") > 0
+    assert family.weir.metric("weir_pool_short", pool="shared") == family.weir.metric("weir_pool_short") == 1
     short = [e for e in family.weir.ask("events")["events"] if e["kind"] == "pool-short" and e["subject"] == "shared"]
     assert len(short) == 1 and "2 gateways take calls" in short[0]["text"]
     over = lambda: [e for e in family.weir.ask("events")["events"]  # noqa: E731
                     if e["kind"] == "pool-enough" and e["subject"] == "shared"]
     until(over, 15, "a pool that refuses nobody is still short")
+    assert family.weir.metric("weir_pool_short") == 0
 
 
 # ---- Who gets it

@@ -52,6 +52,7 @@ static void told_once(void **state)
 		lb_set_gateway_rps(b.w.words, i, 0);
 	steps(&b, 10, 4);
 	assert_int_equal(b.told, 0); /* not yet a second's figures */
+	assert_false(lb_pool_short(b.g, 0));
 	steps(&b, 50, 4);
 	assert_int_equal(b.told, 1);
 	assert_int_equal(b.last.kind, LB_NOTICE_SHORT);
@@ -59,6 +60,8 @@ static void told_once(void **state)
 	assert_in_range(b.last.a, 40, 44);
 	assert_in_range(b.last.b, b.last.a, 84);
 	assert_int_equal(b.last.c, 2);
+	assert_true(lb_pool_short(b.g, 0));
+	assert_false(lb_pool_short(b.g, 1));
 
 	for (uint16_t i = 0; i < 2; i++)
 		lb_set_gateway_rps(b.w.words, i, LB_UNLIMITED);
@@ -70,12 +73,14 @@ static void told_once(void **state)
 		lb_set_gateway_rps(b.w.words, i, LB_UNLIMITED);
 	steps(&b, 99, 4);
 	assert_int_equal(b.told, 1);
+	assert_true(lb_pool_short(b.g, 0));
 	steps(&b, 2, 4);
 	assert_int_equal(b.told, 2);
 	assert_int_equal(b.last.kind, LB_NOTICE_ENOUGH);
 	assert_int_equal(b.last.a, 60 * 4 + 1);
 	assert_in_range(b.last.b, (60 + 90 + 99) * 4, (60 + 90 + 102 + 10) * 4);
 	assert_int_equal(b.last.c, 16);
+	assert_false(lb_pool_short(b.g, 0));
 	world_free(&b.w);
 }
 
