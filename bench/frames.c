@@ -127,8 +127,10 @@ static void rewrite_to(struct draft *d, const char *line, const char *end)
 		copy(d, line, (size_t)(end - line));
 		return;
 	}
-	mark(d, FIELD_TO_TAG, 8);
-	copy(d, at + 8, (size_t)(end - at - 8));
+	d->t->to_tag = here(d);
+	d->t->to_tag_n = (uint16_t)strcspn(at, ";\r");
+	mark(d, FIELD_TO_TAG, TAG_TEXT);
+	copy(d, at + TAG_TEXT, (size_t)(end - at - TAG_TEXT));
 }
 
 /* A Route gets a token; a Record-Route, which nobody reads on the way, gets a text of its length. */
@@ -427,8 +429,10 @@ struct identity mint_identity(const struct mint *mint, uint64_t call, uint8_t *f
 
 uint32_t mint_to_hash(const struct mint *mint, uint64_t call)
 {
-	uint8_t tag[TAG_TEXT];
+	const struct template *t = &mint->templates[BYE];
+	uint8_t frame[FRAME_MAX];
 
-	hex(tag, to_tag(mix64(call)), TAG_TEXT);
-	return (uint32_t)lb_hash(lb_snapshot_key(mint->policy), tag, TAG_TEXT);
+	memcpy(frame + t->to_tag, t->frame + t->to_tag, t->to_tag_n);
+	put_numbers(t, BYE, call, frame);
+	return (uint32_t)lb_hash(lb_snapshot_key(mint->policy), frame + t->to_tag, t->to_tag_n);
 }

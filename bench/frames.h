@@ -66,6 +66,7 @@ struct template
 	struct patch patch[FRAME_PATCHES];
 	uint16_t call_id, call_id_n; /* whole texts, for hashing */
 	uint16_t from_tag, from_tag_n;
+	uint16_t to_tag, to_tag_n;
 	uint16_t branch, branch_n; /* of the caller's Via */
 };
 

@@ -250,9 +250,11 @@ static bool measure(struct rig *rig, const char *mix, enum upto upto, unsigned m
 	}
 	if (upto == UPTO_WHOLE)
 		run[0].messages = counts[0][ST_RX_SIP];
-	printf("{\"messages\": %lu, \"ns\": %.2f, \"handled\": [%lu, %lu], ", run[0].messages,
-	       (double)run[0].ns / (double)(run[0].messages ? run[0].messages : 1), counts[0][ST_HANDLED],
-	       counts[1][ST_HANDLED]);
+	printf("{\"messages\": %lu, \"ns\": %.2f, \"handled\": [%lu, %lu], \"calls_ended\": %lu, "
+	       "\"uncounted\": %lu, ",
+	       run[0].messages, (double)run[0].ns / (double)(run[0].messages ? run[0].messages : 1),
+	       counts[0][ST_HANDLED], counts[1][ST_HANDLED], counts[0][ST_CALL_BYE],
+	       counts[0][ST_CALL_UNCOUNTED]);
 	print_ends(counts[0]);
 	printf("}\n");
 	fflush(stdout);

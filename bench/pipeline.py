@@ -56,6 +56,7 @@ class Weir:
 
     def __init__(self, engine, folder, calls, workers=1, stateful=False):
         os.makedirs(folder)
+        self.stateful = stateful
         self.ends = STATEFUL_ENDS if stateful else ENDS
         self.argv = [engine, "-d", os.path.join(HERE, "data"), "-t", folder, "-c", str(calls), "-w", str(workers)]
         self.argv += ["-s"] if stateful else []
@@ -77,6 +78,9 @@ class Weir:
             good = sum(out["ends"].get(e, 0) for e in ends)
             if good < 0.999 * out["handled"][0]:
                 sys.exit(f"{mix}: messages met other ends than {ends}: {out['ends']}")
+        if mix == "call" and upto == "whole" and self.stateful:
+            if out["calls_ended"] < 0.99 * out["handled"][0] / PER_CALL or out["uncounted"]:
+                sys.exit(f"of {out['handled'][0] / PER_CALL:.0f} calls {out['calls_ended']} ended, {out['uncounted']} were not counted")
         return out
 
     def close(self):

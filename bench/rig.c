@@ -34,6 +34,7 @@
 #define LINGER_NS 50000000u
 #define MIXING    2654435761u /* a prime: steps through calls in no order of theirs, each once */
 #define NEVER_NS  (3600 * UINT64_C(1000000000))
+#define BYE_NS    (1000 * UINT64_C(1000000000)) /* as long as may be: struct call's bye counts to 2^15 * 64 ms */
 
 static const struct lb_timers timers = {
 	.t1 = NEVER_NS,
@@ -42,7 +43,7 @@ static const struct lb_timers timers = {
 	.b = NEVER_NS,
 	.c = NEVER_NS,
 	.d = LINGER_NS,
-	.release = NEVER_NS,
+	.release = BYE_NS,
 	.max_call = 4 * NEVER_NS,
 	.session_min = 90 * UINT64_C(1000000000),
 };
