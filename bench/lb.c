@@ -181,9 +181,9 @@ static void check(enum kind kind, enum st_end end)
 /* What the path would guess. */
 static enum lb_guess guess_of(const struct lb_query *q)
 {
-	if (!q->request)
-		return LB_GUESS_RESPONSE;
-	return q->token.n ? LB_GUESS_DIALOG : LB_GUESS_NEW;
+	if (q->method == METHOD_BYE)
+		return LB_GUESS_END;
+	return q->request ? LB_GUESS_NEW : LB_GUESS_PROGRESS;
 }
 
 /* ns per message of one pass. */

@@ -133,11 +133,33 @@ static struct rte_mbuf *message_of(struct dp_worker *w, const struct net_port *p
 	return quoted;
 }
 
+/* The last two letters of the method in CSeq tell what is asked; who writes others is served as well. */
+static enum lb_guess guess_of_response(const struct sip_msg *sip)
+{
+	uint8_t row = sip->first[SIP_HDR_CSEQ];
+	const char *end;
+
+	if (row == SIP_NO_ROW || sip->row[row].end < sip->row[row].value + 3)
+		return LB_GUESS_OTHER;
+	end = sip->base + sip->row[row].end;
+	if (end[-1] != 'E')
+		return LB_GUESS_OTHER;
+	if (end[-2] == 'T')
+		return sip->status == 100  ? LB_GUESS_TRYING
+		       : sip->status < 200 ? LB_GUESS_PROGRESS
+					   : LB_GUESS_ANSWER;
+	return end[-2] == 'Y' ? LB_GUESS_END : LB_GUESS_OTHER;
+}
+
 static enum lb_guess guess_of(const struct sip_msg *sip)
 {
 	if (!sip->is_request)
-		return LB_GUESS_RESPONSE;
-	return sip->first[SIP_HDR_ROUTE] == SIP_NO_ROW ? LB_GUESS_NEW : LB_GUESS_DIALOG;
+		return guess_of_response(sip);
+	if (sip->first[SIP_HDR_ROUTE] == SIP_NO_ROW)
+		return LB_GUESS_NEW;
+	return sip->method == METHOD_BYE   ? LB_GUESS_END
+	       : sip->method == METHOD_ACK ? LB_GUESS_ACK
+					   : LB_GUESS_PASSED;
 }
 
 /*

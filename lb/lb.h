@@ -100,16 +100,23 @@ enum lb_fetch {
 	LB_FETCH_NEXT,    /* the entry behind, the timers' neighbours */
 };
 
-/* What a message looks like before it is decoded. */
+/* What a message looks like before it is decoded: by that it is guessed which tables it will touch. */
 enum lb_guess {
-	LB_GUESS_RESPONSE,
-	LB_GUESS_NEW,    /* a request without Route */
-	LB_GUESS_DIALOG, /* one with Route, which has a token as a rule: nothing is fetched but its call */
+	LB_GUESS_NEW,      /* a request without Route */
+	LB_GUESS_PASSED,   /* one with Route, which has a token as a rule and changes nothing */
+	LB_GUESS_ACK,      /* an ACK with Route: its call */
+	LB_GUESS_END,      /* a BYE with Route, or its answer: its call, whose timer moves */
+	LB_GUESS_TRYING,   /* 100: its set-up */
+	LB_GUESS_PROGRESS, /* another provisional response to an INVITE or UPDATE: its set-up, its call */
+	LB_GUESS_ANSWER,   /* a final one: the same, and the set-up's timer moves */
+	LB_GUESS_OTHER     /* any other response: its pin */
 };
 
 /*
  * Brings the lines of this step for this Call-ID into the cache. Everything is placed by call_hash alone, so
- * that this can be done before the message is decoded; a wrong guess costs time, no more. Worker.
+ * that this can be done before the message is decoded; a wrong guess costs time, no more. But each line is a
+ * page of its own as a rule, and pages are what large tables lack first: nothing is fetched that a guess does
+ * not call for. Worker.
  */
 void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_guess guess, enum lb_fetch step);
 

@@ -249,17 +249,18 @@ static bool send_to(struct decision *d, const struct gateway *g)
 	return true;
 }
 
-/* A new call to g in transactions of ours. False: there is no room for them. */
-static bool set_up(struct decision *d, const struct gateway *g, unsigned moves, bool notify)
+/* A new call to g, counted in entry `call`, in transactions of ours. False: there is no room for them. */
+static bool set_up(struct decision *d, const struct gateway *g, uint32_t call, unsigned moves, bool notify)
 {
 	struct event *e = d->e;
-	struct setup *u = invite_admit(e, when_full(d));
+	unsigned flags =
+		(d->urgent ? SETUP_URGENT : 0) | (d->elsewhere || g->pool != d->pool ? SETUP_SPILLED : 0);
+	struct setup *u = invite_admit(e, when_full(d), flags);
 
 	if (!u)
 		return false;
+	u->call = call;
 	u->moves = moves;
-	u->flags |= d->urgent ? SETUP_URGENT : 0;
-	u->flags |= d->elsewhere || g->pool != d->pool ? SETUP_SPILLED : 0;
 	u->origin = signal_origin(d->q->number, d->peer);
 	if (notify && !(u->flags & SETUP_RELIABLE))
 		server_answer(e, u, 181, 0);
@@ -340,6 +341,7 @@ bool place_new(struct decision *d)
 	enum share_grant grant = SHARE_PLACE;
 	uint16_t share = SHARE_NONE;
 	const struct gateway *g;
+	uint32_t call;
 
 	if (invite && d->s->pools[d->pool].redirect) {
 		const struct pick p = pick_for_request(d->e, ASK_STATE, false);
@@ -369,6 +371,6 @@ bool place_new(struct decision *d)
 	if (!invite)
 		return send_pinned(d, g);
 	share = note_admitted(d, g, grant, share);
-	count_call(d->e, d->from, peer, share, g);
-	return set_up(d, g, moves, notify) || send_pinned(d, g);
+	call = count_call(d->e, d->from, peer, share, g);
+	return set_up(d, g, call, moves, notify) || send_pinned(d, g);
 }

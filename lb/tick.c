@@ -47,6 +47,17 @@ static void look_for_dead(struct event *e, unsigned max)
 	t->look_at = e->now + LOOK_NS;
 }
 
+/* Timers fire long after their calls were last touched: while one is handled, the lines of the next come. */
+static void fetch_coming(const struct lb_worker *w)
+{
+	const struct wheel_coming coming = wheel_coming(&w->wheel);
+
+	if (coming.next < w->setups.n)
+		setup_fetch(&w->setups, coming.next, true);
+	if (coming.after < w->setups.n)
+		setup_fetch(&w->setups, coming.after, false);
+}
+
 unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now, struct lb_act *acts,
 		 unsigned max)
 {
@@ -58,6 +69,7 @@ unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now,
 
 		if (node == WHEEL_NONE)
 			break;
+		fetch_coming(w);
 		if (node < w->setups.n)
 			invite_due(&e, &w->setups.at[node]);
 		else

@@ -70,12 +70,28 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 
 void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_guess guess, enum lb_fetch step)
 {
-	if (step == LB_FETCH_HEADS && guess != LB_GUESS_DIALOG)
+	static const struct {
+		bool pin, memo, setup, setup_timer, its_call, call, call_timer;
+	} needs[] = {
+		[LB_GUESS_NEW] = { .pin = true, .memo = true, .setup = true, .call = true },
+		[LB_GUESS_PASSED] = { .pin = false },
+		[LB_GUESS_ACK] = { .call = true },
+		[LB_GUESS_END] = { .call = true, .call_timer = true },
+		[LB_GUESS_TRYING] = { .setup = true },
+		[LB_GUESS_PROGRESS] = { .setup = true, .its_call = true },
+		[LB_GUESS_ANSWER] = { .setup = true, .setup_timer = true, .its_call = true },
+		[LB_GUESS_OTHER] = { .pin = true },
+	};
+	bool pinned = needs[guess].pin || (needs[guess].setup && w->setups.n == 0);
+
+	if (step == LB_FETCH_HEADS && pinned)
 		pin_prefetch(&w->pins, call_hash);
-	if (step == LB_FETCH_HEADS && guess == LB_GUESS_NEW)
+	if (step == LB_FETCH_HEADS && needs[guess].memo)
 		memo_prefetch(w->memo, call_hash);
-	if (step == LB_FETCH_NEXT && guess == LB_GUESS_NEW)
-		return;
-	setup_prefetch(&w->setups, &w->wheel, call_hash, step);
-	call_prefetch(&w->calls, call_hash, guess != LB_GUESS_NEW, step);
+	if (needs[guess].setup)
+		setup_prefetch(&w->setups, &w->wheel, call_hash, needs[guess].setup_timer, step);
+	if (needs[guess].its_call && step == LB_FETCH_NEXT)
+		call_fetch(&w->calls, setup_call(&w->setups, call_hash));
+	if (needs[guess].call)
+		call_prefetch(&w->calls, call_hash, needs[guess].call_timer, step);
 }

@@ -188,3 +188,13 @@ uint32_t wheel_expired(struct wheel *w, uint64_t now)
 			w->lower = head;
 	}
 }
+
+struct wheel_coming wheel_coming(const struct wheel *w)
+{
+	uint32_t head = digit(w->tick, 0), n = w->node[head].next, after = w->node[n].next;
+
+	if (n == head)
+		return (struct wheel_coming){ WHEEL_NONE, WHEEL_NONE };
+	__builtin_prefetch(&w->node[after], 1);
+	return (struct wheel_coming){ n - HEADS, after == head ? WHEEL_NONE : after - HEADS };
+}

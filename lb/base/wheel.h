@@ -61,4 +61,13 @@ void wheel_prefetch(const struct wheel *w, uint32_t i, bool neighbours);
  */
 uint32_t wheel_expired(struct wheel *w, uint64_t now);
 
+/*
+ * What wheel_expired() will return next and after that, as far as it is of the tick in hand: what they will
+ * touch can be fetched. WHEEL_NONE: not known.
+ */
+struct wheel_coming {
+	uint32_t next, after;
+};
+struct wheel_coming wheel_coming(const struct wheel *w);
+
 #endif

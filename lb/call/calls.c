@@ -14,12 +14,15 @@ _Static_assert((int)ST_CALL_CANCELLED == (int)ST_CALL_FAILED + (int)LB_END_CANCE
 
 /* ---- The table ------------------------------------------------------------------------------------- */
 
-/* Heads of chains for n entries: few chains are longer than two. */
+/*
+ * Heads of chains for n entries, two for each at least: whoever looks for the entry of a new call, which is
+ * in no chain yet, reads all that are in it, each a cache miss.
+ */
 static uint32_t heads_for(uint32_t n)
 {
 	uint32_t heads = 16;
 
-	while (heads < UINT32_C(1) << 31 && heads < n)
+	while (heads < UINT32_C(1) << 31 && heads / 2 < n)
 		heads *= 2;
 	return heads;
 }
@@ -96,20 +99,20 @@ static void give_back(struct calls *c, uint16_t slot)
 
 static void enter_share(struct calls *c, uint32_t i, uint16_t share)
 {
-	c->flow[i].share = share;
+	c->at[i].share = share;
 	if (share != SHARE_NONE)
 		share_add(c->spec.shares[share].calls, 1);
 }
 
 static void leave_share(struct calls *c, uint32_t i)
 {
-	uint16_t share = c->flow[i].share;
+	uint16_t share = c->at[i].share;
 
 	if (share == SHARE_NONE)
 		return;
 	share_add(c->spec.shares[share].calls, -1);
 	share_give(&c->spec.words->shares.at[share]);
-	c->flow[i].share = SHARE_NONE;
+	c->at[i].share = SHARE_NONE;
 }
 
 void call_share(struct calls *c, uint32_t i, uint16_t share)
@@ -212,11 +215,12 @@ static uint32_t find_twin(const struct calls *c, uint32_t i)
 /* The call goes on at another gateway that has answered it, too. False: it does not. */
 static bool hand_on(struct calls *c, uint32_t i)
 {
-	uint32_t k = find_twin(c, i);
-	struct call *e = &c->at[i], *to = &c->at[k];
+	struct call *e = &c->at[i], *to;
+	uint32_t k = e->twin ? find_twin(c, i) : CALL_NONE;
 
-	if (k == CALL_NONE || !to->again)
+	if (k == CALL_NONE || !c->at[k].again)
 		return false;
+	to = &c->at[k];
 	call_begin(to);
 	to->in = e->in;
 	to->counts_in = e->counts_in;
@@ -282,16 +286,21 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 	return i;
 }
 
-void call_is_again(struct calls *c, uint32_t i)
-{
-	call_begin(&c->at[i]);
-	c->at[i].again = 1;
-	call_done(&c->at[i]);
-}
-
 static bool same_call(const struct call *e, const struct call_key *key)
 {
 	return e->tag == call_tag(key->call_hash) && e->caller == key->caller && e->branch == key->branch;
+}
+
+void call_is_again(struct calls *c, uint32_t i, const struct call_key *key)
+{
+	for (uint32_t k = c->chain[c->at[i].tag & c->mask]; k != CALL_NONE; k = c->at[k].next) {
+		if (!same_call(&c->at[k], key))
+			continue;
+		call_begin(&c->at[k]);
+		c->at[k].again |= k == i;
+		c->at[k].twin = 1;
+		call_done(&c->at[k]);
+	}
 }
 
 uint32_t call_of(const struct calls *c, const struct call_key *key)
@@ -301,6 +310,20 @@ uint32_t call_of(const struct calls *c, const struct call_key *key)
 	while (i != CALL_NONE && (c->at[i].state == CALL_HOLD || !same_call(&c->at[i], key)))
 		i = c->at[i].next;
 	return i;
+}
+
+uint32_t call_still(const struct calls *c, uint32_t i, const struct call_key *key)
+{
+	if (i != CALL_NONE && (c->at[i].state == CALL_SETUP || c->at[i].state == CALL_ANSWERED) &&
+	    same_call(&c->at[i], key))
+		return i;
+	return call_of(c, key);
+}
+
+void call_fetch(const struct calls *c, uint32_t i)
+{
+	if (i != CALL_NONE)
+		__builtin_prefetch(&c->at[i], 1);
 }
 
 uint32_t call_answered_at(const struct calls *c, const struct call_key *key, uint16_t gateway)
@@ -344,12 +367,12 @@ static void hold(struct calls *c, uint32_t i, uint16_t slot, uint64_t now)
 		.in = LB_NONE,
 		.out = slot,
 		.peer = LB_NONE,
+		.share = SHARE_NONE,
 		.state = CALL_HOLD,
 		.created = call_ms(now),
 		.end = call_ms(now + c->spec.hold_ns),
 	};
 	call_done(e);
-	c->flow[h].share = SHARE_NONE;
 	chain(c, h);
 	wheel_arm(c->spec.wheel, call_timer(c, h), now + c->spec.hold_ns);
 }
@@ -396,13 +419,16 @@ void call_let_go(struct calls *c, const struct call_key *key, uint16_t gateway)
 void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t gateway, uint64_t now)
 {
 	struct call *e = &c->at[i];
-	uint32_t h = find_hold(c, key, gateway);
 	uint16_t before = e->out;
+	uint32_t h;
 
+	if (before == gateway)
+		return;
+	h = find_hold(c, key, gateway);
 	if (h != CALL_NONE) {
 		set_out(&c->at[h], before);
 		set_out(e, gateway);
-	} else if (before != gateway) {
+	} else {
 		word_take(&c->spec.words->gateway[gateway]);
 		call_move(c, i, gateway, true, now);
 	}

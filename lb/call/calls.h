@@ -25,23 +25,25 @@ enum call_state {
 
 /* Hashes are of lb_query; all fields: worker wo, control ro inside seq. */
 struct call {
-	uint32_t seq;              /* odd: being written */
-	uint32_t next;             /* in the chain of its hash, or of the free list; CALL_NONE: last */
-	uint32_t tag;              /* Call-ID, hashed again; its low bits name the chain */
-	uint32_t caller;           /* From tag of the INVITE */
-	uint32_t branch;           /* top Via of the INVITE */
-	uint16_t in;               /* slot of the gateway that it comes from, or LB_NONE */
-	uint16_t out;              /* slot of the gateway that it goes to, or LB_NONE */
-	uint16_t peer;             /* slot of the peer that it comes from, or LB_NONE */
-	uint8_t state : 2;         /* enum call_state */
-	uint8_t counts_in : 1;     /* it has a place at `in` */
-	uint8_t bye_caller : 1;    /* the last BYE came from the caller */
-	uint8_t again : 1;         /* its end was counted and recorded before: it is not once more */
-	uint8_t acked : 1;         /* an ACK or a 2xx has been seen in dialog */
-	uint8_t unwanted : 1;      /* ANSWERED, and CANCELled all the same: `end` says until when it counts */
-	uint8_t alive : 4;         /* bit per dialog: confirmed, not ended */
-	uint8_t more : 4;          /* confirmed dialogs past the first CALL_DIALOGS, at most 15 */
-	uint32_t to[CALL_DIALOGS]; /* To tags of 2xx; 0: none yet */
+	uint16_t seq;           /* odd: being written; wraps, but not while somebody reads */
+	uint16_t share;         /* pair of lb/admit/shares.h that it counts in, or SHARE_NONE */
+	uint32_t next;          /* in the chain of its hash, or of the free list; CALL_NONE: last */
+	uint32_t tag;           /* Call-ID, hashed again; its low bits name the chain */
+	uint32_t caller;        /* From tag of the INVITE */
+	uint32_t branch;        /* top Via of the INVITE */
+	uint16_t in;            /* slot of the gateway that it comes from, or LB_NONE */
+	uint16_t out;           /* slot of the gateway that it goes to, or LB_NONE */
+	uint16_t peer;          /* slot of the peer that it comes from, or LB_NONE */
+	uint8_t state : 2;      /* enum call_state */
+	uint8_t counts_in : 1;  /* it has a place at `in` */
+	uint8_t bye_caller : 1; /* the last BYE came from the caller */
+	uint8_t again : 1;      /* its end was counted and recorded before: it is not once more */
+	uint8_t acked : 1;      /* an ACK or a 2xx has been seen in dialog */
+	uint8_t unwanted : 1;   /* ANSWERED, and CANCELled all the same: `end` says until when it counts */
+	uint8_t twin : 1;  /* its INVITE has, or had, another entry, at a gateway that answered as well */
+	uint8_t alive : 4; /* bit per dialog: confirmed, not ended */
+	uint8_t more : 4;  /* confirmed dialogs past the first CALL_DIALOGS, at most 15 */
+	uint32_t to[CALL_DIALOGS];  /* To tags of 2xx; 0: none yet */
 	uint16_t bye[CALL_DIALOGS]; /* when the dialog ends if its BYE stays unanswered, 64 ms; 0: no BYE */
 	uint32_t created;           /* ms, wraps */
 	uint32_t answered;          /* ms, wraps; ANSWERED */
@@ -55,9 +57,8 @@ struct call_flow {
 	uint16_t port;
 	uint8_t v6;
 	uint8_t listener; /* where it arrived */
-	uint16_t share;   /* pair of lb/admit/shares.h that it counts in, or SHARE_NONE */
 };
-_Static_assert(sizeof(struct call_flow) == 22, "with the chains and the timer 106 bytes a call");
+_Static_assert(sizeof(struct call_flow) == 20, "with the chains and the timer 112 bytes a call at most");
 
 struct calls_spec {
 	struct lb_words *words;
@@ -126,11 +127,21 @@ bool calls_room(const struct calls *c);
  */
 uint32_t call_open(struct calls *c, const struct call_key *key, const struct call_sides *sides, uint64_t now);
 
-/* Entry i goes on with a call that had ended: when it ends, it is neither counted nor recorded again. */
-void call_is_again(struct calls *c, uint32_t i);
+/*
+ * Entry i goes on with a call that had ended, or is the second one of a call: when it ends, that is neither
+ * counted nor recorded again.
+ */
+void call_is_again(struct calls *c, uint32_t i, const struct call_key *key);
 
 /* The entry of an INVITE, set-up or answered, by its key; CALL_NONE: there is none (any more). */
 uint32_t call_of(const struct calls *c, const struct call_key *key);
+
+/* The same, where call_open() once returned `i`, which may long be another call's by now: no search, as a
+ * rule. */
+uint32_t call_still(const struct calls *c, uint32_t i, const struct call_key *key);
+
+/* Brings entry i into the cache; CALL_NONE: nothing. */
+void call_fetch(const struct calls *c, uint32_t i);
 
 /*
  * The same, answered at gateway slot `gateway`. An INVITE that two gateways have answered has an entry for

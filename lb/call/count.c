@@ -17,6 +17,14 @@ static struct call_key key_of(const struct setup *u)
 	return (struct call_key){ u->call_hash, (uint32_t)u->from_hash, (uint32_t)u->via_hash };
 }
 
+/* The entry of the setup's call, or CALL_NONE. */
+static uint32_t entry_of(const struct event *e, const struct setup *u)
+{
+	const struct call_key key = key_of(u);
+
+	return call_still(&e->w->calls, u->call, &key);
+}
+
 /* ---- Set-up ---------------------------------------------------------------------------------------- */
 
 bool count_known(const struct event *e)
@@ -29,9 +37,7 @@ bool count_known(const struct event *e)
 
 bool count_owns(const struct event *e, const struct setup *u)
 {
-	const struct call_key key = key_of(u);
-
-	return call_of(&e->w->calls, &key) != CALL_NONE;
+	return entry_of(e, u) != CALL_NONE;
 }
 
 bool count_peer(struct event *e, uint16_t slot, uint32_t headroom)
@@ -46,8 +52,8 @@ void count_no_call(struct event *e, uint16_t peer)
 		peer_release(&e->w->words->peer[peer]);
 }
 
-void count_call(struct event *e, const struct gateway *from, uint16_t peer, uint16_t share,
-		const struct gateway *to)
+uint32_t count_call(struct event *e, const struct gateway *from, uint16_t peer, uint16_t share,
+		    const struct gateway *to)
 {
 	const struct call_key key = call_key(e->q);
 	const struct call_sides sides = {
@@ -59,16 +65,17 @@ void count_call(struct event *e, const struct gateway *from, uint16_t peer, uint
 		.listener = e->q->listener,
 		.flow = e->q->src,
 	};
-
 	uint32_t i;
 
 	if (count_known(e)) { /* once more, away from a gateway that is down */
-		call_move(&e->w->calls, call_of(&e->w->calls, &key), to->slot, true, e->now);
-		return;
+		i = call_of(&e->w->calls, &key);
+		call_move(&e->w->calls, i, to->slot, true, e->now);
+		return i;
 	}
 	i = call_open(&e->w->calls, &key, &sides, e->now);
 	if (i != CALL_NONE)
 		record_start(&e->w->records, i, e->q);
+	return i;
 }
 
 static uint16_t left_by(const struct event *e, const struct client *c)
@@ -94,7 +101,7 @@ static void move_share(struct event *e, uint32_t i, uint16_t to)
 {
 	struct shares *t = &e->w->words->shares;
 	const struct gateway *g = gateway_by_slot(e->s, to);
-	uint16_t share = e->w->calls.flow[i].share;
+	uint16_t share = e->w->calls.at[i].share;
 	uint64_t key = share != SHARE_NONE && g
 			       ? share_key(e->s->pools[g->pool].id, share_key_who(t->key[share]))
 			       : 0;
@@ -105,9 +112,8 @@ static void move_share(struct event *e, uint32_t i, uint16_t to)
 
 void count_move(struct event *e, struct setup *u, uint16_t to)
 {
-	const struct call_key key = key_of(u);
 	const struct client *last = &u->client[u->n - 1];
-	uint32_t i = call_of(&e->w->calls, &key);
+	uint32_t i = entry_of(e, u);
 
 	if (i == CALL_NONE)
 		return;
@@ -140,7 +146,7 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 		word_take(&e->w->words->gateway[gateway]);
 	i = call_open(&e->w->calls, &key, &sides, e->now);
 	if (i != CALL_NONE)
-		call_is_again(&e->w->calls, i);
+		call_is_again(&e->w->calls, i, &key);
 	return i;
 }
 
@@ -165,7 +171,7 @@ static void count_accepted(struct event *e, struct setup *u, unsigned i, bool fi
 	const struct call_key key = key_of(u);
 	uint16_t gateway = u->client[i].gateway;
 	struct calls *c = &e->w->calls;
-	uint32_t call = call_of(c, &key);
+	uint32_t call = entry_of(e, u);
 
 	first |= is_new_answer(e, u);
 	if (call != CALL_NONE && c->at[call].state == CALL_SETUP)
@@ -181,23 +187,25 @@ static void count_accepted(struct event *e, struct setup *u, unsigned i, bool fi
 void count_response(struct event *e, struct setup *u, unsigned i, bool was_open)
 {
 	const struct call_key key = key_of(u);
-	uint32_t call = call_of(&e->w->calls, &key);
 	uint16_t status = e->q->status;
+	uint32_t call;
 
+	if (status == 100)
+		return;
+	call = entry_of(e, u);
 	if (status >= 300 && was_open && call != CALL_NONE)
 		tell(e, u, i, call, status);
 	if (status >= 300)
 		call_let_go(&e->w->calls, &key, u->client[i].gateway);
 	else if (status >= 200)
 		count_accepted(e, u, i, was_open);
-	else if (status > 100 && call != CALL_NONE)
+	else if (call != CALL_NONE)
 		call_news(&e->w->calls, call, e->now);
 }
 
 void count_failed(struct event *e, struct setup *u, uint16_t status)
 {
-	const struct call_key key = key_of(u);
-	uint32_t i = call_of(&e->w->calls, &key);
+	uint32_t i = entry_of(e, u);
 	bool cancelled = u->flags & SETUP_CANCELLED && status == 487;
 
 	if (i == CALL_NONE)

@@ -239,6 +239,8 @@ void call_acked(struct calls *c, uint64_t call_hash, uint32_t caller)
 		call_begin(e);
 		set_acked(e);
 		call_done(e);
+		if (!e->twin)
+			return;
 	}
 }
 

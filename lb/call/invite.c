@@ -146,9 +146,9 @@ void invite_close(struct event *e, struct setup *u)
 
 /* ---- Requests ---------------------------------------------------------------------------------------- */
 
-struct setup *invite_admit(struct event *e, enum lb_when_full when_full)
+struct setup *invite_admit(struct event *e, enum lb_when_full when_full, unsigned flags)
 {
-	struct setup *u = e->q->room ? setup_new(&e->w->setups, e->q) : NULL;
+	struct setup *u = e->q->room ? setup_new(&e->w->setups, e->q, flags | SETUP_KEPT) : NULL;
 
 	if (!u) {
 		st_inc(e->w->lane, ST_SETUP_FULL);
@@ -157,7 +157,6 @@ struct setup *invite_admit(struct event *e, enum lb_when_full when_full)
 	u->when_full = when_full;
 	u->key_id = e->s->keys.now.id;
 	u->attempts = 1;
-	u->flags |= SETUP_KEPT;
 	act_add(e, LB_KEEP, ST_FWD_REQUEST)->kept = 2 * setup_index(&e->w->setups, u);
 	server_event(e, u, SERVER_INVITE);
 	return u;

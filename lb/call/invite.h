@@ -28,10 +28,11 @@ const struct gateway *pick_branch(const struct event *e, struct setup *u, uint16
 /* ---- invite.c ---- */
 
 /*
- * Keeps the INVITE in hand and answers 100. NULL: no room for it; then it goes without a transaction of ours.
- * The first branch is still to be added with client_add() and its message with client_request().
+ * Keeps the INVITE in hand and answers 100. flags: enum setup_flags that it begins with. NULL: no room for
+ * it; then it goes without a transaction of ours. The first branch is still to be added with client_add() and
+ * its message with client_request().
  */
-struct setup *invite_admit(struct event *e, enum lb_when_full when_full);
+struct setup *invite_admit(struct event *e, enum lb_when_full when_full, unsigned flags);
 
 /* A request that setup_find() found a setup for. False: it is no business of the transaction's. */
 bool invite_request(struct event *e, struct setup *u);
@@ -156,10 +157,12 @@ bool count_peer(struct event *e, uint16_t peer, uint32_t headroom);
 /* Gives it back: the INVITE goes nowhere. */
 void count_no_call(struct event *e, uint16_t peer);
 
-/* The INVITE in hand goes to a gateway; places there, of the peer and of the pair `share` (or SHARE_NONE) are
- * reserved. */
-void count_call(struct event *e, const struct gateway *from, uint16_t peer, uint16_t share,
-		const struct gateway *to);
+/*
+ * The INVITE in hand goes to a gateway; places there, of the peer and of the pair `share` (or SHARE_NONE) are
+ * reserved. Returns its entry, or CALL_NONE.
+ */
+uint32_t count_call(struct event *e, const struct gateway *from, uint16_t peer, uint16_t share,
+		    const struct gateway *to);
 
 /* A branch at slot `to` is about to be added to u, where a place is reserved. */
 void count_move(struct event *e, struct setup *u, uint16_t to);

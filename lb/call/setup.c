@@ -60,16 +60,33 @@ static void fetch_setup(const struct setups *t, uint32_t i)
 		__builtin_prefetch((char *)&t->at[i] + 64 * line, 1);
 }
 
-void setup_prefetch(const struct setups *t, const struct wheel *wheel, uint64_t call_hash, enum lb_fetch step)
+uint32_t setup_call(const struct setups *t, uint64_t call_hash)
+{
+	uint32_t first = *head(t, call_hash);
+
+	return first == SETUP_NONE ? CALL_NONE : t->at[first].call;
+}
+
+void setup_fetch(const struct setups *t, uint32_t i, bool chain)
+{
+	if (chain)
+		__builtin_prefetch(head(t, t->at[i].call_hash), 1);
+	else
+		fetch_setup(t, i);
+}
+
+void setup_prefetch(const struct setups *t, const struct wheel *wheel, uint64_t call_hash, bool moves,
+		    enum lb_fetch step)
 {
 	uint32_t *first = head(t, call_hash);
 
 	if (step == LB_FETCH_HEADS) {
 		__builtin_prefetch(first, 1);
-	} else if (*first != SETUP_NONE) {
-		wheel_prefetch(wheel, *first, step == LB_FETCH_NEXT);
-		if (step == LB_FETCH_ENTRIES)
-			fetch_setup(t, *first);
+	} else if (*first != SETUP_NONE && step == LB_FETCH_ENTRIES) {
+		wheel_prefetch(wheel, *first, false);
+		fetch_setup(t, *first);
+	} else if (*first != SETUP_NONE && moves) {
+		wheel_prefetch(wheel, *first, true);
 	}
 }
 
@@ -132,7 +149,7 @@ const struct client *setup_again(const struct setup *u)
 	return best;
 }
 
-struct setup *setup_new(struct setups *t, const struct lb_query *q)
+struct setup *setup_new(struct setups *t, const struct lb_query *q, unsigned flags)
 {
 	uint32_t i = t->free_list, *first = head(t, q->call_hash);
 	struct setup *u;
@@ -159,7 +176,7 @@ struct setup *setup_new(struct setups *t, const struct lb_query *q)
 	u->repeat = u->end = SETUP_NEVER;
 	u->state = SERVER_PROCEEDING;
 	u->own = 500;
-	u->flags = q->reliable ? SETUP_RELIABLE : 0;
+	u->flags = flags | (q->reliable ? SETUP_RELIABLE : 0);
 	u->next = *first;
 	*first = i;
 	return u;

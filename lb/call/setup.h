@@ -111,6 +111,7 @@ struct setup {
 	uint8_t oc_ask;             /* lb_query.oc_ask of the INVITE */
 	uint8_t target_i, targets;  /* the next of `target`, and where they end */
 	uint32_t to[SETUP_ANSWERS]; /* To tags of the first 2xx, as hashes; 0: none */
+	uint32_t call;              /* entry that was opened for it, see call_still() */
 	struct client client[LIMIT_BRANCHES];
 	char number[SETUP_NUMBER]; /* the number called, as far as it fits: reroute rules may ask for it */
 	uint16_t target[LIMIT_CONTACTS]; /* of the 3xx followed last: slots, or LB_NONE */
@@ -141,9 +142,19 @@ size_t setups_size(uint32_t n);
 /* Makes n free setups in mem (64-byte aligned). Control. */
 void setups_init(struct setups *t, void *mem, uint32_t n);
 
-/* See lb_prefetch(). */
-void setup_prefetch(const struct setups *t, const struct wheel *wheel, uint64_t call_hash,
+/* See lb_prefetch(). moves: the setup's timer will move. */
+void setup_prefetch(const struct setups *t, const struct wheel *wheel, uint64_t call_hash, bool moves,
 		    enum lb_fetch step);
+
+/* The entry of the call of the youngest setup with this hash, or CALL_NONE; for fetching, not to be trusted.
+ */
+uint32_t setup_call(const struct setups *t, uint64_t call_hash);
+
+/*
+ * Brings setup i into the cache; with `chain` its place in the table as well, for which its own lines must
+ * have come.
+ */
+void setup_fetch(const struct setups *t, uint32_t i, bool chain);
 
 /* The setup of this INVITE, or of the one that an ACK or a CANCEL names (RFC 3261 17.2.3, 9.2), or NULL. */
 struct setup *setup_find(const struct setups *t, const struct lb_query *q);
@@ -169,8 +180,8 @@ struct setup *setup_of_call(const struct setups *t, uint64_t call_hash, uint64_t
  */
 const struct client *setup_again(const struct setup *u);
 
-/* A setup for the INVITE q, without branches; NULL: all are taken. */
-struct setup *setup_new(struct setups *t, const struct lb_query *q);
+/* A setup for the INVITE q, without branches, with these enum setup_flags; NULL: all are taken. */
+struct setup *setup_new(struct setups *t, const struct lb_query *q, unsigned flags);
 
 /* True if setup_new() will find one. */
 static inline bool setups_room(const struct setups *t)

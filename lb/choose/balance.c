@@ -15,6 +15,12 @@ const struct gateway *balance_at(const struct lb_snapshot *s, const struct tier 
 	return &s->gateways[t->table ? t->table[hash_scale(hash, LIMIT_MAGLEV)] : t->only];
 }
 
+void balance_prefetch(const struct tier *t, uint64_t hash)
+{
+	if (t->table)
+		__builtin_prefetch(&t->table[hash_scale(hash, LIMIT_MAGLEV)]);
+}
+
 /* ---- The least work ---------------------------------------------------------------------------------- */
 
 /* Unanswered work of a gateway, to be compared by its weight. */

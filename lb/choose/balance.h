@@ -15,4 +15,7 @@ const struct gateway *balance(const struct pick *p, const struct lb_snapshot *s,
 /* The gateway whose turn it is for a hash, whatever its state. Any thread. */
 const struct gateway *balance_at(const struct lb_snapshot *s, const struct tier *t, uint64_t hash);
 
+/* Brings into the cache what balance_at() reads first. Worker. */
+void balance_prefetch(const struct tier *t, uint64_t hash);
+
 #endif

@@ -192,6 +192,14 @@ const struct gateway *pick(const struct pick *p, const struct lb_snapshot *s, ui
 	return NULL;
 }
 
+void pick_prefetch(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash)
+{
+	const struct pool *p = &s->pools[pool];
+
+	if (p->n > 0)
+		balance_prefetch(&s->tiers[p->first], call_hash);
+}
+
 const struct gateway *pick_or_spill(const struct pick *p, const struct lb_snapshot *s, uint16_t pool)
 {
 	const struct gateway *g = pick(p, s, pool);

@@ -39,6 +39,9 @@ const struct gateway *pick_or_spill(const struct pick *p, const struct lb_snapsh
 bool pick_known_full(const struct lb_words *words, const struct ask *ask, const struct lb_snapshot *s,
 		     uint16_t pool);
 
+/* Brings into the cache what pick() will look a new request up in. Worker. */
+void pick_prefetch(const struct lb_snapshot *s, uint16_t pool, uint64_t call_hash);
+
 /*
  * True if the gateway may have this new request, see word_admit(): then all that it needs is taken. Else the
  * reason is counted in the gateway's cells. Worker.
