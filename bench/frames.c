@@ -338,9 +338,9 @@ static uint64_t via_hash(const struct mint *mint, const struct template *t, cons
 static void put_our_branch(const struct mint *mint, enum message message, const struct identity *id,
 			   uint8_t *p)
 {
-	enum branch_kind stateful = message == BYE_ANSWER ? BRANCH_STATELESS : BRANCH_SETUP;
+	enum branch_kind invite = mint->stateful ? BRANCH_SETUP : BRANCH_PINNED;
 	struct branch b = {
-		.kind = mint->stateful ? stateful : BRANCH_PINNED,
+		.kind = message == BYE_ANSWER ? BRANCH_STATELESS : invite, /* a BYE goes by its token */
 		.gateway = gateway_by_slot(mint->policy, id->gateway)->id,
 		.loop = (uint32_t)id->call_hash,
 		.identity = id->via_hash,
