@@ -183,7 +183,9 @@ static enum lb_guess guess_of(const struct lb_query *q)
 {
 	if (q->method == METHOD_BYE)
 		return LB_GUESS_END;
-	return q->request ? LB_GUESS_NEW : LB_GUESS_PROGRESS;
+	if (q->request)
+		return q->method == METHOD_INVITE ? LB_GUESS_INVITE : LB_GUESS_NEW;
+	return LB_GUESS_PROGRESS;
 }
 
 /* ns per message of one pass. */
@@ -390,8 +392,7 @@ int main(int argc, char **argv)
 	printf("%-32s %9u %9u calls\n", "ns per lb_input()", FEW, calls);
 	for (enum kind k = 0; k < KINDS; k++)
 		printf("%-32s %9.1f %9.1f\n", names[k], few->ns[k], many->ns[k]);
-	printf("%zu bytes for each call\n",
-	       (calls_size(calls) + wheel_size(calls) - wheel_size(0) + calls - 1) / calls);
+	printf("%zu bytes for each call\n", (calls_size(calls) + calls - 1) / calls);
 	c = json ? write_json(json, few, many, calls) : 0;
 	free(few);
 	free(many);

@@ -34,7 +34,7 @@
 #define LINGER_NS 50000000u
 #define MIXING    2654435761u /* a prime: steps through calls in no order of theirs, each once */
 #define NEVER_NS  (3600 * UINT64_C(1000000000))
-#define BYE_NS    (1000 * UINT64_C(1000000000)) /* as long as may be: struct call's bye counts to 2^15 * 64 ms */
+#define BYE_NS    (1000 * UINT64_C(1000000000)) /* about as long as struct call's bye can tell */
 
 static const struct lb_timers timers = {
 	.t1 = NEVER_NS,

@@ -156,7 +156,7 @@ static enum lb_guess guess_of(const struct sip_msg *sip)
 	if (!sip->is_request)
 		return guess_of_response(sip);
 	if (sip->first[SIP_HDR_ROUTE] == SIP_NO_ROW)
-		return LB_GUESS_NEW;
+		return sip->method == METHOD_INVITE ? LB_GUESS_INVITE : LB_GUESS_NEW;
 	return sip->method == METHOD_BYE   ? LB_GUESS_END
 	       : sip->method == METHOD_ACK ? LB_GUESS_ACK
 					   : LB_GUESS_PASSED;
@@ -168,7 +168,8 @@ static enum lb_guess guess_of(const struct sip_msg *sip)
  */
 static bool is_repeated(const struct sip_msg *sip)
 {
-	return guess_of(sip) == LB_GUESS_NEW && (sip->method == METHOD_INVITE || sip->method == METHOD_ACK);
+	return sip->is_request && sip->first[SIP_HDR_ROUTE] == SIP_NO_ROW &&
+	       (sip->method == METHOD_INVITE || sip->method == METHOD_ACK);
 }
 
 /*
@@ -232,12 +233,13 @@ static bool has_room(const struct dp_worker *w, const struct dp_ctx *c)
 
 void dp_fetch(const struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 {
-	for (enum lb_fetch step = LB_FETCH_HEADS; step <= LB_FETCH_NEXT; step++) {
-		for (uint32_t i = 0; i < n; i++) {
-			const struct dp_msg *msg = dp_msg(msgs[i]);
+	uint8_t guess[LIMIT_BURST];
 
-			lb_prefetch(w->lb, msg->call_hash, guess_of(&msg->sip), step);
-		}
+	for (uint32_t i = 0; i < n; i++)
+		guess[i] = guess_of(&dp_msg(msgs[i])->sip);
+	for (enum lb_fetch step = LB_FETCH_HEADS; step <= LB_FETCH_NEXT; step++) {
+		for (uint32_t i = 0; i < n; i++)
+			lb_prefetch(w->lb, dp_msg(msgs[i])->call_hash, (enum lb_guess)guess[i], step);
 	}
 }
 

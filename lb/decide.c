@@ -318,7 +318,8 @@ static bool refuse_again(struct decision *d)
 
 /*
  * Repetitions, CANCEL, ACK and whatever comes with a To tag but without token follow the pin, outside all
- * limits. Only from a gateway that is down and has never answered a repetition may move on.
+ * limits. Only from a gateway that is down and has never answered a repetition may move on. INVITEs have pins
+ * only where they found no room for transactions.
  */
 static bool follow_pin(struct decision *d)
 {
@@ -326,7 +327,8 @@ static bool follow_pin(struct decision *d)
 	const struct gateway *g;
 
 	d->key = pin_key(q->call_hash, q->from_hash);
-	d->pin = pin_find(&d->w->pins, d->key, q->via_hash, d->now);
+	if (q->method != METHOD_INVITE || d->w->invites_pinned)
+		d->pin = pin_find(&d->w->pins, d->key, q->via_hash, d->now);
 	if (!d->pin.b || q->method == METHOD_INVITE)
 		d->setup = setup_of_call(&d->w->setups, q->call_hash, q->from_hash);
 	if (!d->pin.b || (!d->pin.same && !q->has_to_tag && !is_of_invite(q)))

@@ -102,7 +102,8 @@ enum lb_fetch {
 
 /* What a message looks like before it is decoded: by that it is guessed which tables it will touch. */
 enum lb_guess {
-	LB_GUESS_NEW,      /* a request without Route */
+	LB_GUESS_INVITE,   /* a new one: without Route */
+	LB_GUESS_NEW,      /* another request without Route */
 	LB_GUESS_PASSED,   /* one with Route, which has a token as a rule and changes nothing */
 	LB_GUESS_ACK,      /* an ACK with Route: its call */
 	LB_GUESS_END,      /* a BYE with Route, or its answer: its call, whose timer moves */

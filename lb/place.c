@@ -277,8 +277,10 @@ static bool send_pinned(struct decision *d, const struct gateway *g)
 	bool invite = d->q->method == METHOD_INVITE;
 	struct lb_worker *w = d->w;
 
-	if (invite)
+	if (invite) {
 		st_gateway_inc(w->lane, g->slot, ST_GW_CALLS);
+		note_invite_pin(w, d->now);
+	}
 	if (pin_add(&w->pins, d->key, d->q->via_hash, d->pin, g->slot, d->now,
 		    invite ? w->ringing_ns : w->pin_ns, PIN_OC * d->q->oc_ask))
 		st_inc(w->lane, ST_PIN_LOST);

@@ -24,6 +24,8 @@ static void note_pin(struct lb_worker *w, const struct lb_query *q, const struct
 	*flags |= q->status >= 200 ? PIN_ANSWERED | PIN_FINAL : PIN_ANSWERED;
 	*flags |= is_challenge(q->status) ? PIN_CHALLENGED : 0;
 	pin_extend(pin, now, q->method == METHOD_INVITE && !(*flags & PIN_FINAL) ? w->ringing_ns : w->pin_ns);
+	if (q->method == METHOD_INVITE)
+		note_invite_pin(w, now);
 }
 
 /* What a gateway's message says about the gateway. */

@@ -7,7 +7,7 @@
 #include "lb/call/invite.h"
 #include "lb/worker.h"
 
-#define TICK_TIMERS  64       /* timers that one call handles */
+#define TICK_TIMERS  64       /* of setups, that one call handles */
 #define LOOK_NS      1000000u /* how often a share of the gateways with unanswered calls is looked at */
 #define LOOK_AT_ONCE 64       /* the share */
 
@@ -52,9 +52,9 @@ static void fetch_coming(const struct lb_worker *w)
 {
 	const struct wheel_coming coming = wheel_coming(&w->wheel);
 
-	if (coming.next < w->setups.n)
+	if (coming.next != WHEEL_NONE)
 		setup_fetch(&w->setups, coming.next, true);
-	if (coming.after < w->setups.n)
+	if (coming.after != WHEEL_NONE)
 		setup_fetch(&w->setups, coming.after, false);
 }
 
@@ -63,6 +63,10 @@ unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now,
 {
 	struct event e = { .w = w, .s = s, .now = now, .acts = acts };
 
+	if (now >= w->invites_pinned)
+		w->invites_pinned = 0;
+	if (now >= w->byes_pinned)
+		w->byes_pinned = 0;
 	look_for_dead(&e, max);
 	for (unsigned i = 0; i < TICK_TIMERS && e.n + INVITE_DUE_ACTS <= max; i++) {
 		uint32_t node = wheel_expired(&w->wheel, now);
@@ -70,10 +74,8 @@ unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now,
 		if (node == WHEEL_NONE)
 			break;
 		fetch_coming(w);
-		if (node < w->setups.n)
-			invite_due(&e, &w->setups.at[node]);
-		else
-			call_expired(&w->calls, node - w->setups.n, now);
+		invite_due(&e, &w->setups.at[node]);
 	}
+	calls_expire(&w->calls, now);
 	return e.n;
 }

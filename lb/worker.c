@@ -13,7 +13,7 @@ size_t lb_worker_size(const struct lb_worker_spec *spec)
 	       LIMIT_SHARES * sizeof(struct share_cell) + LIMIT_POOLS * sizeof(struct told_cell) +
 	       sizeof(struct signal_board) + (size_t)pin_buckets(spec->pins) * sizeof(struct pin_bucket) +
 	       align64(setups_size(spec->setups)) + align64(calls_size(spec->calls)) +
-	       records_size(spec->calls, spec->records) + align64(wheel_size(spec->setups + spec->calls)) +
+	       records_size(spec->calls, spec->records) + align64(wheel_size(spec->setups)) +
 	       (spec->trail ? LIMIT_TRAIL * sizeof(struct lb_trail) : 0);
 }
 
@@ -23,9 +23,7 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	struct calls_spec calls = {
 		.words = spec->words,
 		.lane = spec->lane,
-		.wheel = &w->wheel,
 		.records = &w->records,
-		.first_timer = spec->setups,
 		.n = spec->calls,
 		.setup_ns = spec->ringing_ns + spec->timers.d,
 		.hold_ns = spec->timers.d,
@@ -62,8 +60,8 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	at += align64(calls_size(spec->calls));
 	records_init(&w->records, at, spec->calls, spec->records);
 	at += records_size(spec->calls, spec->records);
-	wheel_init(&w->wheel, at, spec->setups + spec->calls, now);
-	at += align64(wheel_size(spec->setups + spec->calls));
+	wheel_init(&w->wheel, at, spec->setups, now);
+	at += align64(wheel_size(spec->setups));
 	w->trail = spec->trail ? (struct lb_trail *)at : NULL;
 	return w;
 }
@@ -71,27 +69,32 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_guess guess, enum lb_fetch step)
 {
 	static const struct {
-		bool pin, memo, setup, setup_timer, its_call, call, call_timer;
+		bool pin, memo, setup, its_call, call, moves;
 	} needs[] = {
-		[LB_GUESS_NEW] = { .pin = true, .memo = true, .setup = true, .call = true },
+		[LB_GUESS_INVITE] = { .memo = true, .setup = true, .call = true },
+		[LB_GUESS_NEW] = { .pin = true, .memo = true, .setup = true },
 		[LB_GUESS_PASSED] = { .pin = false },
 		[LB_GUESS_ACK] = { .call = true },
-		[LB_GUESS_END] = { .call = true, .call_timer = true },
+		[LB_GUESS_END] = { .call = true, .moves = true },
 		[LB_GUESS_TRYING] = { .setup = true },
 		[LB_GUESS_PROGRESS] = { .setup = true, .its_call = true },
-		[LB_GUESS_ANSWER] = { .setup = true, .setup_timer = true, .its_call = true },
+		[LB_GUESS_ANSWER] = { .setup = true, .its_call = true, .moves = true },
 		[LB_GUESS_OTHER] = { .pin = true },
 	};
-	bool pinned = needs[guess].pin || (needs[guess].setup && w->setups.n == 0);
 
-	if (step == LB_FETCH_HEADS && pinned)
+	bool pin = needs[guess].pin || (needs[guess].setup && w->invites_pinned) ||
+		   (guess == LB_GUESS_END && w->byes_pinned);
+
+	if (step == LB_FETCH_HEADS && pin)
 		pin_prefetch(&w->pins, call_hash);
 	if (step == LB_FETCH_HEADS && needs[guess].memo)
 		memo_prefetch(w->memo, call_hash);
+	if (w->setups.n == 0)
+		return;
 	if (needs[guess].setup)
-		setup_prefetch(&w->setups, &w->wheel, call_hash, needs[guess].setup_timer, step);
+		setup_prefetch(&w->setups, &w->wheel, call_hash, needs[guess].moves, step);
 	if (needs[guess].its_call && step == LB_FETCH_NEXT)
-		call_fetch(&w->calls, setup_call(&w->setups, call_hash));
+		call_fetch(&w->calls, setup_call(&w->setups, call_hash), needs[guess].moves);
 	if (needs[guess].call)
-		call_prefetch(&w->calls, call_hash, needs[guess].call_timer, step);
+		call_prefetch(&w->calls, call_hash, needs[guess].moves, step);
 }

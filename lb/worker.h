@@ -23,6 +23,8 @@ struct lb_worker {
 	uint32_t trail_turn;         /* decisions so far, wraps; worker wo, control ro */
 	uint32_t turns[LIMIT_POOLS]; /* see struct pick */
 	struct pins pins;
+	uint64_t invites_pinned; /* ns; until then there may be pins of INVITEs; 0: there is none */
+	uint64_t byes_pinned;    /* the same of the BYEs of survivors */
 	struct memo *memo;
 	struct sources *sources;
 	struct share_cell *shares; /* by pair, see lb/admit/shares.h */
@@ -31,8 +33,14 @@ struct lb_worker {
 	struct signal_board *signals; /* for the governor */
 	struct calls calls;
 	struct records records;
-	struct wheel wheel; /* timers by number: one for each setup, then one for each counted call */
+	struct wheel wheel; /* a timer for each setup */
 };
+
+/* An INVITE is pinned, or its pin lasts longer. Worker. */
+static inline void note_invite_pin(struct lb_worker *w, uint64_t now)
+{
+	w->invites_pinned = now + (w->ringing_ns > w->pin_ns ? w->ringing_ns : w->pin_ns);
+}
 
 /* Writes a decision down; its turn is 0. Worker. */
 void trail_add(struct lb_worker *w, const struct lb_trail *note);

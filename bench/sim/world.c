@@ -220,8 +220,10 @@ uint64_t weir_left_over(struct sim *s)
 
 	for (uint32_t i = 0; i < w->n_workers; i++) {
 		n += w->worker[i]->setups.in_use + lb_call_count(w->worker[i]);
-		for (uint32_t k = 0; k < w->spec.setups + w->spec.calls; k++)
+		for (uint32_t k = 0; k < w->spec.setups; k++)
 			n += wheel_armed(&w->worker[i]->wheel, k);
+		for (uint32_t k = 0; k < w->spec.calls; k++)
+			n += w->worker[i]->calls.due[k] != UINT64_MAX;
 	}
 	for (uint32_t g = 0; g < s->n_gw; g++)
 		n += weir_calls(s, g) + lb_gateway_open(w->words, g);

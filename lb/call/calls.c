@@ -29,37 +29,45 @@ static uint32_t heads_for(uint32_t n)
 
 size_t calls_size(uint32_t n)
 {
-	return (size_t)n * (sizeof(struct call) + sizeof(struct call_flow)) + heads_for(n) * sizeof(uint32_t);
+	return (size_t)n * (sizeof(struct call) + sizeof(uint64_t) + sizeof(struct call_flow)) +
+	       heads_for(n) * sizeof(uint32_t);
 }
 
 void calls_init(struct calls *c, void *mem, const struct calls_spec *spec)
 {
-	*c = (struct calls){ .spec = *spec, .at = mem, .free_list = CALL_NONE };
-	c->chain = (uint32_t *)(c->at + spec->n);
+	*c = (struct calls){ .spec = *spec, .at = mem, .free_list = CALL_NONE, .soonest = CALL_NEVER };
+	c->due = (uint64_t *)(c->at + spec->n);
+	c->chain = (uint32_t *)(c->due + spec->n);
 	c->mask = heads_for(spec->n) - 1;
 	c->flow = (struct call_flow *)(c->chain + c->mask + 1);
 	memset(c->chain, 0xff, ((size_t)c->mask + 1) * sizeof(uint32_t));
 	memset(c->at, 0, spec->n * sizeof(struct call));
+	memset(c->due, 0xff, spec->n * sizeof(uint64_t));
 	for (uint32_t i = spec->n; i-- > 0;) {
 		c->at[i].next = c->free_list;
 		c->free_list = i;
 	}
 }
 
-void call_prefetch(const struct calls *c, uint64_t call_hash, bool timer, enum lb_fetch step)
+void call_fetch(const struct calls *c, uint32_t i, bool moves)
+{
+	if (i == CALL_NONE)
+		return;
+	__builtin_prefetch(&c->at[i], 1);
+	if (moves)
+		__builtin_prefetch(&c->due[i], 1);
+}
+
+void call_prefetch(const struct calls *c, uint64_t call_hash, bool moves, enum lb_fetch step)
 {
 	uint32_t tag = call_tag(call_hash), *head = &c->chain[tag & c->mask];
 
-	if (step == LB_FETCH_HEADS) {
+	if (step == LB_FETCH_HEADS)
 		__builtin_prefetch(head, 1);
-	} else if (*head != CALL_NONE) {
-		if (timer)
-			wheel_prefetch(c->spec.wheel, call_timer(c, *head), step == LB_FETCH_NEXT);
-		if (step == LB_FETCH_ENTRIES)
-			__builtin_prefetch(&c->at[*head], 1);
-		else if (c->at[*head].tag != tag && c->at[*head].next != CALL_NONE)
-			__builtin_prefetch(&c->at[c->at[*head].next], 1);
-	}
+	else if (step == LB_FETCH_ENTRIES)
+		call_fetch(c, *head, moves);
+	else if (*head != CALL_NONE && c->at[*head].tag != tag)
+		call_fetch(c, c->at[*head].next, moves);
 }
 
 bool calls_room(const struct calls *c)
@@ -73,6 +81,7 @@ static uint32_t take_entry(struct calls *c)
 
 	if (i != CALL_NONE) {
 		c->free_list = c->at[i].next;
+		c->ever = i < c->ever ? c->ever : i + 1;
 		if (c->free_list != CALL_NONE)
 			__builtin_prefetch(&c->at[c->free_list], 1); /* that of the next call */
 		__atomic_store_n(&c->in_use, c->in_use + 1, __ATOMIC_RELAXED);
@@ -152,7 +161,7 @@ void call_close(struct calls *c, uint32_t i)
 	leave_share(c, i);
 	e->state = CALL_FREE;
 	call_done(e);
-	wheel_cancel(c->spec.wheel, call_timer(c, i));
+	c->due[i] = CALL_NEVER;
 	e->next = c->free_list;
 	c->free_list = i;
 	__atomic_store_n(&c->in_use, c->in_use - 1, __ATOMIC_RELAXED);
@@ -282,7 +291,7 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 		word_take(&c->spec.words->gateway[e->in]);
 		has_place(c, e->in);
 	}
-	wheel_arm(c->spec.wheel, call_timer(c, i), now + c->spec.setup_ns);
+	call_wake(c, i, now + c->spec.setup_ns);
 	return i;
 }
 
@@ -320,12 +329,6 @@ uint32_t call_still(const struct calls *c, uint32_t i, const struct call_key *ke
 	return call_of(c, key);
 }
 
-void call_fetch(const struct calls *c, uint32_t i)
-{
-	if (i != CALL_NONE)
-		__builtin_prefetch(&c->at[i], 1);
-}
-
 uint32_t call_answered_at(const struct calls *c, const struct call_key *key, uint16_t gateway)
 {
 	uint32_t i = c->chain[call_tag(key->call_hash) & c->mask];
@@ -343,7 +346,7 @@ void call_news(struct calls *c, uint32_t i, uint64_t now)
 	if (e->state != CALL_SETUP)
 		return;
 	call_begin(e);
-	e->end = call_ms(now + c->spec.setup_ns); /* the timer finds out when it fires */
+	e->end = call_ms(now + c->spec.setup_ns); /* found out when its deadline comes */
 	call_done(e);
 }
 
@@ -374,7 +377,7 @@ static void hold(struct calls *c, uint32_t i, uint16_t slot, uint64_t now)
 	};
 	call_done(e);
 	chain(c, h);
-	wheel_arm(c->spec.wheel, call_timer(c, h), now + c->spec.hold_ns);
+	call_wake(c, h, now + c->spec.hold_ns);
 }
 
 /* The hold for a branch at `gateway`, or CALL_NONE. */

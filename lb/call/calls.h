@@ -10,7 +10,6 @@
 #define WEIR_LB_CALLS_H
 
 #include "lb/call/records.h"
-#include "lb/base/wheel.h"
 #include "lb/words.h"
 
 #define CALL_NONE    UINT32_MAX
@@ -58,15 +57,13 @@ struct call_flow {
 	uint8_t v6;
 	uint8_t listener; /* where it arrived */
 };
-_Static_assert(sizeof(struct call_flow) == 20, "with the chains and the timer 112 bytes a call at most");
+_Static_assert(sizeof(struct call_flow) == 20, "with its deadline and the chains 108 bytes a call at most");
 
 struct calls_spec {
 	struct lb_words *words;
 	struct st_lane *lane;
-	struct wheel *wheel;
 	struct records *records;
 	struct share_cell *shares; /* of this worker, by pair */
-	uint32_t first_timer;      /* number of the wheel's timer for entry 0; the others follow */
 	uint32_t n;                /* entries */
 	uint64_t setup_ns;         /* without any news a set-up is over (Timer C + 32 s) */
 	uint64_t hold_ns;          /* a left branch keeps its place (32 s) */
@@ -83,7 +80,13 @@ struct calls {
 	uint32_t *chain;        /* heads by hash of the Call-ID, or CALL_NONE */
 	uint32_t mask;          /* heads - 1 */
 	uint32_t free_list;
-	uint32_t in_use; /* entries; worker wo, control ro */
+	uint32_t in_use;     /* entries; worker wo, control ro */
+	uint32_t ever;       /* entries from here on have never been used */
+	uint64_t *due;       /* ns; by entry: its deadline, or earlier; CALL_NEVER: none. See deadlines.c */
+	uint64_t soonest;    /* ns; before that none is due */
+	uint64_t read_again; /* ns; before that they are not read again */
+	uint32_t reading;    /* entry that is read next, while is_reading */
+	bool is_reading;
 };
 
 /* What a call is known by while it is set up: Call-ID, caller's From tag and top Via of its INVITE. */
@@ -112,8 +115,11 @@ size_t calls_size(uint32_t n);
 /* Makes free entries in `mem` (calls_size() bytes, 64-byte aligned). Control. */
 void calls_init(struct calls *c, void *mem, const struct calls_spec *spec);
 
-/* See lb_prefetch(). timer: and that of the entry. */
-void call_prefetch(const struct calls *c, uint64_t call_hash, bool timer, enum lb_fetch step);
+/* See lb_prefetch(). moves: and the deadline of the entry. */
+void call_prefetch(const struct calls *c, uint64_t call_hash, bool moves, enum lb_fetch step);
+
+/* Brings entry i into the cache, `moves` as above; CALL_NONE: nothing. */
+void call_fetch(const struct calls *c, uint32_t i, bool moves);
 
 /* True if call_open() will find an entry. Only then may a place be reserved for a new call. */
 bool calls_room(const struct calls *c);
@@ -139,9 +145,6 @@ uint32_t call_of(const struct calls *c, const struct call_key *key);
 /* The same, where call_open() once returned `i`, which may long be another call's by now: no search, as a
  * rule. */
 uint32_t call_still(const struct calls *c, uint32_t i, const struct call_key *key);
-
-/* Brings entry i into the cache; CALL_NONE: nothing. */
-void call_fetch(const struct calls *c, uint32_t i);
 
 /*
  * The same, answered at gateway slot `gateway`. An INVITE that two gateways have answered has an entry for
@@ -233,8 +236,11 @@ uint16_t call_gateway(const struct calls *c, uint64_t call_hash);
 
 /* ---- Time ------------------------------------------------------------------------------------------ */
 
-/* The timer of entry i (number first_timer + i) has fired. */
-void call_expired(struct calls *c, uint32_t i, uint64_t now);
+/*
+ * Ends what is due. One call does a bounded part of it; to be called often. In a table of n calls a deadline
+ * is met up to n * 200 ns late.
+ */
+void calls_expire(struct calls *c, uint64_t now);
 
 /* ---- Sight: any thread -------------------------------------------------------------------------------- */
 

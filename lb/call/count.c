@@ -275,6 +275,7 @@ static void remember_bye(struct event *e, enum bye_side side, uint16_t slot)
 	if (pin_add(&e->w->pins, bye_key(e->q), side, (struct pin){ 0 }, slot, e->now,
 		    BYE_MEMORY_PINS * e->w->pin_ns, 0))
 		st_inc(e->w->lane, ST_PIN_LOST);
+	e->w->byes_pinned = e->now + BYE_MEMORY_PINS * e->w->pin_ns;
 }
 
 static uint32_t *survivors_at(struct event *e, uint16_t slot)
@@ -328,8 +329,12 @@ static void give_back(struct event *e, struct pin pin)
 /* The final response to a BYE of a call without entry passes. */
 static void survivor_answered(struct event *e)
 {
-	struct pin out = find_bye(e, BYE_OUT), in = find_bye(e, BYE_IN);
+	struct pin out, in;
 
+	if (!e->w->byes_pinned)
+		return;
+	out = find_bye(e, BYE_OUT);
+	in = find_bye(e, BYE_IN);
 	if (is_challenge(e->q->status)) {
 		if (out.b)
 			give_back(e, out);

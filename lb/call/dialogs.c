@@ -1,51 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Counted calls in dialog: what confirms dialogs, what ends them, and what ends by time. Worker. What must
- * stay true: an answered call always has a deadline, and it ends when none of its dialogs is left.
+ * Counted calls in dialog: what confirms dialogs and what ends them. Worker. What must stay true: an answered
+ * call always has a deadline, and it ends when none of its dialogs is left.
  */
 #include "lb/call/call.h"
 
-#define BYE_BITS   6         /* struct call's bye counts 64 ms */
 #define LONGEST_MS 900000000 /* of a session, ten days: differences of times must keep their sign */
 #define ALL_ALIVE  ((1u << CALL_DIALOGS) - 1)
-
-/* ms from t until a dialog ends by its unanswered BYE. */
-static int32_t bye_left(const struct call *e, unsigned d, uint32_t t)
-{
-	int16_t steps = (int16_t)(e->bye[d] - (uint16_t)(t >> BYE_BITS));
-
-	return steps * (1 << BYE_BITS) - (int32_t)(t & ((1 << BYE_BITS) - 1));
-}
-
-static int32_t duration_left(const struct calls *c, const struct call *e, uint32_t t)
-{
-	return (int32_t)(e->answered + (uint32_t)(c->spec.max_call_ns / CALL_MS) - t);
-}
-
-/* When there is next something to do about the entry, ns. */
-static uint64_t due(const struct calls *c, const struct call *e, uint64_t now)
-{
-	uint32_t t = call_ms(now);
-	int32_t left;
-
-	if (e->state != CALL_ANSWERED) {
-		left = call_end_left(e, t);
-	} else {
-		left = duration_left(c, e, t);
-		if (e->end != 0 && call_end_left(e, t) < left)
-			left = call_end_left(e, t);
-		for (unsigned d = 0; d < CALL_DIALOGS; d++) {
-			if (e->bye[d] != 0 && bye_left(e, d, t) < left)
-				left = bye_left(e, d, t);
-		}
-	}
-	return left > 0 ? now + (uint64_t)left * CALL_MS : now;
-}
 
 /* Value of `bye` for a BYE that came now. */
 static uint16_t bye_end(const struct calls *c, uint64_t now)
 {
-	uint16_t at = (uint16_t)(((now + c->spec.release_ns) / CALL_MS >> BYE_BITS) + 1);
+	uint16_t at = (uint16_t)(((now + c->spec.release_ns) / CALL_MS >> CALL_BYE_BITS) + 1);
 
 	return at ? at : 1;
 }
@@ -101,6 +67,12 @@ static inline bool is_alive(const struct call *e, unsigned d)
 	return e->alive >> d & 1;
 }
 
+/* Something about answered entry i has changed that moves its end. */
+static void wake(struct calls *c, uint32_t i, uint64_t now)
+{
+	call_wake(c, i, call_due(c, &c->at[i], now));
+}
+
 void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t session_s, uint64_t now)
 {
 	struct call *e = &c->at[i];
@@ -123,7 +95,7 @@ void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t sessio
 		e->more += e->more < 15;
 	}
 	call_done(e);
-	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
+	wake(c, i, now);
 }
 
 /* The answered call with this dialog, either way round, in *d its dialog; CALL_NONE: there is none. */
@@ -165,7 +137,7 @@ static uint32_t adopt_dialog(struct calls *c, uint64_t call_hash, uint32_t a, ui
 	return i;
 }
 
-static void end_dialog(struct calls *c, uint32_t i, unsigned d, enum lb_call_end how, uint64_t now)
+void call_end_dialog(struct calls *c, uint32_t i, unsigned d, enum lb_call_end how, uint64_t now)
 {
 	struct call *e = &c->at[i];
 
@@ -194,7 +166,7 @@ bool call_bye(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint6
 	e->bye[d] = bye_end(c, now);
 	e->bye_caller = e->caller == a;
 	call_done(e);
-	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
+	wake(c, i, now);
 	return true;
 }
 
@@ -209,7 +181,7 @@ bool call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t
 	if (!is_alive(&c->at[i], d))
 		return true;
 	if (status / 100 == 2 || status == 481 || status == 408) {
-		end_dialog(c, i, d, LB_END_BYE, now);
+		call_end_dialog(c, i, d, LB_END_BYE, now);
 	} else if (is_challenge(status)) {
 		call_begin(&c->at[i]);
 		c->at[i].bye[d] = 0;
@@ -255,7 +227,7 @@ void call_cancelled(struct calls *c, const struct call_key *key, uint64_t now)
 	e->unwanted = 1;
 	e->end = end ? end : 1;
 	call_done(e);
-	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
+	wake(c, i, now);
 }
 
 void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint32_t session_s,
@@ -271,7 +243,7 @@ void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b,
 	set_acked(e);
 	set_session(c, e, e->alive == 1u << d && e->more == 0, session_s, now);
 	call_done(e);
-	wheel_sooner(c->spec.wheel, call_timer(c, i), due(c, e, now));
+	wake(c, i, now);
 }
 
 uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, uint32_t callee,
@@ -295,40 +267,4 @@ uint16_t call_gateway(const struct calls *c, uint64_t call_hash)
 	while (i != CALL_NONE && (c->at[i].tag != tag || c->at[i].state != CALL_ANSWERED))
 		i = c->at[i].next;
 	return i == CALL_NONE ? LB_NONE : c->at[i].out;
-}
-
-/* Ends what is due of an answered call; false if that was the call. */
-static bool outlives(struct calls *c, uint32_t i, uint64_t now)
-{
-	const struct call *e = &c->at[i];
-	uint32_t t = call_ms(now);
-
-	if (duration_left(c, e, t) <= 0) {
-		call_end(c, i, LB_END_DURATION, 200, now);
-		return false;
-	}
-	if (e->end != 0 && call_end_left(e, t) <= 0) {
-		call_end(c, i, e->unwanted ? LB_END_CANCELLED : LB_END_SESSION, 200, now);
-		return false;
-	}
-	for (unsigned d = 0; d < CALL_DIALOGS && e->state == CALL_ANSWERED; d++) {
-		if (e->bye[d] != 0 && bye_left(e, d, t) <= 0)
-			end_dialog(c, i, d, LB_END_BYE_UNANSWERED, now);
-	}
-	return e->state == CALL_ANSWERED;
-}
-
-void call_expired(struct calls *c, uint32_t i, uint64_t now)
-{
-	const struct call *e = &c->at[i];
-	uint32_t t = call_ms(now);
-
-	if (e->state == CALL_ANSWERED && !outlives(c, i, now))
-		return;
-	if (e->state == CALL_SETUP && call_end_left(e, t) <= 0)
-		call_end(c, i, LB_END_SILENT, 0, now);
-	else if (e->state == CALL_HOLD && call_end_left(e, t) <= 0)
-		call_close(c, i);
-	else if (e->state != CALL_FREE)
-		wheel_arm(c->spec.wheel, call_timer(c, i), due(c, e, now));
 }

@@ -12,7 +12,6 @@ static void *memory(size_t n)
 void tally_make(struct tally *b, uint32_t n)
 {
 	struct calls_spec spec = {
-		.first_timer = 3,
 		.n = n,
 		.setup_ns = SETUP,
 		.hold_ns = 32 * S,
@@ -25,10 +24,8 @@ void tally_make(struct tally *b, uint32_t n)
 	b->now = START;
 	b->words = lb_words_init(memory(lb_words_size()));
 	b->lane = st_lane_init(memory(st_lane_size(GWS, 1)), "0", GWS, 1);
-	wheel_init(&b->wheel, memory(wheel_size(n + 3)), n + 3, b->now);
 	spec.words = b->words;
 	spec.lane = b->lane;
-	spec.wheel = &b->wheel;
 	spec.records = &b->records;
 	b->records.note = NULL;
 	calls_init(&b->c, memory(calls_size(n)), &spec);
@@ -37,20 +34,16 @@ void tally_make(struct tally *b, uint32_t n)
 void tally_free(struct tally *b)
 {
 	free(b->c.at);
-	free(b->wheel.node);
 	free(b->lane);
 	free(b->words);
 }
 
 void wait_until(struct tally *b, uint64_t now)
 {
-	uint32_t i;
-
 	b->now = now;
-	while ((i = wheel_expired(&b->wheel, now)) != WHEEL_NONE || b->wheel.lower != WHEEL_NONE) {
-		if (i != WHEEL_NONE)
-			call_expired(&b->c, i - 3, now);
-	}
+	do
+		calls_expire(&b->c, now);
+	while (b->c.is_reading);
 }
 
 void wait_for(struct tally *b, uint64_t ns)

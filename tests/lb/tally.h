@@ -16,7 +16,6 @@
 
 struct tally {
 	struct calls c;
-	struct wheel wheel;
 	struct records records; /* none are made */
 	struct lb_words *words;
 	struct st_lane *lane;
