@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Calls and requests from callers to gateways: flows C1-C9, C15, C16, A1, A2, A7, A8. Every B counts what it saw."""
+"""Calls and requests from callers to gateways: flows C1-C9, C15, C16, G2, A1, A2, A7, A8. Every B counts what it saw."""
 import pytest
 
 import flows
-from conftest import pool
+from conftest import WEIR, hostport, ip_of, pool
 
 # name: (number prefix, port, gateways speak IPv6, ladder)
 CALLS = {
@@ -53,18 +53,28 @@ MIXED = {
     "a8-volte": ("+8243", 5143, True, flows.VOLTE_B),
     "a8-change": ("+8244", 5144, True, flows.SESSION_CHANGE),
 }
+# One of two gateways answers 503 (G2): name: (number, port, IPv6)
+REFUSERS = {"g2": ("+8245", 5145, False), "g2-6": ("+8246", 5146, True)}
 # Every final code of RFC 3261 section 21 but 401, 407 (C15) and 503 (the pool's affair).
 FINALS = [300, 301, 302, 305, 380, 400, 402, 403, 404, 405, 406, 408, 410, 413, 414, 415, 416, 420, 421, 423, 480, 481,
           482, 483, 484, 485, 486, 487, 488, 491, 493, 500, 501, 502, 504, 505, 513, 600, 603, 604, 606]
 FINAL_NUMBER, FINAL_PORT = "+8250", 5150
 
-EVERY = CALLS | MIXED
+EVERY = CALLS | MIXED | REFUSERS
+
+
+def pool_of(name):
+    """Every call of REFUSERS goes to .21 first, and the other one has them all in the end."""
+    _, port, v6, *_ = EVERY[name]
+    text = pool(name, port, v6=v6)
+    return text.replace(f"{name}-22: {{", f"{name}-22: {{ tier: 2,") if name in REFUSERS else text
+
 
 CONFIG = """
 peers:
   callers: { from: [192.0.2.0/24, "2001:db8:1::/64"] }
 pools:
-""" + "\n".join(pool(name, port, v6=v6) for name, (_, port, v6, _) in EVERY.items()) + "\n" \
+""" + "\n".join(map(pool_of, EVERY)) + "\n" \
     + "\n".join([pool(f"final-{code}", FINAL_PORT + i, hosts=(21,)) for i, code in enumerate(FINALS)]
                 + [pool("registrars", 5149)]) + """
 routes:
@@ -92,6 +102,26 @@ def test_flow(family, name):
 def test_other_family(family, name):
     number, port, gw6, ladder = MIXED[name]
     family.play(name, ladder, number + "55", port, v6=not gw6, b6=gw6)
+
+
+@pytest.mark.parametrize("name", REFUSERS)
+def test_g2_503_in_bulk(family, name):
+    """The gateway at .21 refuses whatever comes, the one at .22 takes it: nobody hears of a 503."""
+    (number, port, v6), calls = REFUSERS[name], 10  # as many as `retry-budget` allows at once
+    no, yes = family.ladder(flows.REFUSED.format(code=503, extra="")), family.ladder(flows.BASIC)
+    refuser, taker = (family.sipp(family.gateways, (f"{name}.{host}", ladder.scenario("B")), ip_of("gateways", host, v6), port)
+                      for host, ladder in ((21, no), (22, yes)))
+    caller = family.sipp(family.callers, (f"{name}.A", yes.scenario("A")), ip_of("callers", 11, v6), port + 1000,
+                         target=hostport(*WEIR["callers", v6]), calls=calls, rate=100,
+                         keys={"uri": f"sip:{number}55@pstn.test", "from_uri": "sip:+15550100@callers.test"})
+    code = caller.wait()
+    refuser.stop()
+    taker.stop()
+    said = "".join(end.trouble() for end in (caller, refuser, taker))
+    assert code == 0 and caller.successful == calls, said
+    assert taker.incoming == taker.successful == calls, said
+    assert refuser.successful == refuser.incoming > 0, said
+    assert " 503 " not in caller.messages()
 
 
 def test_a1_register(family):

@@ -29,13 +29,10 @@ pools:
     pool("closed", 6107, hosts=(31, 32), **FAST), pool("killed", 6108),
     pool("watched", 6109, health="{ method: OPTIONS, interval: 500ms, timeout: 400ms, down-after: 3, up-after: 2 }",
          failover="{ attempts: 2, after: 3s, after-max: 4s }"),
-    pool("refuser", 6110, **FAST), pool("refuser6", 6111, v6=True, **FAST),
 ]) + """
 routes:
 """ + "\n".join(f'  - {{ match: {{ number: "+{n}" }}, pool: {name} }}' for n, name in enumerate(
     ("two", "two6", "on500", "progress", "budget", "three", "closed", "killed", "watched"), 1)) + """
-  - { match: { number: "+01" }, pool: refuser }
-  - { match: { number: "+06" }, pool: refuser6 }
 """
 PORTS = {name: 6100 + n for n, name in enumerate(("", "two", "two6", "on500", "progress", "budget", "three", "closed", "killed",
                                                  "watched"))}
@@ -117,29 +114,6 @@ def test_g2_503_is_tried_elsewhere(family, wire, v6):
     pair.answer(second, again)
     assert codes(wire, pair) == [100, 180, 200]
     assert not pair.heard(first)
-
-
-def refusing(family, name, number, port, v6=False):
-    """Real sipp: the gateway at .21 refuses whatever comes, the one at .22 takes it."""
-    no, yes = family.ladder(flows.REFUSED.format(code=503, extra="")), family.ladder(flows.BASIC)
-    ends = [family.sipp(family.gateways, (f"{name}.{host}", ladder.scenario("B")), ip_of("gateways", host, v6), port)
-            for host, ladder in ((21, no), (22, yes))]
-    caller = family.sipp(family.callers, (f"{name}.A", yes.scenario("A")), ip_of("callers", 11, v6), port + 1000,
-                         target=hostport(*WEIR["callers", v6]), calls=10, rate=100,
-                         keys={"uri": f"sip:{number}55@pstn.test", "from_uri": "sip:+15550100@callers.test"})
-    code = caller.wait()
-    for end in ends:
-        end.stop()
-    said = caller.trouble() + "".join(end.trouble() for end in ends)
-    assert code == 0 and caller.successful == 10, said
-    assert ends[1].incoming == ends[1].successful == 10, said
-    assert ends[0].successful == ends[0].incoming > 0, said
-    assert " 503 " not in caller.messages()
-
-
-@pytest.mark.parametrize("v6", [False, True])
-def test_g2_503_in_bulk(family, v6):
-    refusing(family, f"g2{'-6' * v6}", "+06" if v6 else "+01", 6111 if v6 else 6110, v6)
 
 
 def test_g2_codes_of_the_pool(family, wire):
