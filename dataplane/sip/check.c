@@ -70,6 +70,21 @@ static bool check_via(const struct sip_msg *m, struct sip_via *via)
 					sip_same(m->base + via->branch.off, cookie, sizeof(cookie) - 1));
 }
 
+/*
+ * From and To. Of a response, and of a request in a dialog, no more is used than their tags: as a rule they
+ * stand last, and then what is before them is not looked at.
+ */
+static enum sip_fault check_parties(const struct sip_msg *m, struct sip_fields *f)
+{
+	bool dialog = sip_tag_last(m, SIP_HDR_TO, &f->to), tags = dialog || !m->is_request;
+
+	if (!(tags && sip_tag_last(m, SIP_HDR_FROM, &f->from)) && !sip_party_first(m, SIP_HDR_FROM, &f->from))
+		return SIP_FAULT_FROM;
+	if (!dialog && !sip_party_first(m, SIP_HDR_TO, &f->to))
+		return SIP_FAULT_TO;
+	return SIP_FAULT_NONE;
+}
+
 /* The fields that requests and responses have in common. */
 static enum sip_fault check_common(const struct sip_msg *m, struct sip_fields *f)
 {
@@ -86,11 +101,7 @@ static enum sip_fault check_common(const struct sip_msg *m, struct sip_fields *f
 		return SIP_FAULT_CALL_ID;
 	if (!sip_cseq_parse(m, &f->cseq))
 		return SIP_FAULT_CSEQ;
-	if (!sip_party_first(m, SIP_HDR_FROM, &f->from))
-		return SIP_FAULT_FROM;
-	if (!sip_party_first(m, SIP_HDR_TO, &f->to))
-		return SIP_FAULT_TO;
-	return SIP_FAULT_NONE;
+	return check_parties(m, f);
 }
 
 /* Every Route value must be readable: one of them may be the next hop. */

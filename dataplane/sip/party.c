@@ -76,6 +76,27 @@ bool sip_party_parse(const struct sip_msg *m, struct sip_span value, struct sip_
 	return next == SIP_NEXT_END;
 }
 
+bool sip_tag_last(const struct sip_msg *m, enum sip_hdr id, struct sip_party *party)
+{
+	const struct sip_row *row = sip_row_first(m, id);
+	uint32_t end, equals, name = 0;
+	uint32_t stops;
+
+	if (!row || row->end - row->value < 32)
+		return false;
+	end = row->end;
+	stops = sip_stops(m, end - 32);
+	if (stops < 1u << 5 || stops >> 31)
+		return false;
+	equals = end - 1 - (uint32_t)__builtin_clz(stops);
+	memcpy(&name, m->base + equals - 3, 3);
+	if ((name | 0x202020) != ('t' | 'a' << 8 | 'g' << 16) || memcmp(m->base + equals - 5, ">;", 2) != 0 ||
+	    m->base[equals] != '=')
+		return false;
+	*party = (struct sip_party){ .tag = sip_span(equals + 1, end), .end = (uint16_t)end };
+	return true;
+}
+
 bool sip_party_first(const struct sip_msg *m, enum sip_hdr id, struct sip_party *party)
 {
 	struct sip_list it = sip_list_start(m, id);

@@ -224,6 +224,12 @@ struct sip_party {
  */
 bool sip_party_parse(const struct sip_msg *m, struct sip_span value, struct sip_party *party);
 
+/*
+ * The tag of From or To where the row ends with ">;tag=" and a token of at most 26 bytes, read from there:
+ * what is before it is neither looked at nor decoded, party->uri is absent. False: it ends otherwise.
+ */
+bool sip_tag_last(const struct sip_msg *m, enum sip_hdr id, struct sip_party *party);
+
 /* First (for From and To: the only) value of header id as sip_party. False: none or malformed. */
 bool sip_party_first(const struct sip_msg *m, enum sip_hdr id, struct sip_party *party);
 
@@ -313,7 +319,7 @@ struct sip_fields {
 	struct sip_via via;      /* top Via value */
 	struct sip_span call_id; /* without white space around */
 	struct sip_cseq cseq;
-	struct sip_party from, to;
+	struct sip_party from, to;      /* of a response, or with a To tag: perhaps no more than the tags */
 	struct sip_uri uri;             /* of the Request-URI; zero in a response */
 	struct sip_number max_forwards; /* zero in a response */
 	struct sip_number max_breadth;  /* zero in a response */

@@ -191,6 +191,49 @@ static void parties(void **state)
 	}
 }
 
+/* Read from its end, a row has the tag that it has for who reads it all; what is before may be anything. */
+static void last_tags(void **state)
+{
+	static const struct {
+		const char *line, *tag; /* NULL: to be read from the start */
+	} table[] = {
+		{ "From: \"Alice\" <sip:alice@example.com>;tag=9fxced76sl", "9fxced76sl" },
+		{ "From: <sip:alice@example.com;user=phone>;TaG=a", "a" },
+		{ "From: <sip:alice@example.com>;tag=12345678901234567890123456",
+		  "12345678901234567890123456" },
+		{ "From: \"unbalanced <sip:alice@example.com>;tag=1", "1" },
+		{ "From: <sip:alice@example.com>;tag=123456789012345678901234567", NULL },
+		{ "From: <sip:alice@example.com>;x=1;tag=1", NULL },
+		{ "From: <sip:alice@example.com>;tag=1;x=1", NULL },
+		{ "From: <sip:alice@example.com>;tag=1 ", NULL },
+		{ "From: <sip:alice@example.com>;tag=1 2", NULL },
+		{ "From: <sip:alice@example.com>;tag=", NULL },
+		{ "From: <sip:alice@example.com>;tag =1", NULL },
+		{ "From: <sip:alice@example.com>;xag=1", NULL },
+		{ "From: <sip:alice@example.com> ;tag=1", NULL },
+		{ "From: sip:alice.and.bob@example.com;tag=1", NULL },
+		{ "From: <sip:alice@example.com>;x=\"y>;tag=1\"", NULL },
+		{ "From: <sip:alice@example.com;user=phone>", NULL },
+		{ "From: <sip:a@b>;tag=1", NULL }, /* short */
+	};
+
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct sip_msg *m = one(table[i].line);
+		struct sip_party last, whole;
+
+		if (sip_tag_last(m, SIP_HDR_FROM, &last) != (table[i].tag != NULL))
+			fail_msg("%s: %s", table[i].line, table[i].tag ? "not read" : "read");
+		if (!table[i].tag)
+			continue;
+		assert_string_equal(text_of(m, last.tag), table[i].tag);
+		assert_int_equal(last.uri.off, 0);
+		if (!sip_party_first(m, SIP_HDR_FROM, &whole))
+			continue;
+		assert_memory_equal(&last.tag, &whole.tag, sizeof(last.tag));
+		assert_int_equal(last.end, whole.end);
+	}
+}
+
 static void uris(void **state)
 {
 	static const struct {
@@ -391,10 +434,10 @@ static void required(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sets),         cmocka_unit_test(lists),     cmocka_unit_test(via_values),
-		cmocka_unit_test(via_faults),   cmocka_unit_test(parties),   cmocka_unit_test(uris),
-		cmocka_unit_test(plain_fields), cmocka_unit_test(addresses), cmocka_unit_test(contacts),
-		cmocka_unit_test(required),
+		cmocka_unit_test(sets),       cmocka_unit_test(lists),        cmocka_unit_test(via_values),
+		cmocka_unit_test(via_faults), cmocka_unit_test(parties),      cmocka_unit_test(last_tags),
+		cmocka_unit_test(uris),       cmocka_unit_test(plain_fields), cmocka_unit_test(addresses),
+		cmocka_unit_test(contacts),   cmocka_unit_test(required),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
