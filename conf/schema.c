@@ -236,7 +236,8 @@ static const struct section calls = { .size = sizeof(struct conf_calls), FIELDS(
 
 static const struct field timer_fields[] = {
 	{ TIMER("t1", t1_ns, 10 * NS_MS, 10 * NS_S,
-		"T1 of RFC 3261: estimate of a round trip, first interval of repeats"),
+		"T1 of RFC 3261: estimate of a round trip, first interval of repeats; for INVITEs to slow "
+		"gateways a longer one is learned"),
 	  .def = "500ms" },
 	{ TIMER("t2", t2_ns, 10 * NS_MS, 60 * NS_S, "T2: longest interval of repeats, other than INVITE"),
 	  .def = "4s" },

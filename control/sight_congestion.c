@@ -56,6 +56,7 @@ json_t *ctl_show_congestion(const struct ctl_call *call, uint32_t index)
 	}
 	json_object_set_new(o, "sent_per_s", json_real(c.offered_s));
 	json_object_set_new(o, "done_per_s", json_real(c.finished_s));
+	json_object_set_new(o, "t1_ms", c.t1_ms ? json_integer(c.t1_ms) : json_null());
 	json_object_set_new(o, "oldest_ms", json_real((double)c.oldest_ns / 1e6));
 	json_object_set_new(o, "response_ms", signal(&c.response, 1e3));
 	json_object_set_new(o, "progress_ms", signal(&c.progress, 1e3));

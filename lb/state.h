@@ -130,6 +130,12 @@ void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max);
 void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part);
 
 /*
+ * Sets T1 of the INVITEs that go to a gateway, ms, where it takes longer to answer than the node's T1 allows
+ * for; 0: that one. Control.
+ */
+void lb_set_gateway_t1(struct lb_words *words, uint16_t slot, uint16_t ms);
+
+/*
  * Sets the sum of the weights of a tier's gateways (pool: index of the specification) that may get new work
  * now; 0: all. What one of them may have to do at once is bounded by its share of it. Control.
  */

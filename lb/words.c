@@ -172,6 +172,14 @@ void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part)
 	word_changed(words, slot);
 }
 
+void lb_set_gateway_t1(struct lb_words *words, uint16_t slot, uint16_t ms)
+{
+	uint16_t *t1 = &words->gateway[slot].t1_ms;
+
+	if (__atomic_load_n(t1, __ATOMIC_RELAXED) != ms)
+		__atomic_store_n(t1, ms, __ATOMIC_RELAXED);
+}
+
 void lb_set_spill(struct lb_words *words, uint16_t pool, uint32_t per_s)
 {
 	bucket_set(&words->pool[pool].spill, per_s);

@@ -48,6 +48,7 @@ struct word {
 	uint8_t panic;     /* 1: its silence may be ours, so a call that it does not take goes nowhere else;
 			      control */
 	uint8_t life;      /* times that `open` was set to 0 because the gateway went down; control */
+	uint16_t t1_ms;    /* T1 of INVITEs to it, 0: the node's; control */
 	uint16_t belongs;  /* 1 + index of the pool that was last noted full with it; 0: none; workers */
 } __attribute__((aligned(64)));
 _Static_assert(offsetof(struct word, rps) == 64, "a new call needs one line of a gateway");
@@ -272,6 +273,12 @@ static inline void word_close(struct lb_words *words, uint16_t slot, uint16_t po
 	if (__atomic_load_n(&g->life, __ATOMIC_RELAXED) == life && word_lower(&g->open))
 		word_lower(&words->pool[pool].open[tier]);
 	word_changed(words, slot);
+}
+
+/* T1 of INVITEs to the gateway, ms; 0: the node's. Any thread. */
+static inline uint16_t word_t1(const struct word *g)
+{
+	return __atomic_load_n(&g->t1_ms, __ATOMIC_RELAXED);
 }
 
 /* True if the gateway is silent together with most others: another one would hardly do better. Workers. */

@@ -18,8 +18,7 @@ static double wanted_goodput(const struct lab *l, double load, double from, doub
 	if (load > 1)
 		return lab_wanted_goodput(l->scene, load);
 	offered = LAB_SUM(l, from - earlier, to - earlier, offered) / ((to - from) * l->capacity);
-	/* who never says 100 gets many INVITEs twice when a short queue makes answers later than T1 */
-	return fmin(offered, 1) * (l->scene->trying == TRYING_NEVER && load >= 1 ? 0.95 : 0.97);
+	return fmin(offered, 1) * 0.97;
 }
 
 static bool goodput(struct lab *l, struct lab_text *t)

@@ -159,10 +159,19 @@ static void note_retry_after(const struct event *e, const struct client *c)
 	st_gateway_inc(e->w->lane, c->gateway, ST_GW_RETRY_AFTER);
 }
 
+/* T1 of INVITEs to this gateway: the node's, or a longer one that the governor has found (RFC 3261 17.1.1.1).
+ */
+static uint64_t t1_of(const struct event *e, uint16_t gateway)
+{
+	uint16_t ms = word_t1(&e->w->words->gateway[gateway]);
+
+	return ms ? ms * UINT64_C(1000000) : e->w->timers.t1;
+}
+
 static void repeat_invite(struct event *e, struct setup *u, unsigned i)
 {
 	struct client *c = &u->client[i];
-	uint64_t interval = e->w->timers.t1 << ++c->repeats;
+	uint64_t interval = t1_of(e, c->gateway) << ++c->repeats;
 
 	client_request(e, u, i, act_add(e, LB_RESEND, ST_SENT_REPEAT));
 	signal_add(signals_of(e, c)->repeated, 1);
@@ -376,7 +385,7 @@ unsigned client_add(struct event *e, struct setup *u, const struct gateway *g)
 		.tier = g->tier,
 		.life = __atomic_load_n(&e->w->words->gateway[g->slot].life, __ATOMIC_RELAXED),
 		.sent = e->now,
-		.repeat = e->now + e->w->timers.t1,
+		.repeat = e->now + t1_of(e, g->slot),
 		.end = e->now + e->w->timers.b,
 		.gateway = g->slot,
 		.listener = g->listener,

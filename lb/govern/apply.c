@@ -58,6 +58,7 @@ void lb_congestion(const struct lb_governor *g, uint16_t slot, struct lb_congest
 	out->open = lb_gateway_open(g->words, slot);
 	out->open_cap = at->cap;
 	out->rate = at->rate;
+	out->t1_ms = word_t1(&g->words->gateway[slot]);
 	out->oldest_ns = at->r.oldest_ns;
 	limit_sight(&at->l, out);
 	explicit_sight(&at->x, g->now, out);

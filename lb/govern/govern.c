@@ -13,6 +13,7 @@ static void (*const steps[])(struct lb_governor *) = {
 	govern_health,      /* who is there */
 	govern_retry_after, /* who wants to be left alone for a while */
 	govern_limits,      /* what each gateway may be given, as learned */
+	govern_t1,          /* when INVITEs to it are sent again */
 	govern_explicit,    /* what they ask for themselves */
 	govern_apply,       /* all of that into the words */
 	govern_pools,       /* what follows from that for pools as a whole */

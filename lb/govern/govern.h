@@ -160,6 +160,7 @@ struct lb_congestion {
 	uint32_t open;       /* INVITEs there now without response but 100 */
 	uint32_t open_cap;   /* most of them, or LB_UNLIMITED */
 	uint32_t rate;       /* most new calls per second, or LB_UNLIMITED */
+	uint32_t t1_ms;      /* T1 of INVITEs to it where the node's is too short, else 0 */
 	enum lb_moved why;   /* of the last change of open_cap */
 	uint64_t moved;      /* ns; when; 0: never */
 	uint32_t moved_from; /* and what it was before */

@@ -89,6 +89,7 @@ void govern_read(struct lb_governor *g);        /* read.c */
 void govern_health(struct lb_governor *g);      /* alive.c: who is there; DOWN goes into the words at once */
 void govern_retry_after(struct lb_governor *g); /* retry_after.c: who wants to be left alone */
 void govern_limits(struct lb_governor *g);      /* limit.c */
+void govern_t1(struct lb_governor *g);          /* t1.c: into the words at once */
 void govern_explicit(struct lb_governor *g);    /* explicit.c */
 void govern_apply(struct lb_governor *g);       /* apply.c: what the steps before allow goes into the words */
 void govern_pools(struct lb_governor *g);       /* pools.c: spill budgets, shares of tiers, urgent calls */

@@ -8,16 +8,15 @@
 #include "lb/govern/governor.h"
 
 #define TARGET_PART 0.6   /* of the unloaded delay that calls may wait in the gateway */
-#define LEAST_PART  0.1   /* of it, at least, even if INVITEs are sent again then */
 #define TARGET_MIN  0.008 /* s; less is the noise of a machine that does other things, and nobody hears it */
 #define TARGET_MAX  0.2   /* s; a long delay of far ends is no reason for a long queue; T1 is 0.5 s */
 #define SURE        2.0   /* standard errors */
 #define ENOUGH      2     /* blocks that a decision needs */
 #define BEST_S      60.0  /* the best throughput fades in this time */
 #define REPEATED_ANYWAY                                                                                      \
-	0.3              /* s; a gateway that answers later than T1 now and then gets repeats without load */
-#define PEAK_S     600.0 /* the same of the most calls at once */
-#define FEW        2.0   /* open INVITEs that cannot wait for each other for long */
+	0.3 /* s; far ends that take so long are later than T1 now and then: repeats without load */
+#define PEAK_S     600.0          /* the same of the most calls at once */
+#define FEW        2.0            /* open INVITEs that cannot wait for each other for long */
 #define STOPPED_NS 30000000000ull /* a limit that led to a stop does not grow for so long */
 #define PACE_S     0.5            /* least that throughput is told over */
 #define JUDGED_NS  1000000000ull  /* under a new cap, until it is clear whether it did help */
@@ -36,9 +35,9 @@ const char *lb_moved_name(enum lb_moved why)
 	return names[why];
 }
 
-void limit_start(struct limit *l, const struct law *law, uint64_t t1)
+void limit_start(struct limit *l, const struct law *law)
 {
-	*l = (struct limit){ .law = law, .t1 = (double)t1 * 1e-9, .target = TARGET_MIN };
+	*l = (struct limit){ .law = law, .target = TARGET_MIN };
 	law->start(l);
 }
 
@@ -182,19 +181,6 @@ static void look_at(struct limit *l, const struct floor *f, const struct delay *
 	l->known = true;
 }
 
-/*
- * The queue that is wanted, s. A gateway that does not say 100 before it serves should answer before its
- * INVITEs are sent again, if it can.
- */
-static double target_of(const struct limit *l)
-{
-	double target = TARGET_PART * l->unloaded, room = l->t1 - l->response.low;
-
-	if (floor_known(&l->response) && room > 0)
-		target = fmin(target, fmax(room / 2, LEAST_PART * l->unloaded));
-	return fmin(fmax(target, TARGET_MIN), TARGET_MAX);
-}
-
 /* Since when the cap is in use, as the window shows. */
 static void conclude_use(struct limit *l, uint64_t now)
 {
@@ -218,7 +204,7 @@ void limit_conclude(struct limit *l, uint64_t now)
 	l->open_mean = w->open / w->seconds;
 	l->peak = fmax(l->peak * exp(-w->seconds / PEAK_S), w->open_max);
 	l->best_s = fmax(l->best_s * exp(-w->seconds / BEST_S), l->finished_s);
-	l->target = target_of(l);
+	l->target = fmin(fmax(TARGET_PART * l->unloaded, TARGET_MIN), TARGET_MAX);
 	l->queue_was = l->queue_mid;
 	l->queue_lo = l->queue_mid = -INFINITY;
 	l->known = false;
@@ -425,7 +411,7 @@ static void follow_config(struct lb_governor *g, struct governed *at, uint16_t s
 	const struct law *law = law_of(pool->learn == LB_LEARN_OFF ? LB_LAW_STATIC : pool->law);
 
 	if (at->l.law != law)
-		limit_start(&at->l, law, g->n_workers ? g->workers[0]->timers.t1 : 0);
+		limit_start(&at->l, law);
 }
 
 void govern_limits(struct lb_governor *g)

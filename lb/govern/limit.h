@@ -60,7 +60,6 @@ struct trial {
 
 struct limit {
 	const struct law *law;
-	double t1;         /* s; INVITEs without any answer are sent again after that */
 	double cap;        /* open INVITEs at once; INFINITY: any number */
 	double rate;       /* new calls per second; INFINITY: any number */
 	bool met;          /* congestion has been seen: no doubling any more */
@@ -117,8 +116,8 @@ struct law {
 
 const struct law *law_of(uint8_t law); /* enum lb_law */
 
-/* A gateway that nothing is known of yet. t1: ns; INVITEs without any answer are sent again after that. */
-void limit_start(struct limit *l, const struct law *law, uint64_t t1);
+/* A gateway that nothing is known of yet. */
+void limit_start(struct limit *l, const struct law *law);
 
 #define LIMIT_LEAST  2.0  /* one served, one waiting: the server never idles for want of a message */
 #define LIMIT_WAIT_S 10.0 /* longest, for answers under a new cap */

@@ -21,6 +21,22 @@ static void timers_a_and_b(void **state)
 	scene_end(&s);
 }
 
+/* 17.1.1.1: T1 may be larger where the round trip is; 17.1.1.2: it doubles all the same. */
+static void timer_a_of_a_slow_gateway(void **state)
+{
+	struct scene s;
+
+	scene_start(&s, 1);
+	lb_set_gateway_t1(s.w.words, 0, 800);
+	scene_caller(&s, METHOD_INVITE);
+	scene_expect(&s, "100 INVITE0");
+	scene_until(&s, 31.9);
+	scene_expect(&s, "0.8:repeat0 2.4:repeat0 5.6:repeat0 12:repeat0 24.8:repeat0");
+	scene_until(&s, 32.1); /* Timer B as ever */
+	scene_expect(&s, "32:answer408");
+	scene_end(&s);
+}
+
 static void provisional_stops_a_and_starts_c(void **state)
 {
 	struct scene s;
@@ -433,6 +449,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_a_and_b),
+		cmocka_unit_test(timer_a_of_a_slow_gateway),
 		cmocka_unit_test(provisional_stops_a_and_starts_c),
 		cmocka_unit_test(final_is_acknowledged_each_time),
 		cmocka_unit_test(accepted),

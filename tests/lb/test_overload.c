@@ -273,6 +273,45 @@ static void a_slower_far_end_is_no_queue(void **state)
 	stop(&b);
 }
 
+/* Who takes long to answer is given as long before INVITEs come again; who only observes changes nothing. */
+static void slow_answers_are_waited_for(void **state)
+{
+	static const struct {
+		uint64_t far_ms;
+		enum lb_learn learn;
+		enum lb_law law;
+		uint64_t after_max_ms;
+		unsigned least, most; /* of T1, ms */
+	} table[] = {
+		{ 400, LB_LEARN_ON, LB_LAW_GRADIENT, 4000, 780, 840 },
+		{ 400, LB_LEARN_ON, LB_LAW_AIMD, 4000, 780, 840 },
+		{ 240, LB_LEARN_ON, LB_LAW_GRADIENT, 4000, 0, 0 },        /* 500 ms will do */
+		{ 1500, LB_LEARN_ON, LB_LAW_GRADIENT, 4000, 2000, 2000 }, /* once before another is asked */
+		{ 1500, LB_LEARN_ON, LB_LAW_GRADIENT, 1000, 0, 0 },
+		{ 400, LB_LEARN_ON, LB_LAW_STATIC, 4000, 0, 0 },
+		{ 400, LB_LEARN_OBSERVE, LB_LAW_GRADIENT, 4000, 0, 0 },
+		{ 400, LB_LEARN_OFF, LB_LAW_GRADIENT, 4000, 0, 0 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct lb_congestion c;
+		struct bed b;
+
+		start(&b, 1);
+		b.w.pool[0].learn = (uint8_t)table[i].learn;
+		b.w.pool[0].law = (uint8_t)table[i].law;
+		b.w.pool[0].after_max_ns = table[i].after_max_ms * MS;
+		world_build(&b.w);
+		b.m[0].far = table[i].far_ms * MS;
+		b.offered = 40;
+		run(&b, 10);
+		lb_congestion(b.g, 0, &c);
+		assert_in_range(c.t1_ms, table[i].least, table[i].most);
+		stop(&b);
+	}
+}
+
 /* Servers that take long tell late of a step of load: until they do, the limit stays; then it is right at
  * once. */
 static void a_step_meets_slow_servers(void **state)
@@ -385,6 +424,7 @@ int main(void)
 		cmocka_unit_test(all_flap_together),
 		cmocka_unit_test(delays_of_nothing),
 		cmocka_unit_test(a_slower_far_end_is_no_queue),
+		cmocka_unit_test(slow_answers_are_waited_for),
 		cmocka_unit_test(a_step_meets_slow_servers),
 		cmocka_unit_test(slower_service_is_found_out),
 		cmocka_unit_test(refusals_must_be_widespread),
