@@ -235,6 +235,14 @@ static void learn(struct limit *l, uint64_t now)
 
 /* ---- The decision -------------------------------------------------------------------------------------- */
 
+/* INVITEs are answered later than T1 without load, or may be. */
+static bool repeats_anyway(const struct limit *l)
+{
+	const struct floor *f = &l->response;
+
+	return !floor_known(f) || (floor_learned(f) ? f->mean : f->seen_mean) > REPEATED_ANYWAY;
+}
+
 /* What speaks for less; LB_MOVED_NEVER: nothing. */
 static enum lb_moved congestion(const struct limit *l)
 {
@@ -244,7 +252,7 @@ static enum lb_moved congestion(const struct limit *l)
 		return LB_MOVED_ASKED;
 	if (l->known && l->queue_lo > l->target && (l->in_use || !l->met))
 		return LB_MOVED_DELAY;
-	if (evidence == LB_MOVED_REPEATED && l->response.mean > REPEATED_ANYWAY)
+	if (evidence == LB_MOVED_REPEATED && repeats_anyway(l))
 		evidence = LB_MOVED_NEVER;
 	if (evidence == LB_MOVED_REFUSED && l->evidence.refused_widely)
 		return evidence;
