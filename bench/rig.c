@@ -224,6 +224,9 @@ static void fill_tables(struct rig *rig, struct lb_worker *w)
 		begin_call(rig, w, (uint32_t)i, &q);
 		confirm_call(rig, w, (uint32_t)i, &q);
 	}
+	if (rig->stateful) /* they are pinned to be quick; in life nothing would be left of their transactions
+			    */
+		w->invites_pinned = 0;
 	for (uint32_t i = answered; i < rig->calls; i++)
 		begin_call(rig, w, i, &q);
 }
