@@ -71,7 +71,8 @@ static void guess_further(struct floor *f, const struct delay *d, uint64_t now)
 	f->seen_sum += d->low_sum;
 	f->low = fmin(f->low, delay_low(d));
 	f->mean = fmin(f->mean, d->sum / d->n);
-	f->seen_mean += d->lows / f->seen * (d->sum / d->n - f->seen_mean);
+	if (delay_low(d) < GROWS * f->low)
+		f->seen_mean += d->lows / f->seen * (d->sum / d->n - f->seen_mean);
 	f->var += d->lows / f->seen * (own_var(d) - f->var);
 	f->blocks = now - f->at < FIRST_NS ? fmin(f->seen, FLOOR_BLOCKS - 1) : f->seen;
 	if (floor_known(f) && delay_low(d) < GROWS * f->low)

@@ -13,7 +13,7 @@ struct floor {
 	double mean;           /* of all samples */
 	double blocks;         /* that it is made of */
 	double seen, seen_sum; /* blocks and their sum, while it is being guessed from the first samples */
-	double seen_mean;      /* of these, with a queue or without */
+	double seen_mean;      /* of these, but for those that a queue delayed which grew */
 	double learned;        /* of them, of samples that met no queue as far as is known */
 	uint64_t at;           /* ns; when it was last learned or found to be right */
 };
