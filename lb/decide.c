@@ -413,7 +413,6 @@ static bool take_route(struct decision *d)
 	if (r->pool == LB_NONE)
 		return decision_answer(d, r->answer, ST_REPLY_ROUTE);
 	d->pool = r->pool;
-	pick_prefetch(d->s, d->pool, d->q->call_hash);
 	return false;
 }
 

@@ -354,8 +354,11 @@ bool place_new(struct decision *d)
 	if (invite)
 		return_to_challenger(d);
 	share_add(d->w->told[d->pool].arrived, 1);
-	if (invite && is_known_full(d))
+	if (invite)
+		d->w->refusing = is_known_full(d);
+	if (invite && d->w->refusing)
 		return refuse_full(d, peer);
+	pick_prefetch(d->s, d->pool, d->q->call_hash);
 	if (invite && !count_peer(d->e, peer, headroom(d)))
 		return refuse_peer(d, peer);
 	if (invite)

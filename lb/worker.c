@@ -95,6 +95,6 @@ void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_guess gu
 		setup_prefetch(&w->setups, &w->wheel, call_hash, needs[guess].moves, step);
 	if (needs[guess].its_call && step == LB_FETCH_NEXT)
 		call_fetch(&w->calls, setup_call(&w->setups, call_hash), needs[guess].moves);
-	if (needs[guess].call)
+	if (needs[guess].call && !(guess == LB_GUESS_INVITE && (w->refusing || step == LB_FETCH_NEXT)))
 		call_prefetch(&w->calls, call_hash, needs[guess].moves, step);
 }

@@ -25,6 +25,7 @@ struct lb_worker {
 	struct pins pins;
 	uint64_t invites_pinned; /* ns; until then there may be pins of INVITEs; 0: there is none */
 	uint64_t byes_pinned;    /* the same of the BYEs of survivors */
+	bool refusing; /* the last new call found its pool full: the next will need no entry either */
 	struct memo *memo;
 	struct sources *sources;
 	struct share_cell *shares; /* by pair, see lb/admit/shares.h */
