@@ -66,6 +66,52 @@ static void a_challenged_bye_does_not(void **state)
 	tally_free(&b);
 }
 
+/* More than one reading handles, and more than it reads at once. */
+static void a_crowd_expires(void **state)
+{
+	enum {
+		CROWD = 10000
+	};
+	unsigned readings = 0;
+	struct tally b;
+
+	tally_make(&b, CROWD);
+	for (unsigned i = 0; i < CROWD; i++)
+		open_call(&b, i, 0);
+	b.now += SETUP - MS;
+	calls_expire(&b.c, b.now);
+	expect(&b, CROWD, 0, CROWD, CROWD);
+	b.now += 2 * MS;
+	do
+		calls_expire(&b.c, b.now);
+	while (++readings < CROWD && b.c.is_reading);
+	assert_true(readings >= CROWD / 64);
+	expect_none(&b);
+	assert_int_equal(b.lane->count[ST_CALL_SILENT], CROWD);
+	tally_free(&b);
+}
+
+/* The last of many is found, though one reading does not come as far. */
+static void one_in_a_crowd_expires(void **state)
+{
+	enum {
+		CROWD = 10000
+	};
+	struct tally b;
+
+	tally_make(&b, CROWD);
+	for (unsigned i = 0; i + 1 < CROWD; i++)
+		answered_call(&b, i, 0, 0);
+	wait_for(&b, HOUR); /* their deadlines are those of answered calls now */
+	open_call(&b, CROWD, 0);
+	wait_for(&b, SETUP - MS);
+	expect(&b, CROWD, 0, CROWD, CROWD);
+	wait_for(&b, 2 * MS);
+	expect(&b, CROWD - 1, 0, CROWD - 1, CROWD - 1);
+	assert_int_equal(b.lane->count[ST_CALL_SILENT], 1);
+	tally_free(&b);
+}
+
 static void wrong_tags_do_nothing(void **state)
 {
 	struct call_key key = key_of(1);
@@ -418,6 +464,8 @@ int main(void)
 		cmocka_unit_test(an_answered_bye_ends_it),
 		cmocka_unit_test(an_unanswered_bye_ends_it),
 		cmocka_unit_test(a_challenged_bye_does_not),
+		cmocka_unit_test(a_crowd_expires),
+		cmocka_unit_test(one_in_a_crowd_expires),
 		cmocka_unit_test(wrong_tags_do_nothing),
 		cmocka_unit_test(a_failed_set_up_ends_it),
 		cmocka_unit_test(a_silent_set_up_ends),
