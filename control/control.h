@@ -173,7 +173,6 @@ struct ctl_pool {
 /* Pools and gateways keep the order of the config file; index 0..count-1. */
 uint32_t ctl_pool_count(const struct app *app);
 void ctl_pool(const struct app *app, uint32_t index, struct ctl_pool *out);
-
 uint32_t ctl_gateway_count(const struct app *app);
 void ctl_gateway(const struct app *app, uint32_t index, struct ctl_gateway *out);
 

@@ -84,7 +84,7 @@ bool sip_tag_last(const struct sip_msg *m, enum sip_hdr id, struct sip_party *pa
 
 	if (!row || row->end - row->value < 32)
 		return false;
-	end = row->end;
+	end = row->end; /* one look at the 32 bytes before it finds the last that is in no token */
 	stops = sip_stops(m, end - 32);
 	if (stops < 1u << 5 || stops >> 31)
 		return false;
