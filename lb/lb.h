@@ -96,7 +96,7 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
  * fetched. */
 enum lb_fetch {
 	LB_FETCH_HEADS,   /* pins, heads of chains */
-	LB_FETCH_ENTRIES, /* the first of each chain, their timers */
+	LB_FETCH_ENTRIES, /* the first of each chain, its timer or deadline */
 	LB_FETCH_NEXT,    /* the entry behind, the timers' neighbours */
 };
 
@@ -106,7 +106,7 @@ enum lb_guess {
 	LB_GUESS_NEW,      /* another request without Route */
 	LB_GUESS_PASSED,   /* one with Route, which has a token as a rule and changes nothing */
 	LB_GUESS_ACK,      /* an ACK with Route: its call */
-	LB_GUESS_END,      /* a BYE with Route, or its answer: its call, whose timer moves */
+	LB_GUESS_END,      /* a BYE with Route, or its answer: its call, whose deadline moves */
 	LB_GUESS_TRYING,   /* 100: its set-up */
 	LB_GUESS_PROGRESS, /* another provisional response to an INVITE or UPDATE: its set-up, its call */
 	LB_GUESS_ANSWER,   /* a final one: the same, and the set-up's timer moves */

@@ -3,8 +3,8 @@
  * Deadlines of counted calls. They are far away, they may be met late, and nearly all calls end before: so
  * they stand side by side in an array that is read from end to end when the soonest of them has come, and a
  * call that moves its own touches nothing else. Eight bytes a call, a fraction of a nanosecond each time.
- * Worker. What must stay true: calls->soonest is no later than any deadline that a reading under way has not
- * come to yet, or will not.
+ * Worker. What must stay true: calls->soonest is no later than any deadline, but for those that a reading
+ * under way has still to come to.
  */
 #include "lb/call/call.h"
 
