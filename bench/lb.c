@@ -252,7 +252,11 @@ static struct call_key counted_key(uint32_t n, uint32_t turn)
 static void count_one(struct bench *b, const struct call_key *key)
 {
 	const struct call_sides sides = {
-		.in = LB_NONE, .out = key->branch % GATEWAYS, .peer = 0, .share = SHARE_NONE
+		.in = LB_NONE,
+		.out = key->branch % GATEWAYS,
+		.peer = 0,
+		.share = SHARE_NONE,
+		.began = b->w.now,
 	};
 	struct calls *c = &b->w.worker->calls;
 

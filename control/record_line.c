@@ -148,6 +148,8 @@ static char *put_end(char *p, const struct lb_record *r)
 	p += sprintf(p, ",\"code\":%u,\"end\":\"%s\"", r->status, ends[r->how]);
 	if (r->how == LB_END_BYE || r->how == LB_END_BYE_UNANSWERED)
 		p += sprintf(p, ",\"bye_from\":\"%s\"", r->bye_caller ? "caller" : "callee");
+	if (r->late)
+		p = put(p, ",\"late\":true");
 	return p + sprintf(p, ",\"setup_ms\":%u,\"hold_s\":%u.%03u}\n", r->age_ms - r->answered_ms,
 			   r->answered_ms / 1000, r->answered_ms % 1000);
 }

@@ -236,7 +236,7 @@ static void query_target(const struct dp *dp, struct dp_ctx *c)
 		     dp_listener_named(dp, c->q.host, c->f.uri.port) >= 0;
 }
 
-/* What a call record tells of an INVITE, beside the number that it calls. */
+/* What a call record tells of an INVITE or the 2xx to it, beside the number that is called. */
 static void query_texts(struct dp_ctx *c)
 {
 	const struct sip_msg *m = &c->msg->sip;
@@ -388,8 +388,11 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 	q->status = m->status;
 	if (m->status / 100 == 3 && q->method == METHOD_INVITE)
 		query_contacts(c);
-	if (m->status / 100 == 2)
+	if (m->status / 100 == 2) {
 		q->session_s = sip_session_expires(m);
+		if (dp->records && q->method == METHOD_INVITE)
+			query_texts(c);
+	}
 	query_load(c);
 	if (dp_listener_named(dp, sip_str(m, c->f.via.host), c->f.via.port) >= 0)
 		q->branch = sip_str(m, c->f.via.branch);

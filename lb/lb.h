@@ -183,7 +183,7 @@ struct lb_query {
 	struct str number;      /* Request-URI user part */
 	struct str to_user;     /* request without To tag, without a number: user part of To */
 	struct str host;        /* Request-URI host */
-	struct str call_id;     /* initial INVITE, where records are made */
+	struct str call_id;     /* initial INVITE, 2xx to an INVITE, where records are made */
 	struct str caller;      /* the same: From user part */
 	struct str token;       /* user part of our own Route (or strict-routed Request-URI); n == 0: none */
 	struct str branch; /* response: branch of the top Via, if that names a listener; n == 0: not ours */

@@ -65,6 +65,7 @@ struct lb_record {
 	uint16_t status;    /* what the caller got; 0: nothing */
 	uint8_t how;        /* enum lb_call_end */
 	uint8_t bye_caller; /* BYE, BYE_UNANSWERED: 1 if the caller sent it */
+	uint8_t late;       /* 1: answered after an earlier record had told of the end of the call */
 	uint8_t n_tries;
 	struct lb_try tries[LIMIT_BRANCHES]; /* in the order in which they ended */
 	uint8_t caller_n, number_n,

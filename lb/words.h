@@ -212,6 +212,12 @@ static inline void word_take(struct word *g)
 	__atomic_fetch_add(&g->calls, 1, __ATOMIC_RELAXED);
 }
 
+/* The same of a peer's: a call that was answered after the peer had heard no. Workers. */
+static inline void peer_take(struct peer_word *p)
+{
+	__atomic_fetch_add(&p->calls, 1, __ATOMIC_RELAXED);
+}
+
 /* Takes one off a counter that never goes below 0; false if it was 0. Workers. */
 static inline bool word_lower(uint32_t *counter)
 {

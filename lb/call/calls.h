@@ -36,7 +36,7 @@ struct call {
 	uint8_t state : 2;      /* enum call_state */
 	uint8_t counts_in : 1;  /* it has a place at `in` */
 	uint8_t bye_caller : 1; /* the last BYE came from the caller */
-	uint8_t again : 1;      /* its end was counted and recorded before: it is not once more */
+	uint8_t again : 1;      /* its end is neither counted nor recorded: the call goes on at its twin */
 	uint8_t acked : 1;      /* an ACK or a 2xx has been seen in dialog */
 	uint8_t unwanted : 1;   /* ANSWERED, and CANCELled all the same: `end` says until when it counts */
 	uint8_t twin : 1;  /* its INVITE has, or had, another entry, at a gateway that answered as well */
@@ -102,6 +102,7 @@ struct call_sides {
 	bool counts_in;   /* `in` counts the calls that it makes */
 	uint8_t listener; /* where the INVITE arrived */
 	struct addr flow; /* and where it came from */
+	uint64_t began;   /* ns; when */
 };
 
 static inline struct call_key call_key(const struct lb_query *q)
@@ -134,8 +135,8 @@ bool calls_room(const struct calls *c);
 uint32_t call_open(struct calls *c, const struct call_key *key, const struct call_sides *sides, uint64_t now);
 
 /*
- * Entry i goes on with a call that had ended, or is the second one of a call: when it ends, that is neither
- * counted nor recorded again.
+ * Entry i is the second one of a call that another gateway has as well: of both, only the end of the one that
+ * lasts longer is counted and recorded.
  */
 void call_is_again(struct calls *c, uint32_t i, const struct call_key *key);
 

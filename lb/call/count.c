@@ -64,6 +64,7 @@ uint32_t count_call(struct event *e, const struct gateway *from, uint16_t peer, 
 		.counts_in = from && from->count_in,
 		.listener = e->q->listener,
 		.flow = e->q->src,
+		.began = e->now,
 	};
 	uint32_t i;
 
@@ -74,7 +75,7 @@ uint32_t count_call(struct event *e, const struct gateway *from, uint16_t peer, 
 	}
 	i = call_open(&e->w->calls, &key, &sides, e->now);
 	if (i != CALL_NONE)
-		record_start(&e->w->records, i, e->q);
+		record_start(&e->w->records, i, e->q, false);
 	return i;
 }
 
@@ -122,30 +123,58 @@ void count_move(struct event *e, struct setup *u, uint16_t to)
 	move_share(e, i, to);
 }
 
+/* Slot of the peer that the call comes from, or LB_NONE. */
+static uint16_t peer_of(const struct event *e, const struct setup *u)
+{
+	uint16_t peer = peer_at(e->s, &u->src);
+
+	return peer == LB_NONE ? LB_NONE : e->s->peers[peer].slot;
+}
+
+/* The record of entry i tells what the first record of its call could not know. */
+static void record_late(struct event *e, const struct setup *u, uint32_t i)
+{
+	const struct lb_query about = { .caller = e->q->caller,
+					.number = { u->number, u->number_n },
+					.call_id = e->q->call_id };
+
+	record_start(&e->w->records, i, &about, true);
+}
+
 /*
- * A 2xx that comes after the caller was told no makes a call all the same (RFC 3261 16.7, step 10), and so
- * does one of another fork after the first one's call has ended, or of another gateway while that goes on.
+ * The call has a first or another entry by a 2xx that comes after the caller was told no (RFC 3261 16.7, step
+ * 10), of another fork after the call of the first one has ended, or of another gateway while that goes on.
+ * Where no other entry is left it has all that a call holds, whatever the limits: it is up.
  */
 static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gateway)
 {
 	const struct gateway *from = gateway_at(e->s, &u->src);
 	const struct call_key key = key_of(u);
+	bool alone = call_of(&e->w->calls, &key) == CALL_NONE;
 	const struct call_sides sides = {
 		.in = from ? from->slot : LB_NONE,
 		.out = gateway,
-		.peer = LB_NONE,
+		.peer = alone ? peer_of(e, u) : LB_NONE,
 		.share = SHARE_NONE,
-		.counts_in = from && from->count_in && call_of(&e->w->calls, &key) == CALL_NONE,
+		.counts_in = from && from->count_in && alone,
 		.listener = u->listener,
 		.flow = u->src,
+		.began = u->client[0].sent,
 	};
 	uint32_t i;
 
 	call_let_go(&e->w->calls, &key, gateway);
-	if (calls_room(&e->w->calls))
+	if (calls_room(&e->w->calls)) {
 		word_take(&e->w->words->gateway[gateway]);
+		if (sides.peer != LB_NONE)
+			peer_take(&e->w->words->peer[sides.peer]);
+	}
 	i = call_open(&e->w->calls, &key, &sides, e->now);
-	if (i != CALL_NONE)
+	if (i == CALL_NONE)
+		return CALL_NONE;
+	if (alone)
+		record_late(e, u, i);
+	else
 		call_is_again(&e->w->calls, i, &key);
 	return i;
 }
@@ -218,10 +247,10 @@ void count_failed(struct event *e, struct setup *u, uint16_t status)
 
 void count_refused(struct event *e, const struct setup *u)
 {
-	uint16_t peer = peer_at(e->s, &u->src);
+	uint16_t peer = peer_of(e, u);
 
 	if (peer != LB_NONE)
-		st_peer_inc(e->w->lane, e->s->peers[peer].slot, ST_PEER_REFUSED);
+		st_peer_inc(e->w->lane, peer, ST_PEER_REFUSED);
 }
 
 /* ---- In dialog, and without a transaction of ours ---------------------------------------------------- */

@@ -48,16 +48,15 @@ static uint8_t add_text(struct note *note, uint32_t at, struct str text, uint32_
 	return (uint8_t)n;
 }
 
-void record_start(struct records *r, uint32_t i, const struct lb_query *q)
+void record_start(struct records *r, uint32_t i, const struct lb_query *q, bool late)
 {
 	struct note *note;
 
 	if (!r->note)
 		return;
 	note = &r->note[i];
-	note->n_tries = note->caller_n = note->number_n = note->call_id_n = 0;
-	if (!q)
-		return;
+	note->n_tries = 0;
+	note->late = late;
 	note->caller_n = add_text(note, 0, q->caller, NUMBER_MAX);
 	note->number_n = add_text(note, note->caller_n, q->number, NUMBER_MAX);
 	note->call_id_n = add_text(note, note->caller_n + note->number_n, q->call_id, LIMIT_RECORD_TEXT);
@@ -91,6 +90,7 @@ bool record_put(struct records *r, uint32_t i, const struct lb_record *record)
 	memcpy(to->tries, note->tries, sizeof(to->tries));
 	memcpy(to->text, note->text, sizeof(to->text));
 	to->n_tries = note->n_tries;
+	to->late = note->late;
 	to->caller_n = note->caller_n;
 	to->number_n = note->number_n;
 	to->call_id_n = note->call_id_n;

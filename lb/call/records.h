@@ -12,7 +12,8 @@
 /* What is known of a call beside its entry. Worker. */
 struct note {
 	struct lb_try tries[LIMIT_BRANCHES];
-	uint8_t n_tries;
+	uint8_t n_tries : 7;
+	uint8_t late : 1;                      /* see struct lb_record */
 	uint8_t caller_n, number_n, call_id_n; /* bytes of each, one after the other in text */
 	char text[LIMIT_RECORD_TEXT];
 };
@@ -31,8 +32,9 @@ size_t records_size(uint32_t n, uint32_t places);
 /* Makes them in `mem` (records_size() bytes, 64-byte aligned). Control. */
 void records_init(struct records *r, void *mem, uint32_t n, uint32_t places);
 
-/* Starts the note of entry i; q: its INVITE, or NULL if that is gone. Worker, as all that follows. */
-void record_start(struct records *r, uint32_t i, const struct lb_query *q);
+/* Starts the note of entry i; q: its INVITE, or its texts in another message; late: see struct lb_record.
+ * Worker, as all that follows. */
+void record_start(struct records *r, uint32_t i, const struct lb_query *q, bool late);
 
 /* Entry `to` goes on with the note of entry i. */
 void record_move(struct records *r, uint32_t i, uint32_t to);

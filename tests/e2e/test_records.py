@@ -37,10 +37,10 @@ def record(family, setup):
 
 @pytest.fixture(scope="module", autouse=True)
 def one_each(family):
-    """When all that a call has left behind is over (release, 1 s), it still has but one record."""
+    """When all that a call has left behind is over (release, 1 s), it has but one record (a second one only if it is late)."""
     yield
     time.sleep(1.2)
-    calls = [r["call_id"] for file in family.work.glob("calls.jsonl*") for r in lines(family, file.name)]
+    calls = [(r["call_id"], "late" in r) for file in family.work.glob("calls.jsonl*") for r in lines(family, file.name)]
     assert len(calls) > 8 and len(set(calls)) == len(calls)
 
 
@@ -140,6 +140,18 @@ def test_nobody_answers(family, caller):
     r = record(family, setup)
     assert (r["code"], r["end"], r["tried"]) == (408, "failure", [{"gateway": "one-21", "left": "silent"}])
     assert 1900 <= r["setup_ms"] < 3000
+
+
+def test_answered_after_all(family, caller):
+    """The gateway wakes up when the caller has been told 408: what is up from then on has a record of its own."""
+    gateway, setup = family.peer("gateways", 21, 6601), Setup(caller, "sip:+1555@pstn.test")
+    invite = gateway.request("INVITE")
+    setup.ack(caller.response(408, 4))
+    hang_up(caller, setup, gateway, answered(caller, setup, gateway, invite))
+    r = until(lambda: next((r for r in lines(family) if r["call_id"] == setup.call_id and r.get("late")), None), 4, "no record")
+    assert (r["peer"], r["to"], r["code"], r["end"], r["gateway"]) == ("trunk", "+1555", 200, "bye", "one-21")
+    before = record(family, setup)
+    assert (before["code"], before["from"]) == (408, r["from"]) and "late" not in before and r["setup_ms"] >= 1900
 
 
 def test_any_bytes(family, caller):

@@ -59,7 +59,9 @@ struct call_key key_of(uint64_t n)
 uint32_t open_call(struct tally *b, uint64_t n, uint16_t out)
 {
 	struct call_key key = key_of(n);
-	struct call_sides sides = { .in = 3, .out = out, .peer = 0, .share = SHARE_NONE, .counts_in = true };
+	const struct call_sides sides = {
+		.in = 3, .out = out, .peer = 0, .share = SHARE_NONE, .counts_in = true, .began = b->now
+	};
 
 	assert_true(word_reserve(&b->words->gateway[out], calls_room(&b->c)));
 	assert_true(peer_reserve(&b->words->peer[0], calls_room(&b->c)));

@@ -189,28 +189,81 @@ static void two_gateways_are_one_record(void **state)
 	room_stop(&r);
 }
 
-/* The caller was told no, and then one gateway answers after all: one call, one record, one end. */
-static void a_late_answer_is_no_second_record(void **state)
+/*
+ * The caller was told no, and then a gateway that was left, or another fork, answers after all. The call is
+ * up and is paid for: it counts where it should, and has a record of its own, which says that there is one
+ * before.
+ */
+static void a_late_answer_is_recorded(void **state)
 {
 	struct lb_record record;
 	struct room r;
 	struct talk *t = &r.talk[0];
-	unsigned second;
+	struct leg *late;
+
+	start(&r, 2, 4);
+	lb_set_peer_calls(r.w.words, 0, 1);
+	for (unsigned fork = 0; fork < 2; fork++) {
+		talk_invite(&r, t, LB_NONE);
+		talk_pass(&r, t, S + S / 10);
+		late = &t->leg[fork ? t->legs - 1 : 0];
+		talk_respond(&r, t, &t->leg[t->legs - 1], 486, 6, 0);
+		take_record(&r, &record, LB_END_FAILED, 486, t->leg[t->legs - 1].gateway);
+		assert_false(record.late);
+		room_pass(&r, S);
+		talk_respond(&r, t, late, 200, 5, 0);
+		talk_respond(&r, t, late, 200, 5, 0); /* repeated */
+		assert_int_equal(room_calls(&r, late->gateway), 1);
+		assert_int_equal(lb_peer_calls(r.w.words, 0), 1);
+		assert_false(lb_record_next(r.w.worker, &record));
+		room_pass(&r, 60 * S);
+		talk_in_dialog(&r, t, METHOD_BYE, 5, false);
+		talk_answer(&r, t, 200, 0);
+		assert_int_equal(room_calls(&r, late->gateway), 0);
+		assert_int_equal(lb_peer_calls(r.w.words, 0), 0);
+		take_record(&r, &record, LB_END_BYE, 200, late->gateway);
+		assert_true(record.late);
+		assert_int_equal(record.age_ms, 62100);
+		assert_int_equal(record.answered_ms, 60000);
+		assert_int_equal(record.n_tries, 0);
+		assert_true(str_eq(record_text(&record, 0, record.caller_n), STR("1234")));
+		assert_true(
+			str_eq(record_text(&record, record.caller_n, record.number_n), STR("+8212345678")));
+		assert_true(str_eq(record_text(&record, record.caller_n + record.number_n, record.call_id_n),
+				   STR("a@b.example")));
+		assert_false(lb_record_next(r.w.worker, &record));
+	}
+	assert_int_equal(r.w.lane->count[ST_CALL_FAILED], 2);
+	assert_int_equal(r.w.lane->count[ST_CALL_BYE], 2);
+	room_stop(&r);
+}
+
+/* Of two that answer late, one record, of the one which has the call last. */
+static void two_late_answers_are_one_record(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
 
 	start(&r, 2, 4);
 	talk_invite(&r, t, LB_NONE);
 	talk_pass(&r, t, S + S / 10);
-	second = t->legs - 1;
-	talk_respond(&r, t, &t->leg[second], 486, 6, 0);
-	take_record(&r, &record, LB_END_FAILED, 486, t->leg[second].gateway);
+	talk_respond(&r, t, &t->leg[t->legs - 1], 603, 6, 0);
+	take_record(&r, &record, LB_END_FAILED, 603, t->leg[t->legs - 1].gateway);
 	talk_respond(&r, t, &t->leg[0], 200, 5, 0);
-	assert_int_equal(room_calls(&r, t->leg[0].gateway), 1);
+	talk_respond(&r, t, &t->leg[t->legs - 1], 200, 7, 0);
+	assert_int_equal(lb_peer_calls(r.w.words, 0), 1);
 	talk_in_dialog(&r, t, METHOD_BYE, 5, false);
 	talk_answer(&r, t, 200, 0);
-	assert_int_equal(room_calls(&r, t->leg[0].gateway), 0);
+	assert_int_equal(lb_peer_calls(r.w.words, 0), 1);
 	assert_false(lb_record_next(r.w.worker, &record));
-	assert_int_equal(r.w.lane->count[ST_CALL_FAILED], 1);
-	assert_int_equal(r.w.lane->count[ST_CALL_BYE], 0);
+	talk_in_dialog(&r, t, METHOD_BYE, 7, false);
+	talk_answer(&r, t, 200, 0);
+	assert_int_equal(lb_peer_calls(r.w.words, 0), 0);
+	take_record(&r, &record, LB_END_BYE, 200, t->leg[t->legs - 1].gateway);
+	assert_true(record.late);
+	assert_int_equal(record.call_id_n, 11);
+	assert_false(lb_record_next(r.w.worker, &record));
 	room_stop(&r);
 }
 
@@ -221,7 +274,8 @@ int main(void)
 		cmocka_unit_test(records_tell_why),
 		cmocka_unit_test(forked_answers_are_one_record),
 		cmocka_unit_test(two_gateways_are_one_record),
-		cmocka_unit_test(a_late_answer_is_no_second_record),
+		cmocka_unit_test(a_late_answer_is_recorded),
+		cmocka_unit_test(two_late_answers_are_one_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

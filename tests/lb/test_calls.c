@@ -422,6 +422,7 @@ static void out_only(void **state)
 	struct call e;
 
 	tally_make(&b, ENTRIES);
+	sides.began = b.now;
 	call_open(&b.c, &key, &sides, b.now);
 	expect(&b, 0, 0, 0, 0);
 	assert_true(call_read(&b.c, 0, &e));
@@ -444,6 +445,7 @@ static void same_call_id(void **state)
 	tally_make(&b, ENTRIES);
 	i = answered_call(&b, 1, 0, 0);
 	key.branch++;
+	sides.began = b.now;
 	word_take(&b.words->gateway[1]);
 	j = call_open(&b.c, &key, &sides, b.now);
 	assert_int_not_equal(i, j);
