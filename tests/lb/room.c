@@ -45,6 +45,45 @@ void room_stop(struct room *r)
 	free(r->peers);
 }
 
+/* Adds n actions to the hash of all. */
+static void digest(struct room *r, unsigned n)
+{
+	static const struct lb_key key = { .k = { 5, 6 } };
+
+	for (unsigned k = 0; k < n; k++) {
+		const struct lb_act *act = &r->w.act[k];
+		const uint32_t numbers[] = { act->op,   act->end,      act->gateway,  act->status,
+					     act->kept, act->listener, act->dst.port, act->retry_after_s };
+
+		r->acts = lb_hash_more(&key, r->acts, numbers, sizeof(numbers));
+		r->acts = lb_hash_more(&key, r->acts, act->branch, act->branch_n);
+		r->acts = lb_hash_more(&key, r->acts, act->token, act->token_n);
+	}
+}
+
+/* As before a message whose call has this hash, by a guess that is wrong nearly always. */
+static void fetch(struct room *r, uint64_t call_hash)
+{
+	enum lb_guess guess = next_random(&r->guesses) % (LB_GUESS_OTHER + 1);
+
+	for (enum lb_fetch step = LB_FETCH_HEADS; step <= LB_FETCH_NEXT; step++)
+		lb_prefetch(r->w.worker, call_hash, guess, step);
+}
+
+/* The message in a burst with others: of its own call and of calls that are known or not. */
+static unsigned input(struct room *r, const struct lb_query *q)
+{
+	unsigned n;
+
+	for (unsigned i = 0; r->guesses && i < 24; i++)
+		fetch(r, r->talk[i].invite.call_hash);
+	if (r->guesses)
+		fetch(r, q->call_hash);
+	n = lb_input(r->w.worker, r->w.snap, q, r->w.now, r->w.act);
+	digest(r, n);
+	return n;
+}
+
 /* Notes every branch that leaves. */
 static void note_acts(struct room *r, struct talk *t, unsigned n)
 {
@@ -70,6 +109,7 @@ static void tick(struct room *r)
 
 	do {
 		n = lb_tick(r->w.worker, r->w.snap, r->w.now, r->w.act, LIMIT_ACTS);
+		digest(r, n);
 		for (unsigned k = 0; k < n; k++) {
 			struct lb_act act = r->w.act[k];
 
@@ -91,7 +131,7 @@ void room_pass(struct room *r, uint64_t ns)
 
 unsigned talk_send(struct room *r, struct talk *t)
 {
-	unsigned n = lb_input(r->w.worker, r->w.snap, &t->invite, r->w.now, r->w.act);
+	unsigned n = input(r, &t->invite);
 
 	note_acts(r, t, n);
 	return n;
@@ -123,7 +163,7 @@ void talk_respond(struct room *r, struct talk *t, const struct leg *leg, uint16_
 	q.src = leg->dst;
 	q.via_to = t->invite.reply_to;
 	q.branch = text_of(leg->branch, leg->n);
-	note_acts(r, t, lb_input(r->w.worker, r->w.snap, &q, r->w.now, r->w.act));
+	note_acts(r, t, input(r, &q));
 }
 
 void talk_bounce(struct room *r, struct talk *t, const struct leg *leg)
@@ -134,7 +174,7 @@ void talk_bounce(struct room *r, struct talk *t, const struct leg *leg)
 	q.src = leg->dst;
 	q.via_to = t->invite.reply_to;
 	q.branch = text_of(leg->branch, leg->n);
-	note_acts(r, t, lb_input(r->w.worker, r->w.snap, &q, r->w.now, r->w.act));
+	note_acts(r, t, input(r, &q));
 }
 
 void talk_pass(struct room *r, struct talk *t, uint64_t ns)
@@ -149,7 +189,7 @@ void talk_cancel(struct room *r, struct talk *t)
 	struct lb_query q = t->invite;
 
 	q.method = METHOD_CANCEL;
-	lb_input(r->w.worker, r->w.snap, &q, r->w.now, r->w.act);
+	input(r, &q);
 }
 
 int talk_in_dialog(struct room *r, struct talk *t, enum method method, uint32_t to, bool from_callee)
@@ -168,7 +208,7 @@ int talk_in_dialog(struct room *r, struct talk *t, enum method method, uint32_t 
 		q.to_hash = (uint32_t)t->invite.from_hash;
 		q.src = q.reply_to = t->leg[0].dst;
 	}
-	n = lb_input(r->w.worker, r->w.snap, &q, r->w.now, r->w.act);
+	n = input(r, &q);
 	if (r->w.act[n - 1].op != LB_FORWARD)
 		return 0;
 	t->bye = q;
@@ -186,7 +226,7 @@ void talk_answer(struct room *r, struct talk *t, uint16_t status, uint32_t sessi
 	q.session_s = session_s;
 	q.via_to = t->bye.reply_to;
 	q.branch = text_of(t->bye_branch, t->bye_n);
-	lb_input(r->w.worker, r->w.snap, &q, r->w.now, r->w.act);
+	input(r, &q);
 }
 
 uint32_t room_calls(struct room *r, uint16_t slot)

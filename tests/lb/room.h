@@ -33,7 +33,10 @@ struct talk {
 struct room {
 	struct world w;
 	uint64_t random;
-	uint32_t next; /* call number */
+	uint64_t guesses; /* not 0: before each message lines are fetched by guesses that are drawn from this
+			   */
+	uint64_t acts;    /* all actions so far, as a hash */
+	uint32_t next;    /* call number */
 	struct talk talk[24];
 	uint32_t *gateways, *peers; /* for audits */
 };
