@@ -51,7 +51,7 @@ bool lb_call_read(const struct lb_worker *w, uint32_t i, uint64_t now, struct lb
 		.out = e.out,
 		.peer = e.peer,
 		.counts_in = e.counts_in,
-		.dialogs = (uint8_t)__builtin_popcount(e.alive) + e.more,
+		.dialogs = (uint8_t)__builtin_popcount(e.alive | e.more << CALL_DIALOGS),
 		.age_ms = since(e.created, t),
 	};
 	if (e.state == CALL_ANSWERED) {

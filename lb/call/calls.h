@@ -41,7 +41,8 @@ struct call {
 	uint8_t unwanted : 1;   /* ANSWERED, and CANCELled all the same: `end` says until when it counts */
 	uint8_t twin : 1;  /* its INVITE has, or had, another entry, at a gateway that answered as well */
 	uint8_t alive : 4; /* bit per dialog: confirmed, not ended */
-	uint8_t more : 4;  /* confirmed dialogs past the first CALL_DIALOGS, at most 15 */
+	uint8_t more : 4; /* confirmed dialogs past the first CALL_DIALOGS: bit per last bits of their To tags
+			   */
 	uint32_t to[CALL_DIALOGS];  /* To tags of 2xx; 0: none yet */
 	uint16_t bye[CALL_DIALOGS]; /* when the dialog ends if its BYE stays unanswered, 64 ms; 0: no BYE */
 	uint32_t created;           /* ms, wraps */

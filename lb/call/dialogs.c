@@ -62,6 +62,18 @@ static unsigned dialog_of(const struct call *e, uint32_t to)
 	return d;
 }
 
+/* The other tag than the caller's. */
+static inline uint32_t other_tag(const struct call *e, uint32_t a, uint32_t b)
+{
+	return kept_tag(e->caller == a ? b : a);
+}
+
+/* The bit of a dialog past the first four: repeated, its 2xx says nothing new. Two may share one. */
+static inline uint8_t more_bit(uint32_t to)
+{
+	return (uint8_t)(1u << (to & 3));
+}
+
 static inline bool is_alive(const struct call *e, unsigned d)
 {
 	return e->alive >> d & 1;
@@ -90,9 +102,9 @@ void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t sessio
 	if (d < CALL_DIALOGS) {
 		e->to[d] = kept_tag(to_hash);
 		e->alive |= 1u << d;
-	} else {
+	} else if (!(e->more & more_bit(kept_tag(to_hash)))) {
 		st_inc(c->spec.lane, ST_CALL_DIALOGS);
-		e->more += e->more < 15;
+		e->more |= more_bit(kept_tag(to_hash));
 	}
 	call_done(e);
 	wake(c, i, now);
@@ -108,7 +120,7 @@ static uint32_t find_dialog(const struct calls *c, uint64_t call_hash, uint32_t 
 
 		if (e->tag != tag || e->state != CALL_ANSWERED || (e->caller != a && e->caller != b))
 			continue;
-		*d = dialog_of(e, kept_tag(e->caller == a ? b : a));
+		*d = dialog_of(e, other_tag(e, a, b));
 		if (*d < CALL_DIALOGS)
 			break;
 	}
@@ -121,7 +133,8 @@ static uint32_t adopt_dialog(struct calls *c, uint64_t call_hash, uint32_t a, ui
 	uint32_t tag = call_tag(call_hash), i = c->chain[tag & c->mask];
 	struct call *e;
 
-	while (i != CALL_NONE && (c->at[i].tag != tag || c->at[i].more == 0 || c->at[i].alive == ALL_ALIVE ||
+	while (i != CALL_NONE && (c->at[i].tag != tag || c->at[i].alive == ALL_ALIVE ||
+				  !(c->at[i].more & more_bit(other_tag(&c->at[i], a, b))) ||
 				  (c->at[i].caller != a && c->at[i].caller != b)))
 		i = c->at[i].next;
 	if (i == CALL_NONE)
@@ -129,10 +142,10 @@ static uint32_t adopt_dialog(struct calls *c, uint64_t call_hash, uint32_t a, ui
 	e = &c->at[i];
 	*d = __builtin_ctz(~(unsigned)e->alive);
 	call_begin(e);
-	e->to[*d] = kept_tag(e->caller == a ? b : a);
+	e->to[*d] = other_tag(e, a, b);
 	e->bye[*d] = 0;
 	e->alive |= 1u << *d;
-	e->more--;
+	e->more &= ~more_bit(e->to[*d]);
 	call_done(e);
 	return i;
 }

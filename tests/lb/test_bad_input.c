@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What nobody should send, and what it does to the counts: a call that is up and one that rings at the same
+ * gateways come to their proper ends beside it, and nothing of it stays.
+ */
+#include "tests/lb/check.h"
+#include "tests/lb/room.h"
+
+enum {
+	UP = 22,
+	RINGING = 23
+}; /* talks that others must not harm */
+
+static void start(struct room *r, unsigned gateways)
+{
+	room_start(r, 1, gateways);
+	talk_invite(r, &r->talk[UP], LB_NONE);
+	talk_respond(r, &r->talk[UP], &r->talk[UP].leg[0], 200, 5, 0);
+	talk_invite(r, &r->talk[RINGING], LB_NONE);
+	talk_respond(r, &r->talk[RINGING], &r->talk[RINGING].leg[0], 180, 5, 0);
+}
+
+/* Calls in use at all gateways beside those two. */
+static uint32_t others(struct room *r)
+{
+	uint32_t n = 0;
+
+	room_audit(r);
+	for (uint16_t slot = 0; slot < r->w.spec.n_gateways; slot++)
+		n += lb_gateway_calls(r->w.words, slot);
+	return n - 2;
+}
+
+static void hang_up(struct room *r, struct talk *t, uint32_t to)
+{
+	assert_true(talk_in_dialog(r, t, METHOD_BYE, to, false));
+	talk_answer(r, t, 200, 0);
+}
+
+/* The two go on to their ends; then nothing is left. */
+static void stop(struct room *r)
+{
+	struct talk *t = &r->talk[RINGING];
+	uint64_t ended = r->w.lane->count[ST_CALL_BYE];
+
+	assert_int_equal(others(r), 0);
+	talk_respond(r, t, &t->leg[0], 200, 5, 0);
+	assert_int_equal(others(r), 0);
+	hang_up(r, t, 5);
+	hang_up(r, &r->talk[UP], 5);
+	room_audit(r);
+	assert_int_equal(lb_call_count(r->w.worker), 0);
+	assert_int_equal(lb_peer_calls(r->w.words, 0), 0);
+	assert_int_equal(r->w.lane->count[ST_CALL_BYE], ended + 2);
+	room_stop(r);
+}
+
+/* A fork past those that an entry names says 200 until it is acknowledged: one more dialog all the same. */
+static void five_forks_of_which_one_repeats(void **state)
+{
+	struct room r;
+	struct talk *t = &r.talk[0];
+
+	start(&r, 1);
+	talk_invite(&r, t, LB_NONE);
+	for (uint32_t to = 5; to <= 9; to++)
+		for (unsigned times = 0; times < 10; times++)
+			talk_respond(&r, t, &t->leg[0], 200, to, 0);
+	for (uint32_t to = 5; to <= 9; to++) {
+		assert_int_equal(others(&r), 1);
+		hang_up(&r, t, to);
+	}
+	stop(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(five_forks_of_which_one_repeats),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
