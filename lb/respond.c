@@ -49,7 +49,7 @@ static void pass_on(struct event *e, const struct branch *b, const struct gatewa
 /* True for a refusal of a branch that was left, when another one has brought the call meanwhile. */
 static bool is_overtaken(const struct event *e, const struct branch *b)
 {
-	const struct call_key key = { e->q->call_hash, (uint32_t)e->q->from_hash, (uint32_t)b->identity };
+	const struct call_key key = call_key_of(e->q->call_hash, e->q->from_hash, b->identity, e->q->cseq);
 	const struct calls *c = &e->w->calls;
 	uint32_t i = e->q->status >= 300 ? call_of(c, &key) : CALL_NONE;
 

@@ -51,7 +51,7 @@ static void add(struct sim *s, uint32_t g, bool old, int n)
 static void must_hold(struct sim *s, const struct sim_call *c, const struct leg *l, uint16_t gw,
 		      const char *when)
 {
-	if (!(c->flags & SIM_HIT) && !weir_holds(s, c, l->inv.via, gw))
+	if (!(c->flags & SIM_HIT) && !weir_holds(s, c, &l->inv, gw))
 		oracle_fault(s, &s->bad.released_alive, c->id, when, gw);
 }
 

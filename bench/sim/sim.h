@@ -399,7 +399,7 @@ void weir_crash(struct sim *s);
 void weir_health(struct sim *s, uint32_t gw, bool up);
 uint32_t weir_calls(const struct sim *s, uint32_t gw); /* as it counts them */
 uint32_t weir_survivors(const struct sim *s, uint32_t gw);
-bool weir_holds(struct sim *s, const struct sim_call *c, uint64_t via,
+bool weir_holds(struct sim *s, const struct sim_call *c, const struct msg *invite,
 		uint16_t gw);                          /* an entry has a place there */
 uint64_t weir_audit(const struct sim *s);              /* difference of words and entries */
 bool weir_idle(const struct sim *s);                   /* no set-up, no counted call */

@@ -166,13 +166,13 @@ void weir_hashes(struct sim *s, struct sim_call *c)
 	c->from_hash = lb_hash(&s->weir->key, c->tag.p, c->tag.n);
 }
 
-bool weir_holds(struct sim *s, const struct sim_call *c, uint64_t via, uint16_t gw)
+bool weir_holds(struct sim *s, const struct sim_call *c, const struct msg *invite, uint16_t gw)
 {
 	const struct weir *w = s->weir;
 	uint32_t worker = (uint32_t)(((__uint128_t)c->call_hash * w->n_workers) >> 64), i;
 	const struct calls *calls = &w->worker[worker]->calls;
-	struct call_key key = { c->call_hash, (uint32_t)c->from_hash,
-				(uint32_t)lb_hash(&w->key, &via, sizeof(via)) };
+	struct call_key key = call_key_of(c->call_hash, c->from_hash,
+					  lb_hash(&w->key, &invite->via, sizeof(invite->via)), invite->cseq);
 
 	i = call_answered_at(calls, &key, gw);
 	if (i == CALL_NONE)

@@ -29,7 +29,7 @@ struct call {
 	uint32_t next;          /* in the chain of its hash, or of the free list; CALL_NONE: last */
 	uint32_t tag;           /* Call-ID, hashed again; its low bits name the chain */
 	uint32_t caller;        /* From tag of the INVITE */
-	uint32_t branch;        /* top Via of the INVITE */
+	uint32_t branch;        /* top Via and CSeq of the INVITE */
 	uint16_t in;            /* slot of the gateway that it comes from, or LB_NONE */
 	uint16_t out;           /* slot of the gateway that it goes to, or LB_NONE */
 	uint16_t peer;          /* slot of the peer that it comes from, or LB_NONE */
@@ -90,11 +90,18 @@ struct calls {
 	bool is_reading;
 };
 
-/* What a call is known by while it is set up: Call-ID, caller's From tag and top Via of its INVITE. */
+/* What a call is known by while it is set up: Call-ID, caller's From tag, top Via and CSeq of its INVITE. */
 struct call_key {
 	uint64_t call_hash;
 	uint32_t caller, branch;
 };
+
+/* Who uses a branch again (RFC 3261 8.1.1.7) makes another call by another CSeq. */
+static inline struct call_key call_key_of(uint64_t call_hash, uint64_t from_hash, uint64_t via_hash,
+					  uint32_t cseq)
+{
+	return (struct call_key){ call_hash, (uint32_t)from_hash, (uint32_t)via_hash + cseq * 0x9e3779b1 };
+}
 
 /* Whom a call is between: slots, or LB_NONE. */
 struct call_sides {
@@ -108,7 +115,7 @@ struct call_sides {
 
 static inline struct call_key call_key(const struct lb_query *q)
 {
-	return (struct call_key){ q->call_hash, (uint32_t)q->from_hash, (uint32_t)q->via_hash };
+	return call_key_of(q->call_hash, q->from_hash, q->via_hash, q->cseq);
 }
 
 /* Bytes of the tables of n entries. Control. */

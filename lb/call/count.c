@@ -14,7 +14,7 @@
 
 static struct call_key key_of(const struct setup *u)
 {
-	return (struct call_key){ u->call_hash, (uint32_t)u->from_hash, (uint32_t)u->via_hash };
+	return call_key_of(u->call_hash, u->from_hash, u->via_hash, u->cseq);
 }
 
 /* The entry of the setup's call, or CALL_NONE. */
@@ -258,7 +258,7 @@ void count_refused(struct event *e, const struct setup *u)
 static void count_pinned_invite(struct event *e, uint64_t identity)
 {
 	const struct lb_query *q = e->q;
-	const struct call_key key = { q->call_hash, (uint32_t)q->from_hash, (uint32_t)identity };
+	const struct call_key key = call_key_of(q->call_hash, q->from_hash, identity, q->cseq);
 	struct calls *c = &e->w->calls;
 	uint32_t i = call_of(c, &key);
 

@@ -55,6 +55,29 @@ static void stop(struct room *r)
 	room_stop(r);
 }
 
+/* A branch used again with another CSeq while it rings: two calls, each with its own place and end. */
+static void a_branch_used_again(void **state)
+{
+	struct room r;
+	struct talk *t = &r.talk[0], *second = &r.talk[1];
+
+	start(&r, 2);
+	talk_invite(&r, t, LB_NONE);
+	talk_respond(&r, t, &t->leg[0], 180, 5, 0);
+	*second = (struct talk){ .invite = t->invite };
+	second->invite.cseq++;
+	talk_send(&r, second);
+	talk_respond(&r, second, &second->leg[0], 180, 6, 0);
+	assert_int_equal(others(&r), 2);
+	assert_int_equal(lb_peer_calls(r.w.words, 0), 4);
+	room_pass(&r, 40 * S); /* longer than a place is held for a branch that was left */
+	assert_int_equal(others(&r), 2);
+	talk_respond(&r, t, &t->leg[0], 486, 5, 0);
+	assert_int_equal(others(&r), 1);
+	talk_respond(&r, second, &second->leg[0], 486, 6, 0);
+	stop(&r);
+}
+
 /* A fork past those that an entry names says 200 until it is acknowledged: one more dialog all the same. */
 static void five_forks_of_which_one_repeats(void **state)
 {
@@ -76,6 +99,7 @@ static void five_forks_of_which_one_repeats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_branch_used_again),
 		cmocka_unit_test(five_forks_of_which_one_repeats),
 	};
 
