@@ -278,30 +278,31 @@ static void count_pinned_invite(struct event *e, uint64_t identity)
 /* ---- Survivors: calls of an earlier process, without entry -------------------------------------------- */
 
 /*
- * What remembers the BYEs of a dialog, one pin for each gateway that a survivor may be taken off at; its
- * gateway is where one was, or LB_NONE.
+ * What remembers the BYEs of a call, one pin for each gateway that a survivor may be taken off at; its
+ * gateway is where one was, or LB_NONE. Of a call and not of a dialog: it had one place for all of them, and
+ * To tags can be made up.
  */
 enum bye_side {
 	BYE_OUT = METHOD_BYE,
 	BYE_IN = METHOD_BYE | 1 << 8
 };
 
-static struct pin_key bye_key(const struct lb_query *q)
+static struct pin_key bye_key(const struct lb_query *q, uint32_t caller)
 {
-	return pin_key(q->call_hash, (uint32_t)q->from_hash ^ q->to_hash);
+	return pin_key(q->call_hash, (uint64_t)METHOD_BYE << 32 | caller);
 }
 
-/* Its pin; b == NULL: there is none. */
-static struct pin find_bye(const struct event *e, enum bye_side side)
+/* The pin of the call with this tag of its caller; b == NULL: there is none. */
+static struct pin find_bye(const struct event *e, enum bye_side side, uint32_t caller)
 {
-	struct pin pin = pin_find(&e->w->pins, bye_key(e->q), side, e->now);
+	struct pin pin = pin_find(&e->w->pins, bye_key(e->q, caller), side, e->now);
 
 	return pin.b && pin.same ? pin : (struct pin){ 0 };
 }
 
-static void remember_bye(struct event *e, enum bye_side side, uint16_t slot)
+static void remember_bye(struct event *e, enum bye_side side, uint32_t caller, uint16_t slot)
 {
-	if (pin_add(&e->w->pins, bye_key(e->q), side, (struct pin){ 0 }, slot, e->now,
+	if (pin_add(&e->w->pins, bye_key(e->q, caller), side, (struct pin){ 0 }, slot, e->now,
 		    BYE_MEMORY_PINS * e->w->pin_ns, 0))
 		st_inc(e->w->lane, ST_PIN_LOST);
 	e->w->byes_pinned = e->now + BYE_MEMORY_PINS * e->w->pin_ns;
@@ -337,11 +338,12 @@ static void count_bye(struct event *e, const struct token *token)
 	in = token->flow.port ? gateway_at(e->s, &token->flow) : NULL;
 	in = in && in->count_in ? in : NULL;
 	out = gateway_by_id(e->s, token->gateway);
-	if ((!any(e, in) && !any(e, out)) || find_bye(e, BYE_OUT).b)
+	if ((!any(e, in) && !any(e, out)) || find_bye(e, BYE_OUT, token->caller).b)
 		return;
-	remember_bye(e, BYE_OUT, known ? LB_NONE : take_off(e, out));
+	known |= call_is_up(&e->w->calls, q->call_hash, token->caller);
+	remember_bye(e, BYE_OUT, token->caller, known ? LB_NONE : take_off(e, out));
 	if (any(e, in) && !known)
-		remember_bye(e, BYE_IN, take_off(e, in));
+		remember_bye(e, BYE_IN, token->caller, take_off(e, in));
 }
 
 /* A pin of find_bye() ends with a challenge: the call goes on, and the next BYE of its dialog is the first.
@@ -355,15 +357,11 @@ static void give_back(struct event *e, struct pin pin)
 	pin_end(pin);
 }
 
-/* The final response to a BYE of a call without entry passes. */
-static void survivor_answered(struct event *e)
+/* The final response to a BYE of a call without entry passes, whose caller's tag this may be. */
+static void survivor_answered_of(struct event *e, uint32_t caller)
 {
-	struct pin out, in;
+	struct pin out = find_bye(e, BYE_OUT, caller), in = find_bye(e, BYE_IN, caller);
 
-	if (!e->w->byes_pinned)
-		return;
-	out = find_bye(e, BYE_OUT);
-	in = find_bye(e, BYE_IN);
 	if (is_challenge(e->q->status)) {
 		if (out.b)
 			give_back(e, out);
@@ -374,6 +372,15 @@ static void survivor_answered(struct event *e)
 		if (out.b->gateway[out.i] != LB_NONE || in.b)
 			st_inc(e->w->lane, ST_SURVIVOR_ENDED);
 	}
+}
+
+/* The same; the BYE came from either side. */
+static void survivor_answered(struct event *e)
+{
+	if (!e->w->byes_pinned)
+		return;
+	survivor_answered_of(e, (uint32_t)e->q->from_hash);
+	survivor_answered_of(e, e->q->to_hash);
 }
 
 /* ---- What passes ------------------------------------------------------------------------------------- */

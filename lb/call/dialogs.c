@@ -273,6 +273,16 @@ uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, u
 	return c->at[i].out;
 }
 
+bool call_is_up(const struct calls *c, uint64_t call_hash, uint32_t caller)
+{
+	uint32_t tag = call_tag(call_hash), i = c->chain[tag & c->mask];
+
+	while (i != CALL_NONE &&
+	       (c->at[i].tag != tag || c->at[i].caller != caller || c->at[i].state != CALL_ANSWERED))
+		i = c->at[i].next;
+	return i != CALL_NONE;
+}
+
 uint16_t call_gateway(const struct calls *c, uint64_t call_hash)
 {
 	uint32_t tag = call_tag(call_hash), i = c->chain[tag & c->mask];

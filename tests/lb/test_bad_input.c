@@ -96,11 +96,49 @@ static void five_forks_of_which_one_repeats(void **state)
 	stop(&r);
 }
 
+/* BYEs with tags of nobody: no survivor is taken off for a call that is known, nor more than one for one that
+ * is not. */
+static void byes_with_made_up_tags(void **state)
+{
+	struct room r;
+	struct talk *t = &r.talk[0];
+	struct world_call old;
+	struct world before;
+
+	start(&r, 1);
+	lb_set_survivors(r.w.words, 0, 100);
+	for (uint32_t to = 50; to < 60; to++) {
+		talk_in_dialog(&r, &r.talk[UP], METHOD_BYE, to, to % 2);
+		talk_answer(&r, &r.talk[UP], 481, 0);
+	}
+	assert_int_equal(lb_get_survivors(r.w.words, 0), 100);
+	talk_invite(&r, t, LB_NONE);
+	talk_respond(&r, t, &t->leg[0], 200, 5, 0);
+	hang_up(&r, t, 5);
+	for (uint32_t to = 50; to < 60; to++) {
+		talk_in_dialog(&r, t, METHOD_BYE, to, to % 2);
+		talk_answer(&r, t, 481, 0);
+	}
+	assert_int_equal(lb_get_survivors(r.w.words, 0), 100);
+	world_start(&before, 1); /* with the same keys */
+	old = world_call(&before, 7777);
+	for (uint32_t to = 50; to < 60; to++) {
+		struct lb_query bye = world_in_dialog(&old, METHOD_BYE);
+
+		bye.to_hash = to;
+		assert_int_equal(world_input(&r.w, &bye)->op, LB_FORWARD);
+	}
+	assert_int_equal(lb_get_survivors(r.w.words, 0), 99);
+	world_free(&before);
+	stop(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_branch_used_again),
 		cmocka_unit_test(five_forks_of_which_one_repeats),
+		cmocka_unit_test(byes_with_made_up_tags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
