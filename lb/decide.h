@@ -45,8 +45,8 @@ bool place_drain(struct decision *d);
 bool place_urgent(struct decision *d);
 
 /*
- * Step: max-cps of a peer for new calls, of which one repeated with credentials was counted the first time,
- * and its max-rps for all else.
+ * Step: max-cps of a peer for new calls, of which one repeated with credentials for the first time was
+ * counted before, and its max-rps for all else.
  */
 bool place_limit_peer(struct decision *d);
 

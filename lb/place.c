@@ -59,12 +59,30 @@ bool place_drain(struct decision *d)
 	return decision_refuse(d, 503, retry_after(seconds, 2 * seconds, d->q->via_hash), ST_REPLY_DRAINING);
 }
 
-/* True for a call that comes again, with credentials or away from a gateway that is down. */
+/*
+ * True if the gateway that had the call before asked for credentials, and here they are: a new transaction
+ * with the next CSeq (RFC 3261 22.2), which the branch of another fork has not. A pin knows no CSeq.
+ */
+static bool has_credentials(const struct decision *d)
+{
+	const struct setup *u = d->setup;
+
+	if (u)
+		return u->state != SERVER_PROCEEDING && u->cseq != d->q->cseq &&
+		       setup_again(u)->flags & CLIENT_CHALLENGED;
+	return d->pin.b && !d->pin.same && d->pin.b->flags[d->pin.i] & PIN_CHALLENGED;
+}
+
+/*
+ * True for a call that was counted when it came first: it comes with credentials, for the first time, or away
+ * from a gateway that is down. Who is refused, and challenged again, pays like anybody.
+ */
 static bool came_before(const struct decision *d)
 {
-	if (d->pin.b && (d->pin.same || d->pin.b->flags[d->pin.i] & PIN_FINAL))
+	if (d->pin.b && d->pin.same)
 		return true;
-	return d->setup && d->setup->state != SERVER_PROCEEDING;
+	return has_credentials(d) &&
+	       !(d->setup ? d->setup->flags & SETUP_AGAIN : d->pin.b->flags[d->pin.i] & PIN_AGAIN);
 }
 
 bool place_limit_peer(struct decision *d)
@@ -186,22 +204,6 @@ static const struct gateway *had_before(const struct decision *d)
 }
 
 /*
- * True if the gateway that had the call before asked for credentials, and here they are: a new transaction
- * with the next CSeq (RFC 3261 22.2), which the branch of another fork has not. A pin knows no CSeq; but
- * without transactions there is no way to another pool than to spill.
- */
-static bool was_challenged(const struct decision *d, const struct gateway *had)
-{
-	const struct setup *u = d->setup;
-
-	if (!came_before(d))
-		return false;
-	if (u)
-		return u->cseq != d->q->cseq && setup_again(u)->flags & CLIENT_CHALLENGED;
-	return d->pin.b->flags[d->pin.i] & PIN_CHALLENGED && d->s->pools[d->pool].overflow == had->pool;
-}
-
-/*
  * A call that had spilled, failed over or been moved by a rule to another pool when it was challenged goes on
  * there while that gateway can take it: nobody else knows its nonce.
  */
@@ -210,8 +212,10 @@ static void return_to_challenger(struct decision *d)
 	const struct gateway *had = had_before(d);
 	struct pick p;
 
-	if (!had || had->pool == d->pool || !was_challenged(d, had))
+	if (!had || had->pool == d->pool || !has_credentials(d))
 		return;
+	if (!d->setup && d->s->pools[d->pool].overflow != had->pool)
+		return; /* without transactions there is no way to another pool than to spill */
 	p = pick_for_request(d->e, ASK_CALL, d->urgent);
 	if (!pick_can(&p, had))
 		return;
@@ -253,8 +257,8 @@ static bool send_to(struct decision *d, const struct gateway *g)
 static bool set_up(struct decision *d, const struct gateway *g, uint32_t call, unsigned moves, bool notify)
 {
 	struct event *e = d->e;
-	unsigned flags =
-		(d->urgent ? SETUP_URGENT : 0) | (d->elsewhere || g->pool != d->pool ? SETUP_SPILLED : 0);
+	unsigned flags = (d->urgent ? SETUP_URGENT : 0) | (has_credentials(d) ? SETUP_AGAIN : 0) |
+			 (d->elsewhere || g->pool != d->pool ? SETUP_SPILLED : 0);
 	struct setup *u = invite_admit(e, when_full(d), flags);
 
 	if (!u)
@@ -282,7 +286,8 @@ static bool send_pinned(struct decision *d, const struct gateway *g)
 		note_invite_pin(w, d->now);
 	}
 	if (pin_add(&w->pins, d->key, d->q->via_hash, d->pin, g->slot, d->now,
-		    invite ? w->ringing_ns : w->pin_ns, PIN_OC * d->q->oc_ask))
+		    invite ? w->ringing_ns : w->pin_ns,
+		    PIN_OC * d->q->oc_ask + (has_credentials(d) ? PIN_AGAIN : 0)))
 		st_inc(w->lane, ST_PIN_LOST);
 	return decision_forward(d, BRANCH_PINNED, g);
 }

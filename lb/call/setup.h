@@ -77,6 +77,7 @@ enum setup_flags {
 	SETUP_NO_ROOM = 8,    /* a gateway was to be asked, and none could take it */
 	SETUP_URGENT = 32,    /* goes by the operator's limits alone, see urgent.c */
 	SETUP_SPILLED = 64,   /* has gone to an overflow pool, and to no further one */
+	SETUP_AGAIN = 128,    /* came with credentials that an earlier one was asked for */
 	SETUP_RELIABLE = 16,  /* Require: 100rel: no provisional response of ours (RFC 3262 3) */
 };
 

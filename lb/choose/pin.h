@@ -15,7 +15,8 @@ enum pin_flags {
 	PIN_ANSWERED = 1,   /* the gateway has sent a response */
 	PIN_FINAL = 2,      /* and a final one */
 	PIN_CHALLENGED = 4, /* which asks for credentials */
-	PIN_OC = 8,         /* times lb_query.oc_ask of the request */
+	PIN_AGAIN = 8,      /* it came with credentials that an earlier one was asked for */
+	PIN_OC = 16,        /* times lb_query.oc_ask of the request */
 };
 
 /* One cache line. All fields: worker. */

@@ -133,12 +133,44 @@ static void byes_with_made_up_tags(void **state)
 	stop(&r);
 }
 
+/*
+ * Who is refused, or challenged, and comes again and again in the same name: the first time with credentials
+ * costs nothing, everything else is counted against his rate.
+ */
+static void the_same_name_again_and_again(void **state)
+{
+	static const uint16_t statuses[] = { 404, 401, 407, 486 };
+
+	for (unsigned i = 0; i < 8; i++) {
+		uint16_t status = statuses[i / 2];
+		struct room r;
+		struct talk *t = &r.talk[0];
+
+		start(&r, 1);
+		lb_set_peer_cps(r.w.words, 0, 1);
+		*t = (struct talk){ .invite = world_request(&r.w, METHOD_INVITE, 9, 1) };
+		t->invite.room = i % 2;
+		talk_send(&r, t);
+		for (unsigned legs = 0; legs < t->legs;) {
+			legs = t->legs;
+			talk_respond(&r, t, &t->leg[legs - 1], status, 5, 0);
+			t->invite.via_hash++;
+			t->invite.cseq++;
+			talk_send(&r, t);
+		}
+		assert_int_equal(t->legs, status == 401 || status == 407 ? 2 : 1);
+		assert_int_equal(r.w.act[0].end, ST_REPLY_PEER_LIMIT);
+		room_stop(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_branch_used_again),
 		cmocka_unit_test(five_forks_of_which_one_repeats),
 		cmocka_unit_test(byes_with_made_up_tags),
+		cmocka_unit_test(the_same_name_again_and_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

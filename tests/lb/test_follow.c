@@ -81,8 +81,11 @@ static void credentials_return_to_their_gateway(void **state)
 	world_input(&w, &r);
 	lb_set_admin(w.words, first, LB_DRAIN);
 	q = world_request(&w, METHOD_INVITE, 1, 3);
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_PEER_LIMIT); /* challenged again: charged again */
+	w.now += SECOND;
+	q = world_request(&w, METHOD_INVITE, 1, 4);
 	assert_int_equal(world_input(&w, &q)->gateway, ideal);
-	q = world_request(&w, METHOD_INVITE, 1, 4); /* no answer to the last one: a new call for the peer */
+	q = world_request(&w, METHOD_INVITE, 1, 5); /* no answer to the last one: a new call for the peer */
 	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_PEER_LIMIT);
 	world_free(&w);
 }
