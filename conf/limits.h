@@ -36,9 +36,10 @@
 	192 /* bytes of a call record's numbers and Call-ID; 220 per call if records are written */
 #define LIMIT_RECORDS   8192 /* call records of a worker that wait for control; 248 bytes each */
 #define LIMIT_ACTS      12   /* actions that one event can cause: one for each branch, and its end */
-#define LIMIT_BRANCHES  6 /* INVITEs that one call sends, in all pools; 72 bytes each per call that rings */
-#define LIMIT_CONTACTS  4 /* targets of one redirect that are looked at */
-#define LIMIT_RESOURCES 4 /* values of Resource-Priority that are looked at */
+#define LIMIT_BRANCHES  6  /* INVITEs that one call sends, in all pools; 72 bytes each per call that rings */
+#define LIMIT_SAME_NAME 64 /* calls of one Call-ID at once: they are found one after the other */
+#define LIMIT_CONTACTS  4  /* targets of one redirect that are looked at */
+#define LIMIT_RESOURCES 4  /* values of Resource-Priority that are looked at */
 #define LIMIT_MBUF_OBJ  4096  /* bytes; --no-huge with AF_XDP allows no more in a page */
 #define LIMIT_MAGLEV    65537 /* slots of a tier's table; prime, > 100 x gateways of a tier for < 1 % error */
 #define LIMIT_PROBES    8     /* draws past gateways that cannot take it before all of a tier are asked */

@@ -49,6 +49,16 @@ static bool refuse(struct decision *d, enum st_end end)
 	return true;
 }
 
+bool place_name(struct decision *d)
+{
+	const struct lb_query *q = d->q;
+
+	if (q->method != METHOD_INVITE || (!calls_crowd(&d->w->calls, q->call_hash, LIMIT_SAME_NAME) &&
+					   !setups_crowd(&d->w->setups, q->call_hash, LIMIT_SAME_NAME)))
+		return false;
+	return decision_refuse(d, 482, 0, ST_REPLY_LOOP); /* RFC 3261 8.2.2.2 */
+}
+
 bool place_drain(struct decision *d)
 {
 	uint32_t seconds = __atomic_load_n(&d->w->words->node.drain_retry_s, __ATOMIC_RELAXED);

@@ -75,6 +75,15 @@ bool calls_room(const struct calls *c)
 	return c->free_list != CALL_NONE;
 }
 
+bool calls_crowd(const struct calls *c, uint64_t call_hash, unsigned most)
+{
+	uint32_t tag = call_tag(call_hash);
+
+	for (uint32_t i = c->chain[tag & c->mask]; i != CALL_NONE && most > 0; i = c->at[i].next)
+		most -= c->at[i].tag == tag;
+	return most == 0;
+}
+
 static uint32_t take_entry(struct calls *c)
 {
 	uint32_t i = c->free_list;

@@ -133,6 +133,9 @@ void call_fetch(const struct calls *c, uint32_t i, bool moves);
 /* True if call_open() will find an entry. Only then may a place be reserved for a new call. */
 bool calls_room(const struct calls *c);
 
+/* True if the table has `most` entries of this Call-ID. */
+bool calls_crowd(const struct calls *c, uint64_t call_hash, unsigned most);
+
 /* ---- Set-up ---------------------------------------------------------------------------------------- */
 
 /*

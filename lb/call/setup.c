@@ -131,6 +131,13 @@ struct setup *setup_of_call(const struct setups *t, uint64_t call_hash, uint64_t
 	return NULL;
 }
 
+bool setups_crowd(const struct setups *t, uint64_t call_hash, unsigned most)
+{
+	for (uint32_t i = *head(t, call_hash); i != SETUP_NONE && most > 0; i = t->at[i].next)
+		most -= t->at[i].call_hash == call_hash;
+	return most == 0;
+}
+
 static unsigned claim(const struct client *c)
 {
 	if (c->flags & CLIENT_REDIRECTED)

@@ -174,6 +174,9 @@ enum setup_fit setup_of_response(const struct setups *t, const struct lb_query *
 /* The youngest setup of the Call-ID and From tag, or NULL. */
 struct setup *setup_of_call(const struct setups *t, uint64_t call_hash, uint64_t from_hash);
 
+/* True if the table has `most` setups of this Call-ID. */
+bool setups_crowd(const struct setups *t, uint64_t call_hash, unsigned most);
+
 /*
  * The branch whose gateway gets the INVITE if its caller sends it once more, with another CSeq: the one that
  * has accepted it, else that has asked for credentials, else that was asked last. None that is redirected:

@@ -164,13 +164,60 @@ static void the_same_name_again_and_again(void **state)
 	}
 }
 
+/* INVITE number n of many with one Call-ID, which is another one for each `name`. */
+static const struct lb_act *namesake(struct room *r, struct talk *t, uint32_t name, uint32_t n)
+{
+	struct lb_query invite = world_request(&r->w, METHOD_INVITE, n, 1);
+
+	invite.call_hash = world_request(&r->w, METHOD_INVITE, name, 1).call_hash;
+	invite.room = 1;
+	*t = (struct talk){ .invite = invite };
+	return &r->w.act[talk_send(r, t) - 1];
+}
+
+/* A Call-ID that everybody has: a bounded number of calls, so that nobody's message waits for them. */
+static void one_call_id_for_all(void **state)
+{
+	static const uint16_t statuses[] = { 180, 200, 404 }; /* they ring, are up, or leave only setups */
+
+	for (uint32_t i = 0; i < 3; i++) {
+		uint16_t status = statuses[i];
+		struct talk t[LIMIT_SAME_NAME + 1];
+		struct room r;
+
+		start(&r, 2);
+		for (uint32_t n = 0; n < LIMIT_SAME_NAME; n++) {
+			assert_int_equal(namesake(&r, &t[n], 100 + i, 1000 + n)->op, LB_FORWARD);
+			talk_respond(&r, &t[n], &t[n].leg[0], status, 5, 0);
+		}
+		for (uint32_t n = 0; n < 1000; n++) {
+			expect_act(namesake(&r, &r.talk[0], 100 + i, 5000 + n / 2), LB_REPLY,
+				   n % 2 ? ST_REPLY_REFUSED_AGAIN : ST_REPLY_LOOP);
+			assert_int_equal(r.w.act[0].status, 482);
+		}
+		assert_int_equal(namesake(&r, &r.talk[0], 200, 1)->op, LB_FORWARD); /* another name */
+		talk_respond(&r, &r.talk[0], &r.talk[0].leg[0], 486, 5, 0);
+		assert_int_equal(others(&r), status == 404 ? 0 : LIMIT_SAME_NAME);
+		for (uint32_t n = 0; n < LIMIT_SAME_NAME; n++) {
+			if (status == 200)
+				hang_up(&r, &t[n], 5);
+			else
+				talk_respond(&r, &t[n], &t[n].leg[0], 486, 5, 0);
+		}
+		for (unsigned k = 0; k < 40; k++)
+			room_pass(&r, S);
+		assert_int_equal(namesake(&r, &t[0], 100 + i, 9999)->op, LB_FORWARD); /* room again */
+		talk_respond(&r, &t[0], &t[0].leg[0], 486, 5, 0);
+		stop(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_branch_used_again),
-		cmocka_unit_test(five_forks_of_which_one_repeats),
-		cmocka_unit_test(byes_with_made_up_tags),
-		cmocka_unit_test(the_same_name_again_and_again),
+		cmocka_unit_test(a_branch_used_again),    cmocka_unit_test(five_forks_of_which_one_repeats),
+		cmocka_unit_test(byes_with_made_up_tags), cmocka_unit_test(the_same_name_again_and_again),
+		cmocka_unit_test(one_call_id_for_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
