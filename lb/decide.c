@@ -447,7 +447,6 @@ static bool (*const steps[])(struct decision *) = {
 	refuse_lost_dialog,   /* in a dialog that nobody can place */
 	take_route,           /* which pool, or which answer */
 	follow_hash,          /* in a dialog, or a CANCEL, that the hash may still place */
-	place_name,           /* new: may one more call have its Call-ID? */
 	place_urgent,         /* new: an emergency, or a priority that is believed? */
 	place_drain,          /* new: while the node drains, only what is urgent */
 	place_limit_peer,     /* new: may this peer call now? */

@@ -38,13 +38,6 @@ bool decision_refuse(struct decision *d, uint16_t status, uint32_t retry_after_s
 /* Sends an out-of-dialog request to a gateway, with a token if a dialog may come of it. Always true. */
 bool decision_forward(struct decision *d, enum branch_kind kind, const struct gateway *to);
 
-/*
- * Step: no new call whose Call-ID LIMIT_SAME_NAME others have. All of them are in one chain, so each message
- * of any would read through all; and a call that comes back as often goes in circles through somebody who
- * hides our Vias.
- */
-bool place_name(struct decision *d);
-
 /* Step: no new call while the node drains, unless place_urgent() let it go before others. */
 bool place_drain(struct decision *d);
 

@@ -49,16 +49,6 @@ static bool refuse(struct decision *d, enum st_end end)
 	return true;
 }
 
-bool place_name(struct decision *d)
-{
-	const struct lb_query *q = d->q;
-
-	if (q->method != METHOD_INVITE || (!calls_crowd(&d->w->calls, q->call_hash, LIMIT_SAME_NAME) &&
-					   !setups_crowd(&d->w->setups, q->call_hash, LIMIT_SAME_NAME)))
-		return false;
-	return decision_refuse(d, 482, 0, ST_REPLY_LOOP); /* RFC 3261 8.2.2.2 */
-}
-
 bool place_drain(struct decision *d)
 {
 	uint32_t seconds = __atomic_load_n(&d->w->words->node.drain_retry_s, __ATOMIC_RELAXED);
@@ -333,6 +323,17 @@ static bool is_known_full(const struct decision *d)
 	return !d->pin.b && !d->setup && !d->q->replaces && pick_known_full(d->w->words, &ask, d->s, d->pool);
 }
 
+/*
+ * True if LIMIT_SAME_NAME calls have its Call-ID. All of them are in one chain, so each message of any would
+ * read through all; and a call that comes back as often goes in circles through somebody who hides our Vias.
+ * Not asked while the pool refuses: then the chains have not been fetched.
+ */
+static bool is_one_of_many(const struct decision *d)
+{
+	return calls_crowd(&d->w->calls, d->q->call_hash, LIMIT_SAME_NAME) ||
+	       setups_crowd(&d->w->setups, d->q->call_hash, LIMIT_SAME_NAME);
+}
+
 /* The short way of a crowd at a pool that is full. */
 static bool refuse_full(struct decision *d, uint16_t peer)
 {
@@ -373,6 +374,8 @@ bool place_new(struct decision *d)
 		d->w->refusing = is_known_full(d);
 	if (invite && d->w->refusing)
 		return refuse_full(d, peer);
+	if (invite && is_one_of_many(d))
+		return decision_refuse(d, 482, 0, ST_REPLY_LOOP); /* RFC 3261 8.2.2.2 */
 	pick_prefetch(d->s, d->pool, d->q->call_hash);
 	if (invite && !count_peer(d->e, peer, headroom(d)))
 		return refuse_peer(d, peer);
