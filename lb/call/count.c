@@ -131,20 +131,22 @@ static uint16_t peer_of(const struct event *e, const struct setup *u)
 	return peer == LB_NONE ? LB_NONE : e->s->peers[peer].slot;
 }
 
-/* The record of entry i tells what the first record of its call could not know. */
-static void record_late(struct event *e, const struct setup *u, uint32_t i)
+/* Entry i has a record of its own; another one has told of the call if its caller has had a final response.
+ */
+static void record_anew(struct event *e, const struct setup *u, uint32_t i)
 {
 	const struct lb_query about = { .caller = e->q->caller,
 					.number = { u->number, u->number_n },
 					.call_id = e->q->call_id };
 
-	record_start(&e->w->records, i, &about, true);
+	record_start(&e->w->records, i, &about, u->state != SERVER_PROCEEDING);
 }
 
 /*
  * The call has a first or another entry by a 2xx that comes after the caller was told no (RFC 3261 16.7, step
- * 10), of another fork after the call of the first one has ended, or of another gateway while that goes on.
- * Where no other entry is left it has all that a call holds, whatever the limits: it is up.
+ * 10), of another fork after the call of the first one has ended, or of another gateway while that goes on;
+ * or because there was no room for one before. Where no other entry is left it has all that a call holds,
+ * whatever the limits: it is up.
  */
 static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gateway)
 {
@@ -164,6 +166,8 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 	uint32_t i;
 
 	call_let_go(&e->w->calls, &key, gateway);
+	if (u->state == SERVER_PROCEEDING && !calls_room(&e->w->calls))
+		return CALL_NONE; /* as when its INVITE came */
 	if (calls_room(&e->w->calls)) {
 		word_take(&e->w->words->gateway[gateway]);
 		if (sides.peer != LB_NONE)
@@ -173,7 +177,7 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 	if (i == CALL_NONE)
 		return CALL_NONE;
 	if (alone)
-		record_late(e, u, i);
+		record_anew(e, u, i);
 	else
 		call_is_again(&e->w->calls, i, &key);
 	return i;

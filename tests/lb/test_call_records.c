@@ -267,6 +267,36 @@ static void two_late_answers_are_one_record(void **state)
 	room_stop(&r);
 }
 
+/* The table was full when the INVITE came, and is not when it is answered: it counts, and its record is the
+ * first. */
+static void a_place_comes_with_the_answer(void **state)
+{
+	struct lb_record record;
+	struct room r;
+	struct talk *t = &r.talk[0];
+
+	room_start(&r, 1, 1);
+	r.w.records = 4;
+	world_calls(&r.w, 1);
+	talk_invite(&r, &r.talk[1], LB_NONE);
+	talk_invite(&r, t, LB_NONE);
+	assert_int_equal(room_calls(&r, 0), 1);
+	talk_respond(&r, &r.talk[1], &r.talk[1].leg[0], 486, 5, 0);
+	take_record(&r, &record, LB_END_FAILED, 486, 0);
+	room_pass(&r, 2 * S);
+	talk_respond(&r, t, &t->leg[0], 200, 5, 0);
+	assert_int_equal(room_calls(&r, 0), 1);
+	room_pass(&r, 60 * S);
+	talk_in_dialog(&r, t, METHOD_BYE, 5, false);
+	talk_answer(&r, t, 200, 0);
+	assert_int_equal(room_calls(&r, 0), 0);
+	take_record(&r, &record, LB_END_BYE, 200, 0);
+	assert_false(record.late);
+	assert_int_equal(record.age_ms, 62000);
+	assert_int_equal(r.w.lane->count[ST_CALL_UNCOUNTED], 1);
+	room_stop(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +306,7 @@ int main(void)
 		cmocka_unit_test(two_gateways_are_one_record),
 		cmocka_unit_test(a_late_answer_is_recorded),
 		cmocka_unit_test(two_late_answers_are_one_record),
+		cmocka_unit_test(a_place_comes_with_the_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
