@@ -212,12 +212,225 @@ static void one_call_id_for_all(void **state)
 	}
 }
 
+/* True if the last event has made such an action. */
+static bool made(const struct room *r, unsigned n, enum lb_op op)
+{
+	for (unsigned k = 0; k < n; k++)
+		if (r->w.act[k].op == op)
+			return true;
+	return false;
+}
+
+/* CANCEL and ACK that differ from the INVITE that rings in one thing: it rings on. */
+static void cancel_and_ack_for_nothing(void **state)
+{
+	struct room r;
+
+	start(&r, 2);
+	for (unsigned i = 0; i < 10; i++) {
+		struct lb_query q = r.talk[RINGING].invite;
+		unsigned n;
+
+		q.method = i % 2 ? METHOD_ACK : METHOD_CANCEL;
+		q.has_to_tag = i % 2;
+		q.via_hash += i / 2 == 0;
+		q.from_hash += i / 2 == 1;
+		q.call_hash += i / 2 == 2;
+		q.cseq += i / 2 == 3;
+		q.has_to_tag ^= i / 2 == 4; /* a CANCEL with a To tag, an ACK without one */
+		n = lb_input(r.w.worker, r.w.snap, &q, r.w.now, r.w.act);
+		assert_false(made(&r, n, LB_CANCEL));
+		assert_false(made(&r, n, LB_ANSWER));
+		assert_int_equal(others(&r), 0);
+	}
+	room_pass(&r, 100 * S);
+	stop(&r);
+}
+
+/* The caller's CANCEL has brought its 487, and then another fork says 200: the call is up, and counts. */
+static void ok_after_487(void **state)
+{
+	struct room r;
+	struct talk *t = &r.talk[0];
+
+	start(&r, 2);
+	talk_invite(&r, t, LB_NONE);
+	talk_respond(&r, t, &t->leg[0], 180, 5, 0);
+	talk_cancel(&r, t);
+	talk_respond(&r, t, &t->leg[0], 487, 5, 0);
+	assert_int_equal(others(&r), 0);
+	for (unsigned k = 0; k < 3; k++)
+		talk_respond(&r, t, &t->leg[0], 200, 6, 0);
+	assert_int_equal(others(&r), 1);
+	talk_cancel(&r, t); /* repeated: of the call that was cancelled, not of this one */
+	talk_in_dialog(&r, t, METHOD_ACK, 6, false);
+	room_pass(&r, 100 * S);
+	assert_int_equal(others(&r), 1);
+	hang_up(&r, t, 6);
+	stop(&r);
+}
+
+/* Provisional responses of a thousand forks, and 100 without end: one place, until Timer C and its CANCEL. */
+static void provisional_storms(void **state)
+{
+	struct room r;
+	struct talk *t = &r.talk[0], *trying = &r.talk[1];
+
+	start(&r, 2);
+	talk_invite(&r, t, LB_NONE);
+	talk_invite(&r, trying, LB_NONE);
+	for (uint32_t i = 0; i < 1000; i++) {
+		talk_respond(&r, t, &t->leg[0], 180 + i % 4, 100 + i, 0);
+		talk_respond(&r, trying, &trying->leg[0], 100, 0, 0);
+		assert_int_equal(others(&r), 2);
+	}
+	for (unsigned k = 0; k < 211; k++) { /* Timers C and F, with 100 all the time */
+		assert_int_equal(others(&r), 2);
+		room_pass(&r, S);
+		talk_respond(&r, trying, &trying->leg[0], 100, 0, 0);
+		talk_respond(&r, &r.talk[RINGING], &r.talk[RINGING].leg[0], 180, 5, 0);
+	}
+	room_pass(&r, S);
+	room_pass(&r, S);
+	assert_int_equal(r.w.lane->count[ST_CALL_FAILED], 2);
+	stop(&r);
+}
+
+/* Both sides ask for a change at once: 491 changes nothing, not even when the session ends. */
+static void glare(void **state)
+{
+	struct lb_call before, after;
+	struct room r;
+	struct talk *t = &r.talk[0];
+
+	start(&r, 1);
+	talk_invite(&r, t, LB_NONE);
+	talk_respond(&r, t, &t->leg[0], 200, 6, 600);
+	assert_true(lb_call_read(r.w.worker, 2, r.w.now, &before));
+	for (unsigned k = 0; k < 20; k++) {
+		assert_true(talk_in_dialog(&r, t, METHOD_INVITE, 6, k % 2));
+		talk_answer(&r, t, 491, 0);
+		room_pass(&r, S);
+	}
+	assert_true(lb_call_read(r.w.worker, 2, r.w.now, &after));
+	assert_int_equal(after.session_ms, before.session_ms - 20000);
+	assert_int_equal(after.dialogs, 1);
+	hang_up(&r, t, 6);
+	stop(&r);
+}
+
+/* The same Call-ID under other tags and branches: each INVITE has its place, its answer and its end. */
+static void namesakes(void **state)
+{
+	struct room r;
+
+	start(&r, 2);
+	for (unsigned i = 0; i < 4; i++) {
+		struct talk *t = &r.talk[i];
+
+		*t = (struct talk){ .invite = r.talk[RINGING].invite };
+		t->invite.from_hash += i & 1;
+		t->invite.via_hash += i >> 1;
+		t->invite.cseq += i == 0;
+		talk_send(&r, t);
+		assert_int_equal(others(&r), i + 1);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		talk_respond(&r, &r.talk[i], &r.talk[i].leg[0], i % 2 ? 200 : 486, 20 + i, 0);
+		assert_int_equal(others(&r), i < 1 ? 3 : i < 2 ? 3 : 2);
+	}
+	hang_up(&r, &r.talk[3], 23);
+	hang_up(&r, &r.talk[1], 21);
+	stop(&r);
+}
+
+/* Responses of the ringing call under another CSeq, From tag or Call-ID: as if they had never come. */
+static void responses_that_do_not_fit(void **state)
+{
+	struct room r;
+
+	start(&r, 2);
+	for (unsigned i = 0; i < 3; i++) {
+		struct talk t = r.talk[RINGING];
+
+		t.invite.cseq += i == 0;
+		t.invite.from_hash += i == 1;
+		t.invite.call_hash += i == 2;
+		for (uint16_t status = 100; status < 700; status += 50) {
+			talk_respond(&r, &t, &t.leg[0], status, 5, 0);
+			assert_int_equal(r.w.act[0].op, LB_DROP);
+		}
+		assert_int_equal(others(&r), 0);
+	}
+	stop(&r);
+}
+
+/* The last entry but one, the last, and past it: who has a limit is full, nobody else suffers. */
+static void a_table_one_from_full(void **state)
+{
+	struct room r;
+
+	room_start(&r, 1, 1);
+	world_calls(&r.w, 3);
+	lb_set_gateway_calls(r.w.words, 0, 100);
+	talk_invite(&r, &r.talk[UP], LB_NONE);
+	talk_respond(&r, &r.talk[UP], &r.talk[UP].leg[0], 200, 5, 0);
+	talk_invite(&r, &r.talk[RINGING], LB_NONE);
+	talk_respond(&r, &r.talk[RINGING], &r.talk[RINGING].leg[0], 180, 5, 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(talk_invite(&r, &r.talk[i], LB_NONE), i ? 1 : 3);
+	assert_int_equal(r.w.act[0].end, ST_REPLY_REFUSED);
+	assert_int_equal(others(&r), 1);
+	lb_set_gateway_calls(r.w.words, 0, LB_UNLIMITED);
+	talk_invite(&r, &r.talk[3], LB_NONE); /* uncounted, from its INVITE to its BYE */
+	talk_respond(&r, &r.talk[3], &r.talk[3].leg[0], 200, 8, 0);
+	assert_int_equal(others(&r), 1);
+	talk_respond(&r, &r.talk[0], &r.talk[0].leg[0], 486, 5, 0);
+	assert_int_equal(others(&r), 0);
+	assert_true(talk_in_dialog(&r, &r.talk[3], METHOD_BYE, 8, false));
+	talk_answer(&r, &r.talk[3], 200, 0);
+	assert_int_equal(r.w.lane->count[ST_CALL_UNCOUNTED], 1);
+	stop(&r);
+}
+
+/* A worker that comes to its timers minutes late: all that was due ends, in some order, and nothing else. */
+static void timers_minutes_late(void **state)
+{
+	struct room r;
+
+	start(&r, 2);
+	for (unsigned i = 0; i < 20; i++) {
+		talk_invite(&r, &r.talk[i], LB_NONE);
+		if (i % 3)
+			talk_respond(&r, &r.talk[i], &r.talk[i].leg[0], i % 3 == 1 ? 100 : 180, 5, 0);
+	}
+	assert_int_equal(others(&r), 20);
+	r.w.now += 170 * S;
+	talk_respond(&r, &r.talk[RINGING], &r.talk[RINGING].leg[0], 180, 5, 0);
+	r.w.now += 100 * S; /* past all timers of the others; the one that rings is at 100 s of 180 */
+	for (unsigned k = 0; k < 50; k++)
+		room_pass(&r, S / 10);
+	for (unsigned k = 0; k < 70; k++)
+		room_pass(&r, S);
+	stop(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_branch_used_again),    cmocka_unit_test(five_forks_of_which_one_repeats),
-		cmocka_unit_test(byes_with_made_up_tags), cmocka_unit_test(the_same_name_again_and_again),
+		cmocka_unit_test(a_branch_used_again),
+		cmocka_unit_test(five_forks_of_which_one_repeats),
+		cmocka_unit_test(byes_with_made_up_tags),
+		cmocka_unit_test(the_same_name_again_and_again),
 		cmocka_unit_test(one_call_id_for_all),
+		cmocka_unit_test(cancel_and_ack_for_nothing),
+		cmocka_unit_test(ok_after_487),
+		cmocka_unit_test(provisional_storms),
+		cmocka_unit_test(glare),
+		cmocka_unit_test(namesakes),
+		cmocka_unit_test(responses_that_do_not_fit),
+		cmocka_unit_test(a_table_one_from_full),
+		cmocka_unit_test(timers_minutes_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
