@@ -259,7 +259,8 @@ void count_refused(struct event *e, const struct setup *u)
 
 /* ---- In dialog, and without a transaction of ours ---------------------------------------------------- */
 
-static void count_pinned_invite(struct event *e, uint64_t identity)
+/* The response in hand to an INVITE that went by its pin. False: not to one that began a call. */
+static bool count_pinned_invite(struct event *e, uint64_t identity)
 {
 	const struct lb_query *q = e->q;
 	const struct call_key key = call_key_of(q->call_hash, q->from_hash, identity, q->cseq);
@@ -267,7 +268,7 @@ static void count_pinned_invite(struct event *e, uint64_t identity)
 	uint32_t i = call_of(c, &key);
 
 	if (i == CALL_NONE)
-		return;
+		return false;
 	if (q->status < 200) {
 		call_news(c, i, e->now);
 	} else if (q->status < 300) {
@@ -277,6 +278,7 @@ static void count_pinned_invite(struct event *e, uint64_t identity)
 		call_fail(c, i, q->status == 487 ? LB_END_CANCELLED : LB_END_FAILED, q->status, false,
 			  e->now);
 	}
+	return true;
 }
 
 /* ---- Survivors: calls of an earlier process, without entry -------------------------------------------- */
@@ -397,8 +399,8 @@ void count_passed(struct event *e, const struct branch *b)
 	if (q->method == METHOD_BYE && q->status >= 200 &&
 	    !call_bye_answered(&e->w->calls, q->call_hash, from, q->to_hash, q->status, e->now))
 		survivor_answered(e);
-	if (q->method == METHOD_INVITE && b->kind == BRANCH_PINNED)
-		count_pinned_invite(e, b->identity);
+	if (q->method == METHOD_INVITE && b->kind == BRANCH_PINNED && count_pinned_invite(e, b->identity))
+		return;
 	if ((q->method == METHOD_INVITE || q->method == METHOD_UPDATE) && q->status / 100 == 2)
 		call_refreshed(&e->w->calls, q->call_hash, from, q->to_hash, q->session_s, e->now);
 }

@@ -265,11 +265,13 @@ static void an_answer_that_never_arrived(void **state)
 	struct talk *t = &r.talk[0];
 
 	room_start(&r, 1, 1);
-	for (unsigned late = 0; late < 2; late++) {
-		talk_invite(&r, t, LB_NONE);
+	for (unsigned i = 0; i < 4; i++) {
+		*t = (struct talk){ .invite = world_request(&r.w, METHOD_INVITE, ++r.next, 1) };
+		t->invite.room = i < 2; /* with transactions, or without */
+		talk_send(&r, t);
 		talk_respond(&r, t, &t->leg[0], 180, 5, 0);
 		talk_respond(&r, t, &t->leg[0], 200, 5, 1800);
-		room_pass(&r, late ? 100 * S : S); /* the transactions are there, or over */
+		room_pass(&r, i % 2 ? 100 * S : S); /* they are there, or over */
 		talk_cancel(&r, t);
 		talk_cancel(&r, t);
 		talk_respond(&r, t, &t->leg[0], 200, 6, 0); /* nor does this one */
@@ -277,7 +279,7 @@ static void an_answer_that_never_arrived(void **state)
 		assert_int_equal(room_calls(&r, 0), 1);
 		room_pass(&r, 2 * S);
 		assert_int_equal(room_calls(&r, 0), 0);
-		assert_int_equal(r.w.lane->count[ST_CALL_CANCELLED], 1 + late);
+		assert_int_equal(r.w.lane->count[ST_CALL_CANCELLED], 1 + i);
 	}
 	room_stop(&r);
 }
