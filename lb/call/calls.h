@@ -243,8 +243,8 @@ void call_cancelled(struct calls *c, const struct call_key *key, uint64_t now);
 uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, uint32_t callee,
 		   struct addr *flow, uint8_t *listener);
 
-/* True if an answered call with this tag of its caller's has not ended. */
-bool call_is_up(const struct calls *c, uint64_t call_hash, uint32_t caller);
+/* True if a call with this tag of its caller's has not ended, answered or not. */
+bool call_is_known(const struct calls *c, uint64_t call_hash, uint32_t caller);
 
 /* The gateway slot that an answered call with this Call-ID goes to, or LB_NONE. */
 uint16_t call_gateway(const struct calls *c, uint64_t call_hash);

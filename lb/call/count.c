@@ -346,7 +346,7 @@ static void count_bye(struct event *e, const struct token *token)
 	out = gateway_by_id(e->s, token->gateway);
 	if ((!any(e, in) && !any(e, out)) || find_bye(e, BYE_OUT, token->caller).b)
 		return;
-	known |= call_is_up(&e->w->calls, q->call_hash, token->caller);
+	known |= call_is_known(&e->w->calls, q->call_hash, token->caller);
 	remember_bye(e, BYE_OUT, token->caller, known ? LB_NONE : take_off(e, out));
 	if (any(e, in) && !known)
 		remember_bye(e, BYE_IN, token->caller, take_off(e, in));

@@ -273,12 +273,11 @@ uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, u
 	return c->at[i].out;
 }
 
-bool call_is_up(const struct calls *c, uint64_t call_hash, uint32_t caller)
+bool call_is_known(const struct calls *c, uint64_t call_hash, uint32_t caller)
 {
 	uint32_t tag = call_tag(call_hash), i = c->chain[tag & c->mask];
 
-	while (i != CALL_NONE &&
-	       (c->at[i].tag != tag || c->at[i].caller != caller || c->at[i].state != CALL_ANSWERED))
+	while (i != CALL_NONE && (c->at[i].tag != tag || c->at[i].caller != caller))
 		i = c->at[i].next;
 	return i != CALL_NONE;
 }

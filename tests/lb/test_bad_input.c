@@ -111,6 +111,7 @@ static void byes_with_made_up_tags(void **state)
 		talk_in_dialog(&r, &r.talk[UP], METHOD_BYE, to, to % 2);
 		talk_answer(&r, &r.talk[UP], 481, 0);
 	}
+	talk_in_dialog(&r, &r.talk[RINGING], METHOD_BYE, 5, false); /* in its early dialog: RFC 3261 15 */
 	assert_int_equal(lb_get_survivors(r.w.words, 0), 100);
 	talk_invite(&r, t, LB_NONE);
 	talk_respond(&r, t, &t->leg[0], 200, 5, 0);
