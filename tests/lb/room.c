@@ -17,6 +17,10 @@ void room_audit(struct room *r)
 	for (uint16_t slot = 0; slot < 8; slot++)
 		assert_int_equal(r->gateways[slot], lb_gateway_calls(r->w.words, slot));
 	assert_int_equal(r->peers[0], lb_peer_calls(r->w.words, 0));
+	memset(r->gateways, 0, 8 * sizeof(uint32_t));
+	lb_audit_open(r->w.worker, r->gateways);
+	for (uint16_t slot = 0; slot < 8; slot++)
+		assert_int_equal(r->gateways[slot], lb_gateway_open(r->w.words, slot));
 	assert_int_equal(r->w.lane->count[ST_CALL_DRIFT], 0);
 }
 

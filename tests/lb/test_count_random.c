@@ -17,6 +17,14 @@ static void new_call(struct room *r, struct talk *t)
 
 	*t = (struct talk){ .invite = world_request(&r->w, METHOD_INVITE, ++r->next, 1) };
 	t->invite.room = room_draw(r, 5) > 0; /* else it goes without transactions */
+	if (room_draw(r, 4) == 0) {           /* in the name of another one, and perhaps under its branch */
+		const struct lb_query *like = &r->talk[room_draw(r, 24)].invite;
+
+		t->invite.call_hash = like->call_hash;
+		t->invite.from_hash = room_draw(r, 4) ? like->from_hash : t->invite.from_hash;
+		t->invite.via_hash = room_draw(r, 2) ? like->via_hash : t->invite.via_hash;
+		t->invite.cseq = like->cseq + room_draw(r, 2);
+	}
 	if (room_draw(r, 3) == 0)
 		t->invite.src = t->invite.reply_to = r->w.gateway[room_draw(r, 4)].addr;
 	talk_send(r, t);
@@ -30,7 +38,7 @@ static void random_event(struct room *r)
 	struct talk *t = &r->talk[room_draw(r, 24)];
 	uint32_t to = 5 + room_draw(r, 6), known = room_draw(r, 4) ? t->to : to;
 
-	switch (room_draw(r, 13)) {
+	switch (room_draw(r, 14)) {
 	case 0:
 		new_call(r, t);
 		break;
@@ -61,6 +69,10 @@ static void random_event(struct room *r)
 		lb_set_health(r->w.words, room_draw(r, 4), room_draw(r, 4) ? LB_UP : LB_DOWN);
 		break;
 	case 11:
+		if (t->token_n)
+			talk_in_dialog(r, t, METHOD_ACK, known, false);
+		break;
+	case 12:
 		if (t->invite.request)
 			talk_send(r, t); /* repeated, or new, when all about it is forgotten */
 		break;
@@ -97,6 +109,7 @@ static void nothing_is_left(void **state)
 			assert_int_equal(lb_gateway_calls(r.w.words, slot), 0);
 		assert_int_equal(lb_peer_calls(r.w.words, 0), 0);
 		assert_int_equal(lb_call_count(r.w.worker), 0);
+		assert_int_equal(lb_setup_count(r.w.worker), 0);
 		room_stop(&r);
 	}
 }
