@@ -178,11 +178,12 @@ static struct txn *invite_of(struct sim *s, const struct msg *m)
 	return !c || c->flags & SIM_HIT || i == NONE ? NULL : txn_at(s, i);
 }
 
+/* In dialog Weir keeps no state (16.11): there a gateway that crashed after its 2xx may well say 481 then. */
 void oracle_accepted(struct sim *s, const struct msg *m)
 {
 	struct txn *t = invite_of(s, m);
 
-	if (t)
+	if (t && t->m.to.n == 0)
 		t->accepted = 1;
 }
 
