@@ -96,6 +96,25 @@ static void nothing_is_known(void **state)
 		"\"code\":0,\"end\":\"no-final\",\"setup_ms\":0,\"hold_s\":0.000}\n");
 }
 
+/* Answered after another record had told of its end. */
+static void answered_late(void **state)
+{
+	const struct lb_record r = { .age_ms = 95000,
+				     .answered_ms = 60000,
+				     .in = LB_NONE,
+				     .out = LB_NONE,
+				     .peer = LB_NONE,
+				     .status = 200,
+				     .how = LB_END_BYE,
+				     .late = 1 };
+
+	is_line(&r, "{\"time\":\"2027-01-15T08:00:00.042Z\",\"node\":\"lb1\",\"peer\":null,"
+		    "\"from_gateway\":null,\"from\":\"\",\"to\":\"\",\"call_id\":\"\",\"pool\":null,"
+		    "\"gateway\":null,\"tried\":[{\"gateway\":null,\"status\":200}],\"code\":200,"
+		    "\"end\":\"bye\",\"bye_from\":\"callee\",\"late\":true,\"setup_ms\":35000,"
+		    "\"hold_s\":60.000}\n");
+}
+
 static void is_text(const char *bytes, const char *want)
 {
 	struct lb_record r = { .in = LB_NONE, .out = LB_NONE, .peer = LB_NONE };
@@ -247,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answered_after_failover, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nothing_is_known, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(answered_late, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(texts_are_escaped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(any_record_is_json, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lines_are_appended, set_up, tear_down),
