@@ -183,35 +183,44 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 	return i;
 }
 
-/* True if the 2xx in hand is not the repetition of one before; notes its To tag. */
-static bool is_new_answer(const struct event *e, struct setup *u)
+enum answer {
+	ANSWER_NEW,
+	ANSWER_REPEATED,
+	ANSWER_UNKNOWN /* one or the other, past those that are remembered */
+};
+
+/* Whether the 2xx in hand has come before; notes its To tag. */
+static enum answer note_answer(const struct event *e, struct setup *u)
 {
 	uint32_t to = e->q->to_hash ? e->q->to_hash : 1;
 
 	for (unsigned k = 0; k < SETUP_ANSWERS; k++) {
 		if (u->to[k] == to)
-			return false;
+			return ANSWER_REPEATED;
 		if (u->to[k] == 0) {
 			u->to[k] = to;
-			return true;
+			return ANSWER_NEW;
 		}
 	}
-	return false;
+	return ANSWER_UNKNOWN;
 }
 
+/* first: of its branch. A repeated one says nothing new: its dialog may have ended, and its entry with it. */
 static void count_accepted(struct event *e, struct setup *u, unsigned i, bool first)
 {
 	const struct call_key key = key_of(u);
 	uint16_t gateway = u->client[i].gateway;
 	struct calls *c = &e->w->calls;
 	uint32_t call = entry_of(e, u);
+	enum answer answer = note_answer(e, u);
 
-	first |= is_new_answer(e, u);
+	if (answer == ANSWER_REPEATED && !first)
+		return;
 	if (call != CALL_NONE && c->at[call].state == CALL_SETUP)
 		call_swap(c, call, &key, gateway, e->now);
 	else
 		call = call_answered_at(c, &key, gateway);
-	if (call == CALL_NONE && first)
+	if (call == CALL_NONE && (first || answer == ANSWER_NEW))
 		call = count_late(e, u, gateway);
 	if (call != CALL_NONE)
 		call_confirm(c, call, e->q->to_hash, e->q->session_s, e->now);

@@ -96,6 +96,25 @@ static void five_forks_of_which_one_repeats(void **state)
 	stop(&r);
 }
 
+/* A fork whose BYE is done says 200 once more, late, while another one has the call: it has ended all the
+ * same. */
+static void a_fork_that_has_ended_repeats(void **state)
+{
+	struct room r;
+	struct talk *t = &r.talk[0];
+
+	start(&r, 1);
+	talk_invite(&r, t, LB_NONE);
+	for (uint32_t to = 5; to <= 6; to++) {
+		talk_respond(&r, t, &t->leg[0], 200, to, 0);
+		assert_int_equal(others(&r), 1);
+		talk_respond(&r, t, &t->leg[0], 200, 5, 0);
+		hang_up(&r, t, to);
+		assert_int_equal(others(&r), 0);
+	}
+	stop(&r);
+}
+
 /* BYEs with tags of nobody: no survivor is taken off for a call that is known, nor more than one for one that
  * is not. */
 static void byes_with_made_up_tags(void **state)
@@ -421,6 +440,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_branch_used_again),
 		cmocka_unit_test(five_forks_of_which_one_repeats),
+		cmocka_unit_test(a_fork_that_has_ended_repeats),
 		cmocka_unit_test(byes_with_made_up_tags),
 		cmocka_unit_test(the_same_name_again_and_again),
 		cmocka_unit_test(one_call_id_for_all),
