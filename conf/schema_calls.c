@@ -87,9 +87,8 @@ static const struct field peer_fields[] = {
 	  .min = 1,
 	  .max = 10000000,
 	  .change = CHANGE_RELOAD,
-	  .help = "Requests of the peer outside dialogs other than INVITE, and those inside dialogs that "
-		  "nobody "
-		  "knows, which are answered 500 past it; bounded as by `max-cps`" },
+	  .help = "Requests of the peer outside dialogs other than INVITE, and those inside dialogs, or "
+		  "CANCELs, that nobody knows, which are answered 500 past it; bounded as by `max-cps`" },
 	{ .name = "resource-priority",
 	  .kind = KIND_NAME,
 	  MANY(conf_peer, resource_priority),

@@ -376,14 +376,15 @@ static bool follow_call(struct decision *d)
 }
 
 /*
- * Inside a dialog, but nothing is known of it. A peer's max-rps bounds what may be guessed about such
- * requests and sent on, so that a To tag is no way past all limits.
+ * Inside a dialog, or a CANCEL, but nothing is known of it. A peer's max-rps bounds what may be guessed about
+ * such requests and sent on, so that neither is a way past all limits.
  */
 static bool limit_stray(struct decision *d)
 {
 	uint16_t slot = d->peer == LB_NONE ? LB_NONE : d->s->peers[d->peer].slot;
 
-	if (!d->q->has_to_tag || slot == LB_NONE || bucket_take(&d->w->words->peer[slot].rps, d->now))
+	if ((!d->q->has_to_tag && d->q->method != METHOD_CANCEL) || slot == LB_NONE ||
+	    bucket_take(&d->w->words->peer[slot].rps, d->now))
 		return false;
 	st_peer_inc(d->w->lane, slot, ST_PEER_LIMITED);
 	return reply(d, 500, route_reason(500), ST_REPLY_PEER_LIMIT, ST_DROP_ACK_NOWHERE);
@@ -443,7 +444,7 @@ static bool (*const steps[])(struct decision *) = {
 	follow_pin,           /* sent on before: there again */
 	follow_setup,         /* in a dialog without token whose set-up is known */
 	follow_call,          /* in a dialog without token, from the gateway that has its call */
-	limit_stray,          /* in a dialog that nobody knows: may this peer ask so often? */
+	limit_stray,          /* of a dialog or an INVITE that nobody knows: may this peer ask so often? */
 	refuse_lost_dialog,   /* in a dialog that nobody can place */
 	take_route,           /* which pool, or which answer */
 	follow_hash,          /* in a dialog, or a CANCEL, that the hash may still place */

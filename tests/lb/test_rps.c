@@ -11,6 +11,11 @@ static struct lb_query stray(const struct world *w)
 	return q;
 }
 
+static struct lb_query cancel_for_nothing(const struct world *w)
+{
+	return world_request(w, METHOD_CANCEL, ++next_call, 1);
+}
+
 static void max_rps_of_a_gateway(void **state)
 {
 	struct lb_query q;
@@ -54,11 +59,32 @@ static void strays_are_charged(void **state)
 	world_free(&w);
 }
 
+/* A CANCEL of nothing that is known goes on (RFC 3261 16.10), but not without end; one of a call always does.
+ */
+static void cancels_for_nothing_are_charged(void **state)
+{
+	struct lb_query cancel;
+	struct world w;
+
+	world_start(&w, 2);
+	lb_set_peer_rps(w.words, 0, 200);
+	cancel = new_call(&w);
+	assert_int_not_equal(placed(&w, cancel), LB_NONE);
+	cancel.method = METHOD_CANCEL;
+	assert_int_equal(admitted(&w, cancel_for_nothing, 20), 10);
+	assert_int_equal(w.act[0].end, ST_REPLY_PEER_LIMIT);
+	assert_int_equal(admitted(&w, stray, 20), 0);
+	for (unsigned i = 0; i < 3; i++)
+		expect_act(world_input(&w, &cancel), LB_REPLY, ST_REPLY_CANCEL);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(max_rps_of_a_gateway),
 		cmocka_unit_test(strays_are_charged),
+		cmocka_unit_test(cancels_for_nothing_are_charged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
