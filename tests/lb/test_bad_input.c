@@ -153,6 +153,29 @@ static void byes_with_made_up_tags(void **state)
 	stop(&r);
 }
 
+/* BYEs with a token of another call, or with one that was guessed: nothing ends, no survivor is taken off. */
+static void tokens_of_others(void **state)
+{
+	struct room r;
+	struct talk *up = &r.talk[UP];
+
+	start(&r, 1);
+	lb_set_survivors(r.w.words, 0, 100);
+	for (unsigned i = 0; i < 2 * up->token_n; i++) {
+		struct talk t = *up;
+
+		if (i < up->token_n)
+			t.token[i] = t.token[i] == 'a' ? 'b' : 'a';
+		else
+			t.invite.call_hash += i;
+		if (talk_in_dialog(&r, &t, METHOD_BYE, 50 + i, i % 2))
+			talk_answer(&r, &t, 481, 0);
+		assert_int_equal(r.w.lane->count[ST_TOKEN_BAD], i + 1);
+	}
+	assert_int_equal(lb_get_survivors(r.w.words, 0), 100);
+	stop(&r);
+}
+
 /*
  * Who is refused, or challenged, and comes again and again in the same name: the first time with credentials
  * costs nothing, everything else is counted against his rate.
@@ -442,6 +465,7 @@ int main(void)
 		cmocka_unit_test(five_forks_of_which_one_repeats),
 		cmocka_unit_test(a_fork_that_has_ended_repeats),
 		cmocka_unit_test(byes_with_made_up_tags),
+		cmocka_unit_test(tokens_of_others),
 		cmocka_unit_test(the_same_name_again_and_again),
 		cmocka_unit_test(one_call_id_for_all),
 		cmocka_unit_test(cancel_and_ack_for_nothing),
