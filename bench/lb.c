@@ -178,16 +178,6 @@ static void check(enum kind kind, enum st_end end)
 	}
 }
 
-/* What the path would guess. */
-static enum lb_guess guess_of(const struct lb_query *q)
-{
-	if (q->method == METHOD_BYE)
-		return LB_GUESS_END;
-	if (q->request)
-		return q->method == METHOD_INVITE ? LB_GUESS_INVITE : LB_GUESS_NEW;
-	return LB_GUESS_PROGRESS;
-}
-
 /* ns per message of one pass. */
 static double pass(struct bench *b, enum kind kind, uint64_t *random)
 {
@@ -204,7 +194,7 @@ static double pass(struct bench *b, enum kind kind, uint64_t *random)
 		b->w.now += 1000;
 		from = clock_ns();
 		for (unsigned i = 0; i < LIMIT_BURST; i++)
-			lb_prefetch(b->w.worker, b->q[i].call_hash, guess_of(&b->q[i]), LB_FETCH_HEADS);
+			lb_prefetch(b->w.worker, &b->q[i], LB_FETCH_HEADS);
 		for (unsigned i = 0; i < LIMIT_BURST; i++)
 			lb_input(b->w.worker, b->w.snap, &b->q[i], b->w.now, acts);
 		spent += clock_ns() - from;

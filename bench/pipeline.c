@@ -82,25 +82,22 @@ static void receive_part(struct run *r, struct rte_mbuf **frames, uint32_t n)
 	free_all(frames, n);
 }
 
-/* Stages 2 and 3, the steps of dp_process() with a way out. */
+/* The stages after the first, or some of them. */
 static void process_part(struct run *r, struct rte_mbuf **msgs, uint32_t n)
 {
 	struct dp_worker *w = r->w;
 	struct lb_act acts[LIMIT_ACTS];
-	struct dp_ctx c;
+	struct dp_ctx c[LIMIT_BURST];
 
-	dp_fetch(w, msgs, n);
-	for (uint32_t i = 0; i < n; i++) {
-		unsigned n_acts = 0;
-
-		if (!dp_read(w, msgs[i], &c))
-			continue;
-		if (r->upto >= UPTO_POLICY)
-			n_acts = dp_decide(w, &c, acts);
-		for (unsigned a = 0; a < n_acts && r->upto > UPTO_POLICY; a++)
-			dp_act(w, &c, &acts[a]);
-		if (r->upto <= UPTO_POLICY)
-			rte_pktmbuf_free(c.m);
+	if (r->upto > UPTO_POLICY) {
+		dp_process(w, msgs, n);
+	} else {
+		n = dp_read(w, msgs, n, c);
+		for (uint32_t i = 0; i < n; i++) {
+			if (r->upto == UPTO_POLICY)
+				dp_decide(w, &c[i], acts);
+			rte_pktmbuf_free(c[i].m);
+		}
 	}
 	w->n_forwarded = 0;
 	if (r->upto >= UPTO_POLICY)

@@ -6,6 +6,8 @@
  */
 #include "dataplane/keep.h"
 
+#include "conf/limits.h"
+
 #define NONE    UINT32_MAX
 #define LONGEST UINT16_MAX                                     /* bytes of a message */
 #define NEXT    ((uint32_t)KEEP_CHUNK)                         /* bytes of text in a chunk */
@@ -62,6 +64,11 @@ static uint32_t needs(uint32_t n)
 bool keep_room(const struct keep *k, uint32_t n)
 {
 	return k->n_free >= needs(n);
+}
+
+bool keep_ample(const struct keep *k)
+{
+	return k->chunks == 0 || k->n_free >= LIMIT_BURST * needs(LIMIT_MBUF_OBJ);
 }
 
 static uint32_t take(struct keep *k)

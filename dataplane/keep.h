@@ -35,6 +35,9 @@ struct keep *keep_init(void *mem, uint32_t handles, uint32_t chunks);
 /* True if n bytes can be kept now. */
 bool keep_room(const struct keep *k, uint32_t n);
 
+/* True unless a burst of messages, each as long as can be, might want more than there is room for. */
+bool keep_ample(const struct keep *k);
+
 /* Keeps what->n bytes as `handle`, in place of what was there. False: no room; then nothing is kept as
  * `handle`. */
 bool keep_put(struct keep *k, uint32_t handle, const struct kept *what, const char *bytes);

@@ -2,9 +2,13 @@
 /*
  * Read this first. The way of a message through a worker, and nothing but the order:
  *
- *   1  receive   frame -> packet -> scanned message -> its owner       (any worker, per burst)
- *   2  decide    message -> query -> action                            (owner, per message)
- *   3  act       action -> edits or reply -> frame -> port             (owner, per message)
+ *   1  receive   frame -> packet -> scanned message -> its owner       (any worker)
+ *   2  read      message -> query, and what it will touch is fetched   (owner)
+ *   3  decide    query -> actions                                      (owner)
+ *   4  act       action -> edits or reply -> frame -> port             (owner)
+ *
+ * Each stage takes a whole burst before the next begins: all four together are more code than the first-level
+ * cache holds, and run through it once a burst rather than once a message.
  *
  * What is no datagram for a listener goes to the kernel through the port's twin, a tap with the port's
  * addresses, or is dropped. An ICMP error may be both: it goes to the kernel, and what it quotes of a request
@@ -17,6 +21,9 @@
 /* What the kernel gets of frames that are not SIP: at most this many a second, and this many at once. */
 #define TWIN_PER_S 20000
 #define TWIN_BURST 512
+
+/* Room for the actions of a burst: most messages have one to three. */
+#define BURST_ACTS (4 * LIMIT_BURST)
 
 /* A turn does so much of what time alone brings; messages come first. */
 #define TICK_ROUNDS LIMIT_BURST
@@ -133,35 +140,6 @@ static struct rte_mbuf *message_of(struct dp_worker *w, const struct net_port *p
 	return quoted;
 }
 
-/* The last two letters of the method in CSeq tell what is asked; who writes others is served as well. */
-static enum lb_guess guess_of_response(const struct sip_msg *sip)
-{
-	uint8_t row = sip->first[SIP_HDR_CSEQ];
-	const char *end;
-
-	if (row == SIP_NO_ROW || sip->row[row].end < sip->row[row].value + 3)
-		return LB_GUESS_OTHER;
-	end = sip->base + sip->row[row].end;
-	if (end[-1] != 'E')
-		return LB_GUESS_OTHER;
-	if (end[-2] == 'T')
-		return sip->status == 100  ? LB_GUESS_TRYING
-		       : sip->status < 200 ? LB_GUESS_PROGRESS
-					   : LB_GUESS_ANSWER;
-	return end[-2] == 'Y' ? LB_GUESS_END : LB_GUESS_OTHER;
-}
-
-static enum lb_guess guess_of(const struct sip_msg *sip)
-{
-	if (!sip->is_request)
-		return guess_of_response(sip);
-	if (sip->first[SIP_HDR_ROUTE] == SIP_NO_ROW)
-		return sip->method == METHOD_INVITE ? LB_GUESS_INVITE : LB_GUESS_NEW;
-	return sip->method == METHOD_BYE   ? LB_GUESS_END
-	       : sip->method == METHOD_ACK ? LB_GUESS_ACK
-					   : LB_GUESS_PASSED;
-}
-
 /*
  * What may be the beginning or the end of a call that is refused: without Route, and sent again if it is
  * needed (an ACK with the next 2xx).
@@ -231,19 +209,26 @@ static bool has_room(const struct dp_worker *w, const struct dp_ctx *c)
 	return c->q.method == METHOD_INVITE && grown <= frame && keep_room(w->keep, n);
 }
 
-void dp_fetch(const struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
+/*
+ * Responses first: what they run through is then in the cache for all of them, and the places that they free
+ * are free for the requests. Among responses, and among requests, the order stays.
+ */
+static void responses_first(struct rte_mbuf **msgs, uint32_t n)
 {
-	uint8_t guess[LIMIT_BURST];
+	struct rte_mbuf *requests[LIMIT_BURST];
+	uint32_t n_requests = 0, n_responses = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		guess[i] = guess_of(&dp_msg(msgs[i])->sip);
-	for (enum lb_fetch step = LB_FETCH_HEADS; step <= LB_FETCH_NEXT; step++) {
-		for (uint32_t i = 0; i < n; i++)
-			lb_prefetch(w->lb, dp_msg(msgs[i])->call_hash, (enum lb_guess)guess[i], step);
+	for (uint32_t i = 0; i < n; i++) {
+		if (dp_msg(msgs[i])->sip.is_request)
+			requests[n_requests++] = msgs[i];
+		else
+			msgs[n_responses++] = msgs[i];
 	}
+	memcpy(msgs + n_responses, requests, n_requests * sizeof(*msgs));
 }
 
-bool dp_read(struct dp_worker *w, struct rte_mbuf *m, struct dp_ctx *c)
+/* False: the message has met its end. */
+static bool read_message(struct dp_worker *w, struct rte_mbuf *m, struct dp_ctx *c)
 {
 	enum st_end end;
 
@@ -251,37 +236,67 @@ bool dp_read(struct dp_worker *w, struct rte_mbuf *m, struct dp_ctx *c)
 	c->msg = dp_msg(m);
 	if (!c->msg->quoted)
 		count_message(w, &c->msg->sip);
-	if (!dp_query(w->dp, w->policy, c, &end)) {
-		dp_end(w, m, end);
-		return false;
-	}
-	c->q.room = has_room(w, c);
-	return true;
+	if (dp_query(w->dp, w->policy, c, &end))
+		return true;
+	dp_end(w, m, end);
+	return false;
 }
 
-unsigned dp_decide(struct dp_worker *w, const struct dp_ctx *c, struct lb_act *acts)
+uint32_t dp_read(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n, struct dp_ctx *c)
 {
-	unsigned n = lb_input(w->lb, w->policy, &c->q, w->now, acts);
+	uint32_t n_read = 0;
 
+	responses_first(msgs, n);
+	for (uint32_t i = 0; i < n; i++)
+		n_read += read_message(w, msgs[i], &c[n_read]);
+	for (enum lb_fetch step = LB_FETCH_HEADS; step <= LB_FETCH_NEXT; step++) {
+		for (uint32_t i = 0; i < n_read; i++)
+			lb_prefetch(w->lb, &c[i].q, step);
+	}
+	return n_read;
+}
+
+unsigned dp_decide(struct dp_worker *w, struct dp_ctx *c, struct lb_act *acts)
+{
+	unsigned n;
+
+	c->q.room = has_room(w, c);
+	n = lb_input(w->lb, w->policy, &c->q, w->now, acts);
 	if (acts[n - 1].op == LB_FORWARD)
 		w->forwarded[w->n_forwarded++] = c->msg->at;
 	return n;
 }
 
+/*
+ * Stages 3 and 4 of the first messages of c, n at most: as many as there is room for what comes of them.
+ * Returns their number. While so little can be kept that a burst might want more, one at a time: what a
+ * decision finds room for is kept by its action.
+ */
+static uint32_t decide_and_act(struct dp_worker *w, struct dp_ctx *c, uint32_t n)
+{
+	struct lb_act acts[BURST_ACTS];
+	uint8_t n_acts[LIMIT_BURST];
+	uint32_t decided = 0, used = 0;
+	const struct lb_act *act = acts;
+
+	do {
+		n_acts[decided] = (uint8_t)dp_decide(w, &c[decided], acts + used);
+		used += n_acts[decided++];
+	} while (decided < n && used + LIMIT_ACTS <= BURST_ACTS && keep_ample(w->keep));
+	for (uint32_t i = 0; i < decided; i++) {
+		for (unsigned a = 0; a < n_acts[i]; a++)
+			dp_act(w, &c[i], act++);
+	}
+	return decided;
+}
+
 void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n)
 {
-	struct lb_act acts[LIMIT_ACTS];
-	struct dp_ctx c;
-	unsigned n_acts;
+	struct dp_ctx c[LIMIT_BURST];
 
-	dp_fetch(w, msgs, n);
-	for (uint32_t i = 0; i < n; i++) {
-		if (!dp_read(w, msgs[i], &c))
-			continue;
-		n_acts = dp_decide(w, &c, acts);
-		for (unsigned a = 0; a < n_acts; a++)
-			dp_act(w, &c, &acts[a]);
-	}
+	n = dp_read(w, msgs, n, c);
+	for (uint32_t i = 0; i < n;)
+		i += decide_and_act(w, &c[i], n - i);
 }
 
 void dp_tick(struct dp_worker *w)

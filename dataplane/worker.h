@@ -218,14 +218,19 @@ uint32_t dp_receive(struct dp_worker *w, const struct net_port *port, struct rte
 		    struct rte_mbuf **own);
 
 /*
- * Stages 2 and 3 of n <= LIMIT_BURST messages that this worker owns. Its steps: fetching what they will
- * touch, all at once, as waits overlap; then for each its query (false: it has met its end), the decision (at
- * most LIMIT_ACTS actions, returns their number), and dp_act() for each action.
+ * Stages 2, 3 and 4 of n <= LIMIT_BURST messages that this worker owns; msgs[] is put into the order in which
+ * they are handled.
  */
 void dp_process(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n);
-void dp_fetch(const struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n);
-bool dp_read(struct dp_worker *w, struct rte_mbuf *m, struct dp_ctx *c);
-unsigned dp_decide(struct dp_worker *w, const struct dp_ctx *c, struct lb_act *acts);
+
+/*
+ * Stage 2 of the same: queries in c[], whose number is returned, as what cannot be placed has met its end;
+ * what they will touch is being fetched.
+ */
+uint32_t dp_read(struct dp_worker *w, struct rte_mbuf **msgs, uint32_t n, struct dp_ctx *c);
+
+/* Stage 3 of one: at most LIMIT_ACTS actions for dp_act(), whose number is returned. */
+unsigned dp_decide(struct dp_worker *w, struct dp_ctx *c, struct lb_act *acts);
 
 /* What time alone brings: repeats, time-outs, fail-over. Once a turn. */
 void dp_tick(struct dp_worker *w);
@@ -258,7 +263,7 @@ static inline uint32_t dp_mix(const char *p, uint32_t n, uint32_t h)
 	return rte_hash_crc_8byte(eight, h);
 }
 
-/* A message on its way through stages 2 and 3. Lives on the stack of its worker. */
+/* A message on its way through stages 2 to 4. Lives on the stack of its worker. */
 struct dp_ctx {
 	struct rte_mbuf *m;
 	struct dp_msg *msg;

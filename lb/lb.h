@@ -92,35 +92,6 @@ size_t lb_worker_size(const struct lb_worker_spec *spec);
  */
 struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, uint64_t now);
 
-/* Steps from the Call-ID's hash to all that a message touches; each reads the lines that the one before
- * fetched. */
-enum lb_fetch {
-	LB_FETCH_HEADS,   /* pins, heads of chains */
-	LB_FETCH_ENTRIES, /* the first of each chain, its timer or deadline */
-	LB_FETCH_NEXT,    /* the entry behind, the timers' neighbours */
-};
-
-/* What a message looks like before it is decoded: by that it is guessed which tables it will touch. */
-enum lb_guess {
-	LB_GUESS_INVITE,   /* a new one: without Route */
-	LB_GUESS_NEW,      /* another request without Route */
-	LB_GUESS_PASSED,   /* one with Route, which has a token as a rule and changes nothing */
-	LB_GUESS_ACK,      /* an ACK with Route: its call */
-	LB_GUESS_END,      /* a BYE with Route, or its answer: its call, whose deadline moves */
-	LB_GUESS_TRYING,   /* 100: its set-up */
-	LB_GUESS_PROGRESS, /* another provisional response to an INVITE or UPDATE: its set-up, its call */
-	LB_GUESS_ANSWER,   /* a final one: the same, and the set-up's timer moves */
-	LB_GUESS_OTHER     /* any other response: its pin */
-};
-
-/*
- * Brings the lines of this step for this Call-ID into the cache. Everything is placed by call_hash alone, so
- * that this can be done before the message is decoded; a wrong guess costs time, no more. But each line is a
- * page of its own as a rule, and pages are what large tables lack first: nothing is fetched that a guess does
- * not call for. Worker.
- */
-void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_guess guess, enum lb_fetch step);
-
 /* ---- One message in -------------------------------------------------------------------------------- */
 
 /* A target of a redirect that may be called: a Contact with a literal address that has not expired. */
@@ -244,6 +215,22 @@ struct lb_act {
 	char token[LIMIT_TOKEN];   /* FORWARD request: user part of our Record-Route; token_n == 0: none */
 	char to_tag[LIMIT_TAG];    /* REPLY: tag for a To that has none */
 };
+
+/* Steps from the Call-ID's hash to all that a message touches; each reads the lines that the one before
+ * fetched. */
+enum lb_fetch {
+	LB_FETCH_HEADS,   /* pins, heads of chains */
+	LB_FETCH_ENTRIES, /* the first of each chain, its timer or deadline */
+	LB_FETCH_NEXT,    /* the entry behind, the timers' neighbours */
+};
+
+/*
+ * Brings the lines of this step that q will touch into the cache; whatever it is called for, nothing but time
+ * comes of it. Each line is a page of its own as a rule, and pages are what large tables lack first: nothing
+ * is fetched that a message of this kind does not need. q as for lb_input(); now is not later than there.
+ * Worker.
+ */
+void lb_prefetch(const struct lb_worker *w, const struct lb_query *q, enum lb_fetch step);
 
 /*
  * Decides one message. `s` is the snapshot that the worker read once for the burst, `now` monotonic ns.

@@ -66,35 +66,61 @@ struct lb_worker *lb_worker_init(void *mem, const struct lb_worker_spec *spec, u
 	return w;
 }
 
-void lb_prefetch(const struct lb_worker *w, uint64_t call_hash, enum lb_guess guess, enum lb_fetch step)
+/* What a message is to the tables. */
+enum kind {
+	KIND_INVITE,   /* without token */
+	KIND_NEW,      /* another request without token */
+	KIND_ACK,      /* with token: its call */
+	KIND_END,      /* a BYE with token, or an answer to one: its call, whose deadline moves */
+	KIND_PASSED,   /* another request with token: nothing */
+	KIND_TRYING,   /* its set-up */
+	KIND_PROGRESS, /* its set-up and its call */
+	KIND_ANSWER,   /* the same, and the set-up's timer moves */
+	KIND_OTHER     /* another response: its pin */
+};
+
+static enum kind kind_of(const struct lb_query *q)
+{
+	if (!q->request && q->method == METHOD_INVITE)
+		return q->status == 100 ? KIND_TRYING : q->status < 200 ? KIND_PROGRESS : KIND_ANSWER;
+	if (!q->request)
+		return q->method == METHOD_BYE ? KIND_END : KIND_OTHER;
+	if (!q->token.n)
+		return q->method == METHOD_INVITE ? KIND_INVITE : KIND_NEW;
+	return q->method == METHOD_BYE ? KIND_END : q->method == METHOD_ACK ? KIND_ACK : KIND_PASSED;
+}
+
+void lb_prefetch(const struct lb_worker *w, const struct lb_query *q, enum lb_fetch step)
 {
 	static const struct {
 		bool pin, memo, setup, its_call, call, moves;
 	} needs[] = {
-		[LB_GUESS_INVITE] = { .memo = true, .setup = true, .call = true },
-		[LB_GUESS_NEW] = { .pin = true, .memo = true, .setup = true },
-		[LB_GUESS_PASSED] = { .pin = false },
-		[LB_GUESS_ACK] = { .call = true },
-		[LB_GUESS_END] = { .call = true, .moves = true },
-		[LB_GUESS_TRYING] = { .setup = true },
-		[LB_GUESS_PROGRESS] = { .setup = true, .its_call = true },
-		[LB_GUESS_ANSWER] = { .setup = true, .its_call = true, .moves = true },
-		[LB_GUESS_OTHER] = { .pin = true },
+		[KIND_INVITE] = { .memo = true, .setup = true, .call = true },
+		[KIND_NEW] = { .pin = true, .memo = true, .setup = true },
+		[KIND_ACK] = { .call = true },
+		[KIND_END] = { .call = true, .moves = true },
+		[KIND_PASSED] = { .pin = false },
+		[KIND_TRYING] = { .setup = true },
+		[KIND_PROGRESS] = { .setup = true, .its_call = true },
+		[KIND_ANSWER] = { .setup = true, .its_call = true, .moves = true },
+		[KIND_OTHER] = { .pin = true },
 	};
+	enum kind kind = kind_of(q);
+	uint64_t call_hash = q->call_hash;
 
-	bool pin = needs[guess].pin || (needs[guess].setup && w->invites_pinned) ||
-		   (guess == LB_GUESS_END && w->byes_pinned);
+	bool pin = needs[kind].pin || (needs[kind].setup && w->invites_pinned) ||
+		   (kind == KIND_END && w->byes_pinned);
 
 	if (step == LB_FETCH_HEADS && pin)
 		pin_prefetch(&w->pins, call_hash);
-	if (step == LB_FETCH_HEADS && needs[guess].memo)
+	if (step == LB_FETCH_HEADS && needs[kind].memo)
 		memo_prefetch(w->memo, call_hash);
 	if (w->setups.n == 0)
 		return;
-	if (needs[guess].setup)
-		setup_prefetch(&w->setups, &w->wheel, call_hash, needs[guess].moves, step);
-	if (needs[guess].its_call && step == LB_FETCH_NEXT)
-		call_fetch(&w->calls, setup_call(&w->setups, call_hash), needs[guess].moves);
-	if (needs[guess].call && !(guess == LB_GUESS_INVITE && (w->refusing || step == LB_FETCH_NEXT)))
-		call_prefetch(&w->calls, call_hash, needs[guess].moves, step);
+	if (needs[kind].setup)
+		setup_prefetch(&w->setups, &w->wheel, call_hash, needs[kind].moves, step);
+	if (needs[kind].its_call && step == LB_FETCH_NEXT)
+		call_fetch(&w->calls, setup_call(&w->setups, call_hash), needs[kind].moves);
+	if (needs[kind].call && !(kind == KIND_INVITE && (w->refusing || step == LB_FETCH_NEXT)))
+		call_prefetch(&w->calls, call_hash, needs[kind].moves, step);
 }

@@ -249,24 +249,37 @@ static void check_laws(const struct harness *h)
 		fail_msg("%s", why);
 }
 
-/* Gives a raw frame to the worker that holds its port, which is returned. */
-static struct dp_worker *receive(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
+static struct rte_mbuf *to_mbuf(struct dp_worker *w, const uint8_t *frame, uint32_t n)
 {
-	struct dp_worker *w = h->dp->workers[h->dp->holder[port]];
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool), *own[LIMIT_BURST];
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
 
 	assert_non_null(m);
 	memcpy(rte_pktmbuf_append(m, (uint16_t)n), frame, n);
-	begin(h);
-	dp_process(w, own, dp_receive(w, &h->dp->ports[port], &m, 1, own));
-	collect(h, w);
-	return w;
+	return m;
 }
 
-void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
+static struct dp_worker *holder(const struct harness *h, uint32_t port)
 {
-	struct dp_worker *w = receive(h, port, frame, n);
+	return h->dp->workers[h->dp->holder[port]];
+}
 
+/* Gives frames to the worker that holds their port, which does what it owns of them. */
+static void receive(struct harness *h, uint32_t port, struct rte_mbuf **frames, uint32_t n)
+{
+	struct dp_worker *w = holder(h, port);
+	struct rte_mbuf *own[LIMIT_BURST];
+
+	begin(h);
+	dp_process(w, own, dp_receive(w, &h->dp->ports[port], frames, n, own));
+	collect(h, w);
+}
+
+/* The same, and what others own is done by them. */
+static void handle(struct harness *h, uint32_t port, struct rte_mbuf **frames, uint32_t n)
+{
+	struct dp_worker *w = holder(h, port);
+
+	receive(h, port, frames, n);
 	for (uint32_t i = 0; i < h->dp->n_workers; i++) {
 		if (w->out[i].n) {
 			dp_process(h->dp->workers[i], w->out[i].msgs, w->out[i].n);
@@ -275,6 +288,13 @@ void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
 		}
 	}
 	check_laws(h);
+}
+
+void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n)
+{
+	struct rte_mbuf *m = to_mbuf(holder(h, port), frame, n);
+
+	handle(h, port, &m, 1);
 }
 
 void h_tick(struct harness *h)
@@ -329,8 +349,27 @@ void h_receive(struct harness *h, enum h_who who, uint16_t port, const char *tex
 {
 	uint32_t n = (uint32_t)strlen(text);
 	uint8_t room[NET_HEADERS + H_FRAME], *frame = wrap(h, who, port, text, &n, room);
+	struct rte_mbuf *m = to_mbuf(holder(h, side(who)), frame, n);
 
-	dp_flush(receive(h, side(who), frame, n));
+	receive(h, side(who), &m, 1);
+	dp_flush(holder(h, side(who)));
+}
+
+void h_send_burst(struct harness *h, const struct h_in *in, uint32_t n_in)
+{
+	struct rte_mbuf *frames[LIMIT_BURST];
+	uint32_t port = side(in[0].who);
+
+	assert_true(n_in <= LIMIT_BURST);
+	for (uint32_t i = 0; i < n_in; i++) {
+		uint32_t n = (uint32_t)strlen(in[i].text);
+		uint8_t room[NET_HEADERS + H_FRAME];
+		const uint8_t *frame = wrap(h, in[i].who, 5060, in[i].text, &n, room);
+
+		assert_int_equal(side(in[i].who), port);
+		frames[i] = to_mbuf(holder(h, port), frame, n);
+	}
+	handle(h, port, frames, n_in);
 }
 
 void h_send(struct harness *h, enum h_who who, uint16_t port, const char *text)

@@ -11,7 +11,7 @@
 #include "dataplane/worker.h"
 
 #define H_FRAME 4096
-#define H_OUT   16
+#define H_OUT   128
 
 /* A SIP message that left, as text. */
 struct h_out {
@@ -52,9 +52,18 @@ struct addr h_addr(enum h_who who, uint16_t port);
 void h_send_n(struct harness *h, enum h_who who, uint16_t port, const char *text, uint32_t n);
 void h_send(struct harness *h, enum h_who who, uint16_t port, const char *text);
 
+/* A message to come, from port 5060. */
+struct h_in {
+	enum h_who who;
+	const char *text;
+};
+
+/* The same with n <= LIMIT_BURST messages of one side at once. */
+void h_send_burst(struct harness *h, const struct h_in *in, uint32_t n);
+
 /*
- * The same, but Weir's other workers do not come to it: what they own waits in their rings, of the size that
- * it has. What leaves is in h->out.
+ * As h_send(), but Weir's other workers do not come to it: what they own waits in their rings, of the size
+ * that it has. What leaves is in h->out.
  */
 void h_receive(struct harness *h, enum h_who who, uint16_t port, const char *text);
 

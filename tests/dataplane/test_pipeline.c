@@ -140,7 +140,7 @@ static const char *respelt(const char *answer, const char *before, const char *b
 
 /*
  * A call is counted from its INVITE on, found by its tags in its BYE and the answer to that, and recorded;
- * however its gateway writes the CSeq by which it is guessed what is meant.
+ * however its gateway writes the CSeq.
  */
 static void one_call(const char *before, const char *behind)
 {

@@ -65,13 +65,17 @@ static void digest(struct room *r, unsigned n)
 	}
 }
 
-/* As before a message whose call has this hash, by a guess that is wrong nearly always. */
-static void fetch(struct room *r, uint64_t call_hash)
+/* As before a message of the call of `of`, for another kind of message nearly always. */
+static void fetch(struct room *r, const struct lb_query *of)
 {
-	enum lb_guess guess = next_random(&r->guesses) % (LB_GUESS_OTHER + 1);
+	struct lb_query q = *of;
 
+	q.request = next_random(&r->guesses) % 2;
+	q.method = next_random(&r->guesses) % (METHOD_OTHER + 1);
+	q.status = 100 * (1 + next_random(&r->guesses) % 6);
+	q.token.n = next_random(&r->guesses) % 2;
 	for (enum lb_fetch step = LB_FETCH_HEADS; step <= LB_FETCH_NEXT; step++)
-		lb_prefetch(r->w.worker, call_hash, guess, step);
+		lb_prefetch(r->w.worker, &q, step);
 }
 
 /* The message in a burst with others: of its own call and of calls that are known or not. */
@@ -80,9 +84,9 @@ static unsigned input(struct room *r, const struct lb_query *q)
 	unsigned n;
 
 	for (unsigned i = 0; r->guesses && i < 24; i++)
-		fetch(r, r->talk[i].invite.call_hash);
+		fetch(r, &r->talk[i].invite);
 	if (r->guesses)
-		fetch(r, q->call_hash);
+		fetch(r, q);
 	n = lb_input(r->w.worker, r->w.snap, q, r->w.now, r->w.act);
 	digest(r, n);
 	return n;

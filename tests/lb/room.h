@@ -33,8 +33,7 @@ struct talk {
 struct room {
 	struct world w;
 	uint64_t random;
-	uint64_t guesses; /* not 0: before each message lines are fetched by guesses that are drawn from this
-			   */
+	uint64_t guesses; /* not 0: lines are fetched before each message for others, drawn from this */
 	uint64_t acts;    /* all actions so far, as a hash */
 	uint32_t next;    /* call number */
 	struct talk talk[24];
