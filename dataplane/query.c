@@ -240,11 +240,12 @@ static void query_target(const struct dp *dp, struct dp_ctx *c)
 static void query_texts(struct dp_ctx *c)
 {
 	const struct sip_msg *m = &c->msg->sip;
-	struct sip_uri from;
+	struct sip_party from = c->f.from;
+	struct sip_uri uri;
 
 	c->q.call_id = sip_str(m, c->f.call_id);
-	if (sip_uri_parse(m, c->f.from.uri, &from))
-		c->q.caller = sip_str(m, from.user);
+	if ((from.uri.off || sip_party_first(m, SIP_HDR_FROM, &from)) && sip_uri_parse(m, from.uri, &uri))
+		c->q.caller = sip_str(m, uri.user);
 }
 
 #define OC_VALIDITY_MS 500 /* RFC 7339 4.3: where it is not told */

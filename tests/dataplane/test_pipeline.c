@@ -187,6 +187,48 @@ static void test_a_call_is_counted_and_recorded(void **state)
 	one_call("CSeq: 1\r\n\t", "\r\n ");
 }
 
+/* The answer with a From so long that a 2xx need not decode more of it than its tag. */
+static const char *with_name(const char *answer)
+{
+	static char text[H_FRAME];
+	const char *from = strstr(answer, "From: ") + 6;
+
+	snprintf(text, sizeof(text), "%.*s\"A Caller with a Name\" %s", (int)(from - answer), answer, from);
+	return text;
+}
+
+/* A fork answers after the refusal: the record of its call is made of what the 2xx itself says. */
+static void test_a_late_answer_is_recorded(void **state)
+{
+	static const char texts[] = "a+8221234c10@x";
+	char route[256];
+	struct lb_record record;
+	struct h_out req;
+
+	until_quiet();
+	while (next_record(&record))
+		;
+	req = h_call(h, 5060, h_invite("c10@x", "z9hG4bKk10"));
+	h_send(h, h_gateway(&req), 5060, h_answer(&req, 486, "gwtag"));
+	assert_true(next_record(&record));
+	assert_int_equal(record.late, 0);
+	h_send(h, H_CALLER, 5060,
+	       h_request("ACK", "sip:+8221234@192.0.2.10", "c10@x", "z9hG4bKk10", "gwtag", ""));
+	h_send(h, h_gateway(&req), 5060, with_name(h_answer(&req, 200, "fork2")));
+	h_one_out(h);
+	snprintf(route, sizeof(route), "Route:%s\r\n", strchr(h_row(&req, "Record-Route:", 0), ':') + 1);
+	h_send(h, H_CALLER, 5060,
+	       h_request("BYE", "sip:b@198.51.100.21", "c10@x", "z9hG4bKl10", "fork2", route));
+	h_one_out(h);
+	req = h->out[0];
+	h_send(h, h_gateway(&req), 5060, h_answer(&req, 200, ""));
+	assert_true(next_record(&record));
+	assert_int_equal(record.late, 1);
+	assert_int_equal(record.caller_n + record.number_n + record.call_id_n, sizeof(texts) - 1);
+	assert_memory_equal(record.text, texts, sizeof(texts) - 1);
+	assert_false(next_record(&record));
+}
+
 static void test_response_goes_back(void **state)
 {
 	struct addr caller = h_addr(H_CALLER, 40000);
@@ -318,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_where_record_route_goes),
 		cmocka_unit_test(test_repeats_cancel_and_ack_hop_by_hop),
 		cmocka_unit_test(test_a_call_is_counted_and_recorded),
+		cmocka_unit_test(test_a_late_answer_is_recorded),
 		cmocka_unit_test(test_response_goes_back),
 		cmocka_unit_test(test_forged_response_is_dropped),
 		cmocka_unit_test(test_dialog_requests_find_their_side),
