@@ -205,7 +205,7 @@ static const struct field calls_fields[] = {
 	  .min = 100,
 	  .max = LIMIT_CALLS,
 	  .change = CHANGE_RESTART,
-	  .help = "Calls at once that are kept count of; 108 bytes each at most. Past it "
+	  .help = "Calls at once that are kept count of; 110 bytes each at most. Past it "
 		  "calls to gateways without `max-calls` go on uncounted and the other gateways count as "
 		  "full" },
 	{ .name = "ringing",

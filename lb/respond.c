@@ -53,7 +53,7 @@ static bool is_overtaken(const struct event *e, const struct branch *b)
 	const struct calls *c = &e->w->calls;
 	uint32_t i = e->q->status >= 300 ? call_of(c, &key) : CALL_NONE;
 
-	return i != CALL_NONE && c->at[i].state == CALL_ANSWERED;
+	return i != CALL_NONE && call_entry(c, i)->state == CALL_ANSWERED;
 }
 
 /*

@@ -179,7 +179,7 @@ bool weir_holds(struct sim *s, const struct sim_call *c, const struct msg *invit
 		i = call_of(calls, &key);
 	if (i == CALL_NONE)
 		return false;
-	return calls->at[i].out == gw || calls->at[i].in == gw;
+	return call_entry(calls, i)->out == gw || call_entry(calls, i)->in == gw;
 }
 
 uint64_t weir_audit(const struct sim *s)
@@ -223,7 +223,7 @@ uint64_t weir_left_over(struct sim *s)
 		for (uint32_t k = 0; k < w->spec.setups; k++)
 			n += wheel_armed(&w->worker[i]->wheel, k);
 		for (uint32_t k = 0; k < w->spec.calls; k++)
-			n += w->worker[i]->calls.due[k] != UINT64_MAX;
+			n += *call_deadline(&w->worker[i]->calls, k) != UINT64_MAX;
 	}
 	for (uint32_t g = 0; g < s->n_gw; g++)
 		n += weir_calls(s, g) + lb_gateway_open(w->words, g);

@@ -27,24 +27,32 @@ static uint32_t heads_for(uint32_t n)
 	return heads;
 }
 
+static size_t pages_for(uint32_t n)
+{
+	return (n + CALL_PAGE - 1) / CALL_PAGE;
+}
+
 size_t calls_size(uint32_t n)
 {
-	return (size_t)n * (sizeof(struct call) + sizeof(uint64_t) + sizeof(struct call_flow)) +
-	       heads_for(n) * sizeof(uint32_t);
+	return CALL_PAGE_BYTES + pages_for(n) * sizeof(struct call_page) + heads_for(n) * sizeof(uint32_t);
 }
 
 void calls_init(struct calls *c, void *mem, const struct calls_spec *spec)
 {
-	*c = (struct calls){ .spec = *spec, .at = mem, .free_list = CALL_NONE, .soonest = CALL_NEVER };
-	c->due = (uint64_t *)(c->at + spec->n);
-	c->chain = (uint32_t *)(c->due + spec->n);
+	uintptr_t at = ((uintptr_t)mem + CALL_PAGE_BYTES - 1) & ~(uintptr_t)(CALL_PAGE_BYTES - 1);
+
+	*c = (struct calls){
+		.spec = *spec, .page = (void *)at, .free_list = CALL_NONE, .soonest = CALL_NEVER
+	};
+	c->chain = (uint32_t *)(c->page + pages_for(spec->n));
 	c->mask = heads_for(spec->n) - 1;
-	c->flow = (struct call_flow *)(c->chain + c->mask + 1);
 	memset(c->chain, 0xff, ((size_t)c->mask + 1) * sizeof(uint32_t));
-	memset(c->at, 0, spec->n * sizeof(struct call));
-	memset(c->due, 0xff, spec->n * sizeof(uint64_t));
+	for (size_t p = 0; p < pages_for(spec->n); p++) {
+		memset(&c->page[p], 0, sizeof(c->page[p]));
+		memset(c->page[p].due, 0xff, sizeof(c->page[p].due));
+	}
 	for (uint32_t i = spec->n; i-- > 0;) {
-		c->at[i].next = c->free_list;
+		call_entry(c, i)->next = c->free_list;
 		c->free_list = i;
 	}
 }
@@ -53,9 +61,9 @@ void call_fetch(const struct calls *c, uint32_t i, bool moves)
 {
 	if (i == CALL_NONE)
 		return;
-	__builtin_prefetch(&c->at[i], 1);
+	__builtin_prefetch(call_entry(c, i), 1);
 	if (moves)
-		__builtin_prefetch(&c->due[i], 1);
+		__builtin_prefetch(call_deadline(c, i), 1);
 }
 
 void call_prefetch(const struct calls *c, uint64_t call_hash, bool moves, enum lb_fetch step)
@@ -66,8 +74,8 @@ void call_prefetch(const struct calls *c, uint64_t call_hash, bool moves, enum l
 		__builtin_prefetch(head, 1);
 	else if (step == LB_FETCH_ENTRIES)
 		call_fetch(c, *head, moves);
-	else if (*head != CALL_NONE && c->at[*head].tag != tag)
-		call_fetch(c, c->at[*head].next, moves);
+	else if (*head != CALL_NONE && call_entry(c, *head)->tag != tag)
+		call_fetch(c, call_entry(c, *head)->next, moves);
 }
 
 bool calls_room(const struct calls *c)
@@ -79,8 +87,8 @@ bool calls_crowd(const struct calls *c, uint64_t call_hash, unsigned most)
 {
 	uint32_t tag = call_tag(call_hash);
 
-	for (uint32_t i = c->chain[tag & c->mask]; i != CALL_NONE && most > 0; i = c->at[i].next)
-		most -= c->at[i].tag == tag;
+	for (uint32_t i = c->chain[tag & c->mask]; i != CALL_NONE && most > 0; i = call_entry(c, i)->next)
+		most -= call_entry(c, i)->tag == tag;
 	return most == 0;
 }
 
@@ -89,10 +97,10 @@ static uint32_t take_entry(struct calls *c)
 	uint32_t i = c->free_list;
 
 	if (i != CALL_NONE) {
-		c->free_list = c->at[i].next;
-		c->ever = i < c->ever ? c->ever : i + 1;
+		c->free_list = call_entry(c, i)->next;
+		c->ever = i / CALL_PAGE < c->ever ? c->ever : i / CALL_PAGE + 1;
 		if (c->free_list != CALL_NONE)
-			__builtin_prefetch(&c->at[c->free_list], 1); /* that of the next call */
+			__builtin_prefetch(call_entry(c, c->free_list), 1); /* that of the next call */
 		__atomic_store_n(&c->in_use, c->in_use + 1, __ATOMIC_RELAXED);
 	}
 	return i;
@@ -117,20 +125,20 @@ static void give_back(struct calls *c, uint16_t slot)
 
 static void enter_share(struct calls *c, uint32_t i, uint16_t share)
 {
-	c->at[i].share = share;
+	call_entry(c, i)->share = share;
 	if (share != SHARE_NONE)
 		share_add(c->spec.shares[share].calls, 1);
 }
 
 static void leave_share(struct calls *c, uint32_t i)
 {
-	uint16_t share = c->at[i].share;
+	uint16_t share = call_entry(c, i)->share;
 
 	if (share == SHARE_NONE)
 		return;
 	share_add(c->spec.shares[share].calls, -1);
 	share_give(&c->spec.words->shares.at[share]);
-	c->at[i].share = SHARE_NONE;
+	call_entry(c, i)->share = SHARE_NONE;
 }
 
 void call_share(struct calls *c, uint32_t i, uint16_t share)
@@ -141,24 +149,24 @@ void call_share(struct calls *c, uint32_t i, uint16_t share)
 
 static void chain(struct calls *c, uint32_t i)
 {
-	uint32_t *head = &c->chain[c->at[i].tag & c->mask];
+	uint32_t *head = &c->chain[call_entry(c, i)->tag & c->mask];
 
-	c->at[i].next = *head;
+	call_entry(c, i)->next = *head;
 	*head = i;
 }
 
 static void unchain(struct calls *c, uint32_t i)
 {
-	uint32_t *link = &c->chain[c->at[i].tag & c->mask];
+	uint32_t *link = &c->chain[call_entry(c, i)->tag & c->mask];
 
 	while (*link != i)
-		link = &c->at[*link].next;
-	*link = c->at[i].next;
+		link = &call_entry(c, *link)->next;
+	*link = call_entry(c, i)->next;
 }
 
 void call_close(struct calls *c, uint32_t i)
 {
-	struct call *e = &c->at[i];
+	struct call *e = call_entry(c, i);
 
 	unchain(c, i);
 	call_begin(e);
@@ -170,7 +178,7 @@ void call_close(struct calls *c, uint32_t i)
 	leave_share(c, i);
 	e->state = CALL_FREE;
 	call_done(e);
-	c->due[i] = CALL_NEVER;
+	*call_deadline(c, i) = CALL_NEVER;
 	e->next = c->free_list;
 	c->free_list = i;
 	__atomic_store_n(&c->in_use, c->in_use - 1, __ATOMIC_RELAXED);
@@ -178,7 +186,7 @@ void call_close(struct calls *c, uint32_t i)
 
 static void record(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, uint64_t now)
 {
-	const struct call *e = &c->at[i];
+	const struct call *e = call_entry(c, i);
 	const struct lb_record r = {
 		.ended = now,
 		.age_ms = call_ms(now) - e->created,
@@ -205,7 +213,7 @@ static void count_held(struct calls *c, uint16_t slot, uint32_t ms)
 /* Counts and records what ends the call, while its entry still tells about it. */
 static void note_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, uint64_t now)
 {
-	const struct call *e = &c->at[i];
+	const struct call *e = call_entry(c, i);
 
 	if (e->again)
 		return;
@@ -221,24 +229,25 @@ static void note_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t
 /* An answered entry of the same INVITE, or CALL_NONE. */
 static uint32_t find_twin(const struct calls *c, uint32_t i)
 {
-	const struct call *e = &c->at[i];
+	const struct call *e = call_entry(c, i);
 	uint32_t k = c->chain[e->tag & c->mask];
 
-	while (k != CALL_NONE && (k == i || c->at[k].state != CALL_ANSWERED || c->at[k].tag != e->tag ||
-				  c->at[k].caller != e->caller || c->at[k].branch != e->branch))
-		k = c->at[k].next;
+	while (k != CALL_NONE &&
+	       (k == i || call_entry(c, k)->state != CALL_ANSWERED || call_entry(c, k)->tag != e->tag ||
+		call_entry(c, k)->caller != e->caller || call_entry(c, k)->branch != e->branch))
+		k = call_entry(c, k)->next;
 	return k;
 }
 
 /* The call goes on at another gateway that has answered it, too. False: it does not. */
 static bool hand_on(struct calls *c, uint32_t i)
 {
-	struct call *e = &c->at[i], *to;
+	struct call *e = call_entry(c, i), *to;
 	uint32_t k = e->twin ? find_twin(c, i) : CALL_NONE;
 
-	if (k == CALL_NONE || !c->at[k].again)
+	if (k == CALL_NONE || !call_entry(c, k)->again)
 		return false;
-	to = &c->at[k];
+	to = call_entry(c, k);
 	call_begin(to);
 	to->in = e->in;
 	to->counts_in = e->counts_in;
@@ -256,7 +265,7 @@ static bool hand_on(struct calls *c, uint32_t i)
 
 void call_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, uint64_t now)
 {
-	if (c->at[i].again || !hand_on(c, i))
+	if (call_entry(c, i)->again || !hand_on(c, i))
 		note_end(c, i, how, status, now);
 	call_close(c, i);
 }
@@ -266,7 +275,7 @@ void call_end(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status
 uint32_t call_open(struct calls *c, const struct call_key *key, const struct call_sides *sides, uint64_t now)
 {
 	uint32_t i = take_entry(c);
-	struct call *e = &c->at[i];
+	struct call *e = call_entry(c, i);
 
 	if (i == CALL_NONE) {
 		st_inc(c->spec.lane, ST_CALL_UNCOUNTED);
@@ -289,10 +298,10 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 		.end = call_ms(now + c->spec.setup_ns),
 	};
 	call_done(e);
-	c->flow[i] = (struct call_flow){ .port = sides->flow.port,
-					 .v6 = sides->flow.v6,
-					 .listener = sides->listener };
-	memcpy(c->flow[i].ip, sides->flow.ip, sizeof(sides->flow.ip));
+	*call_flow_at(c, i) = (struct call_flow){ .port = sides->flow.port,
+						  .v6 = sides->flow.v6,
+						  .listener = sides->listener };
+	memcpy(call_flow_at(c, i)->ip, sides->flow.ip, sizeof(sides->flow.ip));
 	enter_share(c, i, sides->share);
 	chain(c, i);
 	has_place(c, e->out);
@@ -311,13 +320,14 @@ static bool same_call(const struct call *e, const struct call_key *key)
 
 void call_is_again(struct calls *c, uint32_t i, const struct call_key *key)
 {
-	for (uint32_t k = c->chain[c->at[i].tag & c->mask]; k != CALL_NONE; k = c->at[k].next) {
-		if (!same_call(&c->at[k], key))
+	for (uint32_t k = c->chain[call_entry(c, i)->tag & c->mask]; k != CALL_NONE;
+	     k = call_entry(c, k)->next) {
+		if (!same_call(call_entry(c, k), key))
 			continue;
-		call_begin(&c->at[k]);
-		c->at[k].again |= k == i;
-		c->at[k].twin = 1;
-		call_done(&c->at[k]);
+		call_begin(call_entry(c, k));
+		call_entry(c, k)->again |= k == i;
+		call_entry(c, k)->twin = 1;
+		call_done(call_entry(c, k));
 	}
 }
 
@@ -325,15 +335,16 @@ uint32_t call_of(const struct calls *c, const struct call_key *key)
 {
 	uint32_t i = c->chain[call_tag(key->call_hash) & c->mask];
 
-	while (i != CALL_NONE && (c->at[i].state == CALL_HOLD || !same_call(&c->at[i], key)))
-		i = c->at[i].next;
+	while (i != CALL_NONE && (call_entry(c, i)->state == CALL_HOLD || !same_call(call_entry(c, i), key)))
+		i = call_entry(c, i)->next;
 	return i;
 }
 
 uint32_t call_still(const struct calls *c, uint32_t i, const struct call_key *key)
 {
-	if (i != CALL_NONE && (c->at[i].state == CALL_SETUP || c->at[i].state == CALL_ANSWERED) &&
-	    same_call(&c->at[i], key))
+	if (i != CALL_NONE &&
+	    (call_entry(c, i)->state == CALL_SETUP || call_entry(c, i)->state == CALL_ANSWERED) &&
+	    same_call(call_entry(c, i), key))
 		return i;
 	return call_of(c, key);
 }
@@ -342,15 +353,15 @@ uint32_t call_answered_at(const struct calls *c, const struct call_key *key, uin
 {
 	uint32_t i = c->chain[call_tag(key->call_hash) & c->mask];
 
-	while (i != CALL_NONE &&
-	       (c->at[i].state != CALL_ANSWERED || c->at[i].out != gateway || !same_call(&c->at[i], key)))
-		i = c->at[i].next;
+	while (i != CALL_NONE && (call_entry(c, i)->state != CALL_ANSWERED ||
+				  call_entry(c, i)->out != gateway || !same_call(call_entry(c, i), key)))
+		i = call_entry(c, i)->next;
 	return i;
 }
 
 void call_news(struct calls *c, uint32_t i, uint64_t now)
 {
-	struct call *e = &c->at[i];
+	struct call *e = call_entry(c, i);
 
 	if (e->state != CALL_SETUP)
 		return;
@@ -363,8 +374,8 @@ void call_news(struct calls *c, uint32_t i, uint64_t now)
 static void hold(struct calls *c, uint32_t i, uint16_t slot, uint64_t now)
 {
 	uint32_t h = take_entry(c);
-	const struct call *of = &c->at[i];
-	struct call *e = &c->at[h];
+	const struct call *of = call_entry(c, i);
+	struct call *e = call_entry(c, h);
 
 	if (h == CALL_NONE) {
 		give_back(c, slot);
@@ -394,9 +405,9 @@ static uint32_t find_hold(const struct calls *c, const struct call_key *key, uin
 {
 	uint32_t i = c->chain[call_tag(key->call_hash) & c->mask];
 
-	while (i != CALL_NONE &&
-	       (c->at[i].state != CALL_HOLD || c->at[i].out != gateway || !same_call(&c->at[i], key)))
-		i = c->at[i].next;
+	while (i != CALL_NONE && (call_entry(c, i)->state != CALL_HOLD || call_entry(c, i)->out != gateway ||
+				  !same_call(call_entry(c, i), key)))
+		i = call_entry(c, i)->next;
 	return i;
 }
 
@@ -409,9 +420,9 @@ static void set_out(struct call *e, uint16_t slot)
 
 void call_move(struct calls *c, uint32_t i, uint16_t out, bool open, uint64_t now)
 {
-	uint16_t before = c->at[i].out;
+	uint16_t before = call_entry(c, i)->out;
 
-	set_out(&c->at[i], out);
+	set_out(call_entry(c, i), out);
 	has_place(c, out);
 	call_news(c, i, now);
 	if (open && before != LB_NONE)
@@ -430,7 +441,7 @@ void call_let_go(struct calls *c, const struct call_key *key, uint16_t gateway)
 
 void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t gateway, uint64_t now)
 {
-	struct call *e = &c->at[i];
+	struct call *e = call_entry(c, i);
 	uint16_t before = e->out;
 	uint32_t h;
 
@@ -438,7 +449,7 @@ void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t
 		return;
 	h = find_hold(c, key, gateway);
 	if (h != CALL_NONE) {
-		set_out(&c->at[h], before);
+		set_out(call_entry(c, h), before);
 		set_out(e, gateway);
 	} else {
 		word_take(&c->spec.words->gateway[gateway]);
@@ -448,7 +459,7 @@ void call_swap(struct calls *c, uint32_t i, const struct call_key *key, uint16_t
 
 void call_fail(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t status, bool open, uint64_t now)
 {
-	struct call *e = &c->at[i];
+	struct call *e = call_entry(c, i);
 
 	if (e->state != CALL_SETUP)
 		return;
@@ -464,16 +475,16 @@ void call_fail(struct calls *c, uint32_t i, enum lb_call_end how, uint16_t statu
 
 bool call_read(const struct calls *c, uint32_t i, struct call *copy)
 {
-	const uint64_t *from = (const uint64_t *)&c->at[i];
+	const uint64_t *from = (const uint64_t *)call_entry(c, i);
 	uint64_t words[sizeof(struct call) / sizeof(uint64_t)];
 
 	for (unsigned tries = 0; tries < READS; tries++) {
-		uint32_t seq = __atomic_load_n(&c->at[i].seq, __ATOMIC_ACQUIRE);
+		uint32_t seq = __atomic_load_n(&call_entry(c, i)->seq, __ATOMIC_ACQUIRE);
 
 		for (unsigned k = 0; k < sizeof(words) / sizeof(words[0]); k++)
 			words[k] = __atomic_load_n(&from[k], __ATOMIC_RELAXED);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (seq % 2 == 0 && seq == __atomic_load_n(&c->at[i].seq, __ATOMIC_RELAXED)) {
+		if (seq % 2 == 0 && seq == __atomic_load_n(&call_entry(c, i)->seq, __ATOMIC_RELAXED)) {
 			memcpy(copy, words, sizeof(*copy));
 			return copy->state != CALL_FREE;
 		}

@@ -58,7 +58,21 @@ struct call_flow {
 	uint8_t v6;
 	uint8_t listener; /* where it arrived */
 };
-_Static_assert(sizeof(struct call_flow) == 20, "with its deadline and the chains 108 bytes a call at most");
+
+#define CALL_PAGE_BYTES 4096
+#define CALL_PAGE       44
+
+/*
+ * All of an entry lies in one page of memory: in a large table nearly every message comes to another page,
+ * and finding that costs more than one line more or less of it.
+ */
+struct call_page {
+	struct call at[CALL_PAGE];
+	uint64_t
+		due[CALL_PAGE]; /* ns; deadline of the entry, or earlier; CALL_NEVER: none. See deadlines.c */
+	struct call_flow flow[CALL_PAGE];
+} __attribute__((aligned(CALL_PAGE_BYTES)));
+_Static_assert(sizeof(struct call_page) == CALL_PAGE_BYTES, "with the chains 110 bytes a call at most");
 
 struct calls_spec {
 	struct lb_words *words;
@@ -76,19 +90,32 @@ struct calls_spec {
 
 struct calls {
 	struct calls_spec spec;
-	struct call *at;
-	struct call_flow *flow; /* by entry */
+	struct call_page *page; /* entry i is i % CALL_PAGE of page i / CALL_PAGE */
 	uint32_t *chain;        /* heads by hash of the Call-ID, or CALL_NONE */
 	uint32_t mask;          /* heads - 1 */
 	uint32_t free_list;
 	uint32_t in_use;     /* entries; worker wo, control ro */
-	uint32_t ever;       /* entries from here on have never been used */
-	uint64_t *due;       /* ns; by entry: its deadline, or earlier; CALL_NEVER: none. See deadlines.c */
+	uint32_t ever;       /* pages from here on have never been used */
 	uint64_t soonest;    /* ns; before that none is due */
 	uint64_t read_again; /* ns; before that they are not read again */
-	uint32_t reading;    /* entry that is read next, while is_reading */
+	uint32_t reading;    /* page that is read next, while is_reading */
 	bool is_reading;
 };
+
+static inline struct call *call_entry(const struct calls *c, uint32_t i)
+{
+	return &c->page[i / CALL_PAGE].at[i % CALL_PAGE];
+}
+
+static inline uint64_t *call_deadline(const struct calls *c, uint32_t i)
+{
+	return &c->page[i / CALL_PAGE].due[i % CALL_PAGE];
+}
+
+static inline struct call_flow *call_flow_at(const struct calls *c, uint32_t i)
+{
+	return &c->page[i / CALL_PAGE].flow[i % CALL_PAGE];
+}
 
 /* What a call is known by while it is set up: Call-ID, caller's From tag, top Via and CSeq of its INVITE. */
 struct call_key {

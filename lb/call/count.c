@@ -32,7 +32,7 @@ bool count_known(const struct event *e)
 	const struct call_key key = call_key(e->q);
 	uint32_t i = call_of(&e->w->calls, &key);
 
-	return i != CALL_NONE && e->w->calls.at[i].state == CALL_SETUP;
+	return i != CALL_NONE && call_entry(&e->w->calls, i)->state == CALL_SETUP;
 }
 
 bool count_owns(const struct event *e, const struct setup *u)
@@ -102,7 +102,7 @@ static void move_share(struct event *e, uint32_t i, uint16_t to)
 {
 	struct shares *t = &e->w->words->shares;
 	const struct gateway *g = gateway_by_slot(e->s, to);
-	uint16_t share = e->w->calls.at[i].share;
+	uint16_t share = call_entry(&e->w->calls, i)->share;
 	uint64_t key = share != SHARE_NONE && g
 			       ? share_key(e->s->pools[g->pool].id, share_key_who(t->key[share]))
 			       : 0;
@@ -216,7 +216,7 @@ static void count_accepted(struct event *e, struct setup *u, unsigned i, bool fi
 
 	if (answer == ANSWER_REPEATED && !first)
 		return;
-	if (call != CALL_NONE && c->at[call].state == CALL_SETUP)
+	if (call != CALL_NONE && call_entry(c, call)->state == CALL_SETUP)
 		call_swap(c, call, &key, gateway, e->now);
 	else
 		call = call_answered_at(c, &key, gateway);
@@ -283,7 +283,7 @@ static bool count_pinned_invite(struct event *e, uint64_t identity)
 	} else if (q->status < 300) {
 		call_confirm(c, i, q->to_hash, q->session_s, e->now);
 	} else {
-		record_try(&e->w->records, i, c->at[i].out, q->status);
+		record_try(&e->w->records, i, call_entry(c, i)->out, q->status);
 		call_fail(c, i, q->status == 487 ? LB_END_CANCELLED : LB_END_FAILED, q->status, false,
 			  e->now);
 	}

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Deadlines of counted calls. They are far away, they may be met late, and nearly all calls end before: so
- * they stand side by side in an array that is read from end to end when the soonest of them has come, and a
- * call that moves its own touches nothing else. Eight bytes a call, a fraction of a nanosecond each time.
- * Worker. What must stay true: calls->soonest is no later than any deadline, but for those that a reading
- * under way has still to come to.
+ * those of a page of entries stand side by side and are read, page after page, when the soonest of all has
+ * come, and a call that moves its own touches nothing else. Eight bytes a call, a fraction of a nanosecond
+ * each time. Worker. What must stay true: calls->soonest is no later than any deadline, but for those that a
+ * reading under way has still to come to.
  */
 #include "lb/call/call.h"
 
 #define PACE_NS 200u /* a reading of n entries begins n times that after the one before, or later */
-#define AT_ONCE 4096 /* entries that one call reads */
-#define EXPIRES 64   /* and that it handles */
-#define BLOCK   32   /* entries whose soonest is found before any of them is looked at */
+#define AT_ONCE 96   /* pages that one call reads */
+#define EXPIRES 64   /* entries that it handles */
 
 /* ms from t until a dialog ends by its unanswered BYE. */
 static int32_t bye_left(const struct call *e, unsigned d, uint32_t t)
@@ -47,9 +46,9 @@ uint64_t call_due(const struct calls *c, const struct call *e, uint64_t now)
 
 void call_wake(struct calls *c, uint32_t i, uint64_t at)
 {
-	if (at >= c->due[i])
+	if (at >= *call_deadline(c, i))
 		return;
-	c->due[i] = at;
+	*call_deadline(c, i) = at;
 	if (at < c->soonest)
 		c->soonest = at;
 }
@@ -57,7 +56,7 @@ void call_wake(struct calls *c, uint32_t i, uint64_t at)
 /* Ends what is due of an answered call; false if that was the call. */
 static bool outlives(struct calls *c, uint32_t i, uint64_t now)
 {
-	const struct call *e = &c->at[i];
+	const struct call *e = call_entry(c, i);
 	uint32_t t = call_ms(now);
 
 	if (duration_left(c, e, t) <= 0) {
@@ -78,7 +77,7 @@ static bool outlives(struct calls *c, uint32_t i, uint64_t now)
 /* Its time has come, or may have. */
 static void expire(struct calls *c, uint32_t i, uint64_t now)
 {
-	const struct call *e = &c->at[i];
+	const struct call *e = call_entry(c, i);
 	uint32_t t = call_ms(now);
 
 	if (e->state == CALL_ANSWERED && !outlives(c, i, now))
@@ -91,12 +90,12 @@ static void expire(struct calls *c, uint32_t i, uint64_t now)
 		call_wake(c, i, call_due(c, e, now));
 }
 
-static uint64_t soonest_of(const uint64_t *due, uint32_t n)
+static uint64_t soonest_of(const struct call_page *page)
 {
 	uint64_t least = CALL_NEVER;
 
-	for (uint32_t i = 0; i < n; i++)
-		least = due[i] < least ? due[i] : least;
+	for (uint32_t i = 0; i < CALL_PAGE; i++)
+		least = page->due[i] < least ? page->due[i] : least;
 	return least;
 }
 
@@ -105,22 +104,21 @@ static bool read_on(struct calls *c, uint64_t now)
 {
 	uint32_t stop = c->reading + AT_ONCE, handled = 0;
 
-	while (c->reading < c->ever && c->reading < stop) {
-		uint32_t n = c->ever - c->reading < BLOCK ? c->ever - c->reading : BLOCK;
-		uint64_t least = soonest_of(&c->due[c->reading], n);
+	for (; c->reading < c->ever && c->reading < stop; c->reading++) {
+		struct call_page *page = &c->page[c->reading];
+		uint64_t least = soonest_of(page);
 
-		for (uint32_t i = c->reading; least <= now && i < c->reading + n; i++) {
-			if (c->due[i] > now)
+		for (uint32_t i = 0; least <= now && i < CALL_PAGE; i++) {
+			if (page->due[i] > now)
 				continue;
 			if (handled++ == EXPIRES)
 				return true;
-			c->due[i] = CALL_NEVER;
-			expire(c, i, now);
+			page->due[i] = CALL_NEVER;
+			expire(c, c->reading * CALL_PAGE + i, now);
 		}
 		if (least <= now)
-			least = soonest_of(&c->due[c->reading], n);
+			least = soonest_of(page);
 		c->soonest = least < c->soonest ? least : c->soonest;
-		c->reading += n;
 	}
 	return c->reading < c->ever;
 }
@@ -130,7 +128,7 @@ void calls_expire(struct calls *c, uint64_t now)
 	if (!c->is_reading) {
 		if (now < c->soonest || now < c->read_again)
 			return;
-		c->read_again = now + (uint64_t)c->ever * PACE_NS;
+		c->read_again = now + (uint64_t)c->ever * CALL_PAGE * PACE_NS;
 		c->soonest = CALL_NEVER;
 		c->reading = 0;
 	}

@@ -82,12 +82,12 @@ static inline bool is_alive(const struct call *e, unsigned d)
 /* Something about answered entry i has changed that moves its end. */
 static void wake(struct calls *c, uint32_t i, uint64_t now)
 {
-	call_wake(c, i, call_due(c, &c->at[i], now));
+	call_wake(c, i, call_due(c, call_entry(c, i), now));
 }
 
 void call_confirm(struct calls *c, uint32_t i, uint32_t to_hash, uint32_t session_s, uint64_t now)
 {
-	struct call *e = &c->at[i];
+	struct call *e = call_entry(c, i);
 	unsigned d;
 
 	if (dialog_of(e, kept_tag(to_hash)) < CALL_DIALOGS)
@@ -115,8 +115,8 @@ static uint32_t find_dialog(const struct calls *c, uint64_t call_hash, uint32_t 
 {
 	uint32_t tag = call_tag(call_hash), i;
 
-	for (i = c->chain[tag & c->mask]; i != CALL_NONE; i = c->at[i].next) {
-		const struct call *e = &c->at[i];
+	for (i = c->chain[tag & c->mask]; i != CALL_NONE; i = call_entry(c, i)->next) {
+		const struct call *e = call_entry(c, i);
 
 		if (e->tag != tag || e->state != CALL_ANSWERED || (e->caller != a && e->caller != b))
 			continue;
@@ -133,13 +133,13 @@ static uint32_t adopt_dialog(struct calls *c, uint64_t call_hash, uint32_t a, ui
 	uint32_t tag = call_tag(call_hash), i = c->chain[tag & c->mask];
 	struct call *e;
 
-	while (i != CALL_NONE && (c->at[i].tag != tag || c->at[i].alive == ALL_ALIVE ||
-				  !(c->at[i].more & more_bit(other_tag(&c->at[i], a, b))) ||
-				  (c->at[i].caller != a && c->at[i].caller != b)))
-		i = c->at[i].next;
+	while (i != CALL_NONE && (call_entry(c, i)->tag != tag || call_entry(c, i)->alive == ALL_ALIVE ||
+				  !(call_entry(c, i)->more & more_bit(other_tag(call_entry(c, i), a, b))) ||
+				  (call_entry(c, i)->caller != a && call_entry(c, i)->caller != b)))
+		i = call_entry(c, i)->next;
 	if (i == CALL_NONE)
 		return CALL_NONE;
-	e = &c->at[i];
+	e = call_entry(c, i);
 	*d = __builtin_ctz(~(unsigned)e->alive);
 	call_begin(e);
 	e->to[*d] = other_tag(e, a, b);
@@ -152,7 +152,7 @@ static uint32_t adopt_dialog(struct calls *c, uint64_t call_hash, uint32_t a, ui
 
 void call_end_dialog(struct calls *c, uint32_t i, unsigned d, enum lb_call_end how, uint64_t now)
 {
-	struct call *e = &c->at[i];
+	struct call *e = call_entry(c, i);
 
 	call_begin(e);
 	e->alive &= ~(1u << d);
@@ -172,7 +172,7 @@ bool call_bye(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b, uint6
 		i = adopt_dialog(c, call_hash, a, b, &d);
 	if (i == CALL_NONE)
 		return false;
-	e = &c->at[i];
+	e = call_entry(c, i);
 	if (!is_alive(e, d) || e->bye[d] != 0)
 		return true;
 	call_begin(e);
@@ -191,14 +191,14 @@ bool call_bye_answered(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t
 
 	if (i == CALL_NONE)
 		return false;
-	if (!is_alive(&c->at[i], d))
+	if (!is_alive(call_entry(c, i), d))
 		return true;
 	if (status / 100 == 2 || status == 481 || status == 408) {
 		call_end_dialog(c, i, d, LB_END_BYE, now);
 	} else if (is_challenge(status)) {
-		call_begin(&c->at[i]);
-		c->at[i].bye[d] = 0;
-		call_done(&c->at[i]);
+		call_begin(call_entry(c, i));
+		call_entry(c, i)->bye[d] = 0;
+		call_done(call_entry(c, i));
 	}
 	return true;
 }
@@ -216,8 +216,8 @@ void call_acked(struct calls *c, uint64_t call_hash, uint32_t caller)
 {
 	uint32_t tag = call_tag(call_hash);
 
-	for (uint32_t i = c->chain[tag & c->mask]; i != CALL_NONE; i = c->at[i].next) {
-		struct call *e = &c->at[i];
+	for (uint32_t i = c->chain[tag & c->mask]; i != CALL_NONE; i = call_entry(c, i)->next) {
+		struct call *e = call_entry(c, i);
 
 		if (e->tag != tag || e->caller != caller || e->state != CALL_ANSWERED || e->acked)
 			continue;
@@ -232,7 +232,7 @@ void call_acked(struct calls *c, uint64_t call_hash, uint32_t caller)
 void call_cancelled(struct calls *c, const struct call_key *key, uint64_t now)
 {
 	uint32_t i = call_of(c, key), end = call_ms(now + c->spec.release_ns);
-	struct call *e = &c->at[i];
+	struct call *e = call_entry(c, i);
 
 	if (i == CALL_NONE || e->state != CALL_ANSWERED || e->acked || e->unwanted)
 		return;
@@ -248,7 +248,7 @@ void call_refreshed(struct calls *c, uint64_t call_hash, uint32_t a, uint32_t b,
 {
 	unsigned d;
 	uint32_t i = find_dialog(c, call_hash, a, b, &d);
-	struct call *e = &c->at[i];
+	struct call *e = call_entry(c, i);
 
 	if (i == CALL_NONE || !is_alive(e, d))
 		return;
@@ -265,20 +265,20 @@ uint16_t call_back(const struct calls *c, uint64_t call_hash, uint32_t caller, u
 	unsigned d;
 	uint32_t i = find_dialog(c, call_hash, caller, callee, &d);
 
-	if (i == CALL_NONE || c->at[i].caller != caller || !is_alive(&c->at[i], d))
+	if (i == CALL_NONE || call_entry(c, i)->caller != caller || !is_alive(call_entry(c, i), d))
 		return LB_NONE;
-	*flow = (struct addr){ .port = c->flow[i].port, .v6 = c->flow[i].v6 };
-	memcpy(flow->ip, c->flow[i].ip, sizeof(flow->ip));
-	*listener = c->flow[i].listener;
-	return c->at[i].out;
+	*flow = (struct addr){ .port = call_flow_at(c, i)->port, .v6 = call_flow_at(c, i)->v6 };
+	memcpy(flow->ip, call_flow_at(c, i)->ip, sizeof(flow->ip));
+	*listener = call_flow_at(c, i)->listener;
+	return call_entry(c, i)->out;
 }
 
 bool call_is_known(const struct calls *c, uint64_t call_hash, uint32_t caller)
 {
 	uint32_t tag = call_tag(call_hash), i = c->chain[tag & c->mask];
 
-	while (i != CALL_NONE && (c->at[i].tag != tag || c->at[i].caller != caller))
-		i = c->at[i].next;
+	while (i != CALL_NONE && (call_entry(c, i)->tag != tag || call_entry(c, i)->caller != caller))
+		i = call_entry(c, i)->next;
 	return i != CALL_NONE;
 }
 
@@ -286,7 +286,7 @@ uint16_t call_gateway(const struct calls *c, uint64_t call_hash)
 {
 	uint32_t tag = call_tag(call_hash), i = c->chain[tag & c->mask];
 
-	while (i != CALL_NONE && (c->at[i].tag != tag || c->at[i].state != CALL_ANSWERED))
-		i = c->at[i].next;
-	return i == CALL_NONE ? LB_NONE : c->at[i].out;
+	while (i != CALL_NONE && (call_entry(c, i)->tag != tag || call_entry(c, i)->state != CALL_ANSWERED))
+		i = call_entry(c, i)->next;
+	return i == CALL_NONE ? LB_NONE : call_entry(c, i)->out;
 }

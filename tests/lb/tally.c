@@ -28,12 +28,13 @@ void tally_make(struct tally *b, uint32_t n)
 	spec.lane = b->lane;
 	spec.records = &b->records;
 	b->records.note = NULL;
-	calls_init(&b->c, memory(calls_size(n)), &spec);
+	b->tables = memory(calls_size(n));
+	calls_init(&b->c, b->tables, &spec);
 }
 
 void tally_free(struct tally *b)
 {
-	free(b->c.at);
+	free(b->tables);
 	free(b->lane);
 	free(b->words);
 }

@@ -16,6 +16,7 @@
 
 struct tally {
 	struct calls c;
+	void *tables;           /* of c */
 	struct records records; /* none are made */
 	struct lb_words *words;
 	struct st_lane *lane;
