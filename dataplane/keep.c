@@ -81,14 +81,22 @@ static uint32_t take(struct keep *k)
 	return i;
 }
 
+/* Chunks of what is kept as `handle`. */
+static uint32_t held(const struct keep *k, uint32_t handle)
+{
+	uint32_t i = k->first[handle];
+
+	return i == NONE ? 0 : needs(((const struct kept *)at(k, i))->n);
+}
+
 bool keep_put(struct keep *k, uint32_t handle, const struct kept *what, const char *bytes)
 {
 	struct kept *head;
 	uint32_t i;
 
-	keep_drop(k, handle);
-	if (!keep_room(k, what->n))
+	if (k->n_free + held(k, handle) < needs(what->n))
 		return false;
+	keep_drop(k, handle);
 	i = take(k);
 	k->first[handle] = i;
 	head = (struct kept *)at(k, i);
@@ -121,6 +129,12 @@ const char *keep_get(struct keep *k, uint32_t handle, struct kept *what)
 		memcpy(k->whole + done, at(k, i), what->n - done < NEXT ? what->n - done : NEXT);
 	}
 	return k->whole;
+}
+
+void keep_stick(struct keep *k, uint32_t handle)
+{
+	if (k->first[handle] != NONE)
+		((struct kept *)at(k, k->first[handle]))->stuck = true;
 }
 
 void keep_drop(struct keep *k, uint32_t handle)

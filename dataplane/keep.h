@@ -22,6 +22,7 @@ struct kept {
 	uint16_t tail;    /* INVITE: of them at the end, the targets of the redirect that was followed, a line
 			     each */
 	uint8_t listener; /* INVITE: where it arrived */
+	bool stuck;       /* INVITE: goes to nobody any more, see keep_stick() */
 };
 
 struct keep;
@@ -38,8 +39,8 @@ bool keep_room(const struct keep *k, uint32_t n);
 /* True unless a burst of messages, each as long as can be, might want more than there is room for. */
 bool keep_ample(const struct keep *k);
 
-/* Keeps what->n bytes as `handle`, in place of what was there. False: no room; then nothing is kept as
- * `handle`. */
+/* Keeps what->n bytes as `handle`, in place of what was there, whose room it may have. False: no room; then
+ * what was there stays. */
 bool keep_put(struct keep *k, uint32_t handle, const struct kept *what, const char *bytes);
 
 /*
@@ -47,6 +48,12 @@ bool keep_put(struct keep *k, uint32_t handle, const struct kept *what, const ch
  * call of any function here.
  */
 const char *keep_get(struct keep *k, uint32_t handle, struct kept *what);
+
+/*
+ * Notes that the INVITE kept as `handle` should have another Request-URI, for which there was no room: with
+ * the one that it has it must not be sent again.
+ */
+void keep_stick(struct keep *k, uint32_t handle);
 
 /* Lets go of what is kept as `handle`, if anything. */
 void keep_drop(struct keep *k, uint32_t handle);

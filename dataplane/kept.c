@@ -7,9 +7,15 @@
  */
 #include "dataplane/worker.h"
 
+/* True if act gives the kept INVITE another Request-URI. */
+static bool renames(const struct lb_act *act)
+{
+	return act->uri.n || act->target;
+}
+
 /*
  * The INVITE kept as act->kept, scanned and decoded again in c, and the targets kept with it. False: it is
- * not there any more.
+ * not there any more, or must not be sent again.
  */
 static bool load_invite(struct dp_worker *w, const struct lb_act *act, struct dp_ctx *c, struct str *targets)
 {
@@ -17,7 +23,8 @@ static bool load_invite(struct dp_worker *w, const struct lb_act *act, struct dp
 	const char *bytes = keep_get(w->keep, act->kept & ~1u, &what);
 	enum st_end end;
 
-	if (!bytes || sip_scan(w->simd, bytes, what.n - what.tail, &w->kept.sip) != SIP_GOOD)
+	if (!bytes || (what.stuck && act->op == LB_RESEND && !renames(act)) ||
+	    sip_scan(w->simd, bytes, what.n - what.tail, &w->kept.sip) != SIP_GOOD)
 		return false;
 	*targets = (struct str){ bytes + what.n - what.tail, what.tail };
 	w->kept.pkt.src = what.src;
@@ -29,11 +36,11 @@ static bool load_invite(struct dp_worker *w, const struct lb_act *act, struct dp
 	return dp_query(w->dp, w->policy, c, &end);
 }
 
-/* Keeps the INVITE of c, whose n bytes begin at p, and the tail behind it, if there is room for that, too. */
-static void keep_invite(struct dp_worker *w, const struct dp_ctx *c, const struct lb_act *act, const char *p,
+/* Keeps the INVITE of c, whose n bytes begin at p, and the tail behind it. False: no room, see keep_put(). */
+static bool keep_invite(struct dp_worker *w, const struct dp_ctx *c, const struct lb_act *act, const char *p,
 			uint32_t n, uint32_t tail)
 {
-	struct kept what = {
+	const struct kept what = {
 		.src = c->q.src,
 		.call_hash = c->q.call_hash,
 		.n = (uint16_t)(n + tail),
@@ -41,18 +48,15 @@ static void keep_invite(struct dp_worker *w, const struct dp_ctx *c, const struc
 		.listener = c->q.listener,
 	};
 
-	if (keep_put(w->keep, act->kept & ~1u, &what, p) || !tail)
-		return;
-	what.n = (uint16_t)n;
-	what.tail = 0;
-	keep_put(w->keep, act->kept & ~1u, &what, p);
+	return keep_put(w->keep, act->kept & ~1u, &what, p);
 }
 
 void dp_keep_final(struct dp_worker *w, const struct lb_act *act, const char *bytes, uint32_t n)
 {
 	const struct kept what = { .n = (uint16_t)n };
 
-	keep_put(w->keep, act->kept | 1u, &what, bytes);
+	if (!keep_put(w->keep, act->kept | 1u, &what, bytes))
+		keep_drop(w->keep, act->kept | 1u); /* the one before is no longer the caller's */
 }
 
 static void keep_response(struct dp_worker *w, const struct dp_ctx *c, const struct lb_act *act)
@@ -64,22 +68,29 @@ static void keep_response(struct dp_worker *w, const struct dp_ctx *c, const str
 		dp_keep_final(w, act, text, n);
 }
 
-/* Writes the Contacts of the 3xx c to p, a line each. Returns the bytes; 0: they do not fit, or one is all
- * there is. */
-static uint32_t write_targets(const struct dp_ctx *c, char *p, uint32_t cap)
+/*
+ * Writes the Contacts of the 3xx c to p, a line each, and as many empty lines as the longest is longer than
+ * `uri`: whichever is called next, what is kept needs no more room than now. Returns the bytes; 0: they do
+ * not fit, or one is all there is.
+ */
+static uint32_t write_targets(const struct dp_ctx *c, struct str uri, char *p, uint32_t cap)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, longest = uri.n;
 
 	for (unsigned i = 0; i < c->q.n_contacts && c->q.n_contacts > 1; i++) {
-		struct str uri = c->q.contacts[i].uri;
+		struct str line = c->q.contacts[i].uri;
 
-		if (uri.n >= cap - n)
+		if (line.n >= cap - n)
 			return 0;
-		memcpy(p + n, uri.p, uri.n);
-		p[n + uri.n] = '\n';
-		n += uri.n + 1;
+		memcpy(p + n, line.p, line.n);
+		p[n + line.n] = '\n';
+		n += line.n + 1;
+		longest = line.n > longest ? line.n : longest;
 	}
-	return n;
+	if (n == 0 || longest - uri.n > cap - n)
+		return 0;
+	memset(p + n, '\n', longest - uri.n);
+	return n + longest - uri.n;
 }
 
 /* Line i of them, from 0; n == 0: there is none. */
@@ -95,9 +106,21 @@ static struct str target_line(struct str targets, unsigned i)
 	return (struct str){ targets.p, end ? end - targets.p : 0 };
 }
 
+/* Writes the lines again behind an INVITE of n bytes, so that both together stay `whole` bytes long. */
+static uint32_t rewrite_targets(struct str targets, uint32_t whole, char *text, uint32_t n)
+{
+	uint32_t tail = n < whole ? whole - n : 0;
+	uint32_t lines = targets.n < tail ? targets.n : tail;
+
+	memcpy(text + n, targets.p, lines);
+	memset(text + n + lines, '\n', tail - lines);
+	return tail;
+}
+
 /*
  * A followed redirect changes the Request-URI for good: CANCEL and ACK carry it, too (RFC 3261 8.1.3.4). c:
  * the kept INVITE, targets: what is kept with it, redirect: the message in hand, a 3xx if act->uri is set.
+ * False: there is no room for it; the INVITE is still there to be answered.
  */
 static bool retarget(struct dp_worker *w, const struct dp_ctx *redirect, const struct lb_act *act,
 		     struct dp_ctx *c, struct str targets)
@@ -109,16 +132,14 @@ static bool retarget(struct dp_worker *w, const struct dp_ctx *redirect, const s
 
 	sip_edits_add(&edits, c->msg->sip.uri.off, c->msg->sip.uri.len, uri);
 	n = uri.n ? sip_apply(&c->msg->sip, &edits, text, sizeof(text)) : 0;
-	if (!n)
-		return false;
-	if (!act->target)
-		tail = write_targets(redirect, text + n, sizeof(text) - n);
-	else if (targets.n <= sizeof(text) - n)
-		tail = targets.n;
-	if (act->target)
-		memcpy(text + n, targets.p, tail);
-	keep_invite(w, c, act, text, n, tail);
-	return load_invite(w, act, c, &targets);
+	if (n && act->target)
+		tail = rewrite_targets(targets, c->msg->sip.len + targets.n, text, n);
+	else if (n)
+		tail = write_targets(redirect, uri, text + n, sizeof(text) - n);
+	if (n && (keep_invite(w, c, act, text, n, tail) || keep_invite(w, c, act, text, n, 0)))
+		return load_invite(w, act, c, &targets);
+	keep_stick(w->keep, act->kept & ~1u);
+	return false;
 }
 
 /* Writes the message that act makes. invite: the kept INVITE (for TRYING the one in hand). 0: cannot be. */
@@ -163,7 +184,7 @@ static uint32_t make_text(struct dp_worker *w, struct dp_ctx *c, const struct lb
 		return write_made(w, c, c, act, p, cap);
 	if (!load_invite(w, act, &kept, &targets))
 		return 0;
-	if ((act->uri.n || act->target) && !retarget(w, c, act, &kept, targets))
+	if (renames(act) && !retarget(w, c, act, &kept, targets))
 		return 0;
 	return write_made(w, c, &kept, act, p, cap);
 }

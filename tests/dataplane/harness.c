@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* See harness.h. */
 #include "tests/dataplane/harness.h"
+#include "dataplane/keep.h"
+#include "lb/worker.h"
 #include "tests/lb/timers.h"
 
 #include <setjmp.h>
@@ -39,7 +41,9 @@ static uint32_t side(enum h_who who)
 
 static struct lb_snapshot *make_policy(void)
 {
-	static const struct lb_pool_spec pools[] = { { .name = { "pstn", 4 }, .retry_after_s = 5 } };
+	static const struct lb_pool_spec pools[] = {
+		{ .name = { "pstn", 4 }, .retry_after_s = 5, .attempts = 3, .follow = true }
+	};
 	static const struct lb_peer_spec peers[] = { { .name = { "carrier", 7 }, .slot = 0 } };
 	struct lb_gateway_spec gws[] = {
 		{ .name = { "gw1", 3 },
@@ -318,6 +322,32 @@ void h_catch_up(struct harness *h)
 			done += dp_turn(h->dp->workers[i]);
 	}
 	check_laws(h);
+}
+
+void h_fill_keep(const struct harness *h, uint32_t left)
+{
+	static const char bytes[LIMIT_MBUF_OBJ];
+
+	for (uint32_t i = 0; i < h->dp->n_workers; i++) {
+		struct dp_worker *w = h->dp->workers[i];
+		uint32_t handle = 2 * w->lb->setups.n;
+
+		while (keep_free(w->keep) > left) {
+			const struct kept what = { .n = keep_free(w->keep) > left + 2 ? sizeof(bytes) : 1 };
+
+			assert_true(keep_put(w->keep, --handle, &what, bytes));
+		}
+	}
+}
+
+void h_empty_keep(const struct harness *h)
+{
+	for (uint32_t i = 0; i < h->dp->n_workers; i++) {
+		struct dp_worker *w = h->dp->workers[i];
+
+		for (uint32_t handle = 0; handle < 2 * w->lb->setups.n; handle++)
+			keep_drop(w->keep, handle);
+	}
 }
 
 /* The frame that brings the text, at most NET_HEADERS + H_FRAME bytes of it. Returns where it begins. */

@@ -73,6 +73,11 @@ void h_catch_up(struct harness *h);
 /* Does what h->now brings; what leaves is in h->out. */
 void h_tick(struct harness *h);
 
+/* Takes chunks of kept messages until `left` are free at each worker, in the name of the transactions that
+ * come last; gives all of them back. */
+void h_fill_keep(const struct harness *h, uint32_t left);
+void h_empty_keep(const struct harness *h);
+
 /* A raw frame into port `port`. */
 void h_frame(struct harness *h, uint32_t port, const uint8_t *frame, uint32_t n);
 

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "dataplane/keep.h"
-#include "lb/worker.h"
 #include "tests/dataplane/harness.h"
 
 #define CALLS 10
@@ -195,23 +193,6 @@ static void responses_leave_first(void **state)
 	assert_true(begins(&turn.out[3], "SIP/2.0 200")); /* to OPTIONS */
 }
 
-/* Takes chunks until `left` are free at each worker, in the name of the transactions that come last. */
-static void fill_keep(uint32_t left)
-{
-	static const char bytes[LIMIT_MBUF_OBJ];
-
-	for (uint32_t i = 0; i < h->dp->n_workers; i++) {
-		struct dp_worker *w = h->dp->workers[i];
-		uint32_t handle = 2 * w->lb->setups.n;
-
-		while (keep_free(w->keep) > left) {
-			const struct kept what = { .n = keep_free(w->keep) > left + 2 ? sizeof(bytes) : 1 };
-
-			assert_true(keep_put(w->keep, --handle, &what, bytes));
-		}
-	}
-}
-
 /* An INVITE that a burst finds room for can be sent again; for the others that is counted, and they are sent
  * on. */
 static void a_burst_keeps_what_it_found_room_for(void **state)
@@ -220,7 +201,7 @@ static void a_burst_keeps_what_it_found_room_for(void **state)
 	char call[64], branch[64];
 	unsigned again = 0;
 
-	fill_keep(3);
+	h_fill_keep(h, 3);
 	for (unsigned i = 0; i < LIMIT_BURST; i++)
 		add(H_CALLER, h_invite(name(call, true, "keep", i), name(branch, true, "k", i)));
 	send(true);

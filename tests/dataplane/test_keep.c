@@ -43,25 +43,37 @@ static void check(struct keep *k)
 		assert_int_equal(keep_room(k, (uint32_t)FIRST + (n - 1) * KEEP_CHUNK), n <= CHUNKS - used);
 }
 
-/* True if it was kept; if not, nothing is any more under that name, and all else is as it was. */
+/* True if it was kept; if not, all is as it was. */
 static bool put(struct keep *k, uint32_t h, uint32_t n)
 {
 	uint32_t room = keep_free(k) + (model[h].there ? chunks_of(model[h].what.n) : 0);
+	static char bytes[sizeof(model[h].bytes)];
+	struct kept what;
 
-	memset(&model[h].what, 0, sizeof(model[h].what));
-	model[h].what.n = (uint16_t)n;
-	model[h].what.call_hash = (uint64_t)rand();
+	memset(&what, 0, sizeof(what));
+	what.n = (uint16_t)n;
+	what.call_hash = (uint64_t)rand();
 	for (uint32_t i = 0; i < n; i++)
-		model[h].bytes[i] = (char)rand();
-	model[h].there = keep_put(k, h, &model[h].what, model[h].bytes);
-	assert_int_equal(model[h].there, chunks_of(n) <= room);
-	return model[h].there;
+		bytes[i] = (char)rand();
+	assert_int_equal(keep_put(k, h, &what, bytes), chunks_of(n) <= room);
+	if (chunks_of(n) > room)
+		return false;
+	model[h].there = true;
+	model[h].what = what;
+	memcpy(model[h].bytes, bytes, n);
+	return true;
 }
 
 static void drop(struct keep *k, uint32_t h)
 {
 	keep_drop(k, h);
 	model[h].there = false;
+}
+
+static void stick(struct keep *k, uint32_t h)
+{
+	keep_stick(k, h);
+	model[h].what.stuck = model[h].there;
 }
 
 static struct keep *start(void)
@@ -91,6 +103,7 @@ static void one_from_full_and_past_it(void **state)
 	check(k);
 	assert_false(put(k, 3, (uint32_t)FIRST + 1)); /* in place of one that was shorter */
 	check(k);
+	drop(k, 3);
 	assert_true(put(k, 22, 700));
 	drop(k, 22);
 	drop(k, 22);
@@ -112,6 +125,8 @@ static void any_history(void **state)
 
 		if (rand() % 3 == 0)
 			drop(k, h);
+		else if (rand() % 8 == 0)
+			stick(k, h);
 		else
 			put(k, h, rand() % 2 ? edges[rand() % 6] : 1 + (uint32_t)rand() % (4 * KEEP_CHUNK));
 		if (turn % 8 == 0)
