@@ -349,6 +349,8 @@ enum news client_response(struct event *e, struct setup *u, unsigned i)
 	news = run(e, u, i, status < 200 ? EV_1XX : status < 300 ? EV_2XX : EV_FINAL);
 	if (status > 100)
 		close_branch(e, &u->client[i]);
+	if (news == NEWS_ACCEPTED)
+		u->client[i].flags |= CLIENT_BROUGHT;
 	if (news == NEWS_PROVISIONAL)
 		u->client[i].watch = failover_next_watch(e, u, i);
 	return news;

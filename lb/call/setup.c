@@ -142,7 +142,7 @@ static unsigned claim(const struct client *c)
 {
 	if (c->flags & CLIENT_REDIRECTED)
 		return 0;
-	if (c->state == CLIENT_ACCEPTED)
+	if (c->flags & CLIENT_BROUGHT)
 		return 3;
 	return c->flags & CLIENT_CHALLENGED ? 2 : 1;
 }

@@ -39,6 +39,7 @@ enum client_flags {
 	CLIENT_OPEN = 512,        /* it has one of its gateway's `open`, see struct word */
 	CLIENT_CHALLENGED = 1024, /* its final response asks for credentials */
 	CLIENT_REDIRECTED = 2048, /* it has the Request-URI of a Contact */
+	CLIENT_BROUGHT = 4096,    /* it has answered 2xx, in time or late */
 };
 
 /* One branch. All fields: worker. */
@@ -227,7 +228,7 @@ static inline const struct gateway *setup_gateway(const struct lb_snapshot *s, c
 	unsigned i = u->n - 1;
 
 	for (unsigned k = 0; k < u->n; k++)
-		i = u->client[k].state == CLIENT_ACCEPTED ? k : i;
+		i = u->client[k].flags & CLIENT_BROUGHT ? k : i;
 	return gateway_by_slot(s, u->client[i].gateway);
 }
 

@@ -308,6 +308,31 @@ static void maintenance_moves_at_once(void **state)
 	scene_end(&s);
 }
 
+/* Without Record-Route, what follows in dialog goes to the gateway that brought the call, however late. */
+static void the_call_is_where_its_2xx_came_from(void **state)
+{
+	struct lb_query ack;
+	struct scene s;
+
+	scene_start(&s, 2);
+	scene_caller(&s, METHOD_INVITE);
+	scene_until(&s, 1.1);
+	scene_gateway(&s, 1, 180);
+	scene_until(&s, 32.1); /* Timer B of the first branch */
+	scene_gateway(&s, 0, 200);
+	scene_gateway(&s, 1, 487);
+	scene_expect(&s, "100 INVITE0 0.5:repeat0 1:INVITE1 180 CANCEL1 200 ACK1 -");
+	ack = s.invite;
+	ack.method = METHOD_ACK;
+	ack.via_hash++;
+	ack.has_to_tag = 1;
+	ack.to_tag = STR("x");
+	scene_input(&s, &ack);
+	assert_int_equal(s.w.act[0].op, LB_FORWARD);
+	assert_int_equal(s.w.act[0].gateway, s.branch[0].gateway);
+	scene_end(&s);
+}
+
 /* What was open at a gateway that went down does not stand in the way of the calls that try it later. */
 static void down_forgets_what_is_open(void **state)
 {
@@ -457,6 +482,7 @@ int main(void)
 		cmocka_unit_test(both_are_mute),
 		cmocka_unit_test(only_100),
 		cmocka_unit_test(abandoned_branch_wins),
+		cmocka_unit_test(the_call_is_where_its_2xx_came_from),
 		cmocka_unit_test(abandoned_branch_refuses),
 		cmocka_unit_test(cancel_reaches_every_branch),
 		cmocka_unit_test(down_moves_at_once),
