@@ -152,10 +152,11 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 {
 	const struct gateway *from = gateway_at(e->s, &u->src);
 	const struct call_key key = key_of(u);
-	bool alone = call_of(&e->w->calls, &key) == CALL_NONE;
+	struct calls *c = &e->w->calls;
+	bool alone = call_of(c, &key) == CALL_NONE;
 	const struct call_sides sides = {
 		.in = from ? from->slot : LB_NONE,
-		.out = gateway,
+		.out = LB_NONE, /* as yet */
 		.peer = alone ? peer_of(e, u) : LB_NONE,
 		.share = SHARE_NONE,
 		.counts_in = from && from->count_in && alone,
@@ -165,21 +166,21 @@ static uint32_t count_late(struct event *e, const struct setup *u, uint16_t gate
 	};
 	uint32_t i;
 
-	call_let_go(&e->w->calls, &key, gateway);
-	if (u->state == SERVER_PROCEEDING && !calls_room(&e->w->calls))
+	if (!calls_room(c))
+		call_let_go(c, &key, gateway); /* its entry is the room */
+	if (u->state == SERVER_PROCEEDING && !calls_room(c))
 		return CALL_NONE; /* as when its INVITE came */
-	if (calls_room(&e->w->calls)) {
-		word_take(&e->w->words->gateway[gateway]);
-		if (sides.peer != LB_NONE)
-			peer_take(&e->w->words->peer[sides.peer]);
-	}
-	i = call_open(&e->w->calls, &key, &sides, e->now);
+	if (calls_room(c) && sides.peer != LB_NONE)
+		peer_take(&e->w->words->peer[sides.peer]);
+	i = call_open(c, &key, &sides, e->now);
 	if (i == CALL_NONE)
 		return CALL_NONE;
+	call_swap(c, i, &key, gateway, e->now); /* what is held changes hands: nobody takes it between */
+	call_let_go(c, &key, LB_NONE);
 	if (alone)
 		record_anew(e, u, i);
 	else
-		call_is_again(&e->w->calls, i, &key);
+		call_is_again(c, i, &key);
 	return i;
 }
 

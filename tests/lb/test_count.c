@@ -3,6 +3,7 @@
  * Calls on their way through the policy room, counted: after every event the words say what the entries hold,
  * and when all is over nothing is left.
  */
+#include "lb/words.h"
 #include "tests/lb/check.h"
 #include "tests/lb/room.h"
 
@@ -317,6 +318,45 @@ static void a_cancel_that_crosses_the_answer(void **state)
 	room_stop(&r);
 }
 
+/*
+ * A late answer has the place that its branch still holds: at no moment is there one for another call. In a
+ * table that is full it has the entry, too.
+ */
+static void a_place_that_is_held_changes_hands(void **state)
+{
+	for (unsigned full = 0; full < 2; full++) {
+		struct room r;
+		struct talk *t = &r.talk[0];
+		uint64_t *note;
+		uint16_t left;
+
+		room_start(&r, 5, 2);
+		if (full)
+			world_calls(&r.w, 2);
+		note = &r.w.words->pool[0].full[ASK_CALL];
+		for (uint16_t slot = 0; slot < 2; slot++)
+			lb_set_gateway_calls(r.w.words, slot, 1);
+		talk_invite(&r, t, LB_NONE);
+		talk_pass(&r, t, S + S / 10);
+		left = t->leg[0].gateway;
+		talk_respond(&r, t, &t->leg[t->legs - 1], 486, 6, 0);
+		talk_pass(&r, t, 31 * S + S / 2); /* past Timer B of the branch that was left, not its hold */
+		talk_invite(&r, &r.talk[1], LB_NONE);
+		talk_invite(&r, &r.talk[2], LB_NONE); /* all are full: noted until a place comes free */
+		assert_true(full || *note);
+		talk_respond(&r, t, &t->leg[0], 200, 5, 0);
+		assert_int_equal(lb_call_count(r.w.worker), 2);
+		assert_true(full || *note);
+		room_pass(&r, S); /* past the hold */
+		assert_int_equal(room_calls(&r, left), 1);
+		talk_in_dialog(&r, t, METHOD_BYE, 5, false);
+		talk_answer(&r, t, 200, 0);
+		assert_int_equal(room_calls(&r, left), 0);
+		assert_int_equal(*note, 0);
+		room_stop(&r);
+	}
+}
+
 /* The first fork's call is over when the second one answers: it counts, a repeated 2xx does not. */
 static void a_fork_after_the_end(void **state)
 {
@@ -448,6 +488,7 @@ int main(void)
 		cmocka_unit_test(a_survivor_is_challenged),
 		cmocka_unit_test(an_answer_that_never_arrived),
 		cmocka_unit_test(a_cancel_that_crosses_the_answer),
+		cmocka_unit_test(a_place_that_is_held_changes_hands),
 		cmocka_unit_test(a_fork_after_the_end),
 		cmocka_unit_test(two_gateways_answer),
 		cmocka_unit_test(a_refusal_after_all),
