@@ -29,3 +29,17 @@ const struct sip_set sip_ip6 = { { 0x08, 0x58, 0x58, 0x58, 0x58, 0x58, 0x58, 0x0
 const struct sip_set sip_plain = { { 0xf9, 0xfd, 0xf9, 0xfd, 0xfd, 0xfd, 0xfd, 0xfd, 0xfd, 0xfd, 0xfd, 0xfd,
 				     0xf5, 0xfd, 0xf5, 0x7d },
 				   HI_8BIT };
+
+uint64_t sip_window_stops(const struct sip_msg *m, uint32_t p, uint32_t end)
+{
+	const char *from = m->base + p;
+	uint64_t stops;
+	char copy[64];
+
+	if (p + 64 > m->len)
+		from = memcpy(copy, from, m->len - p);
+	stops = sip_stops(from);
+	if (end - p > 32)
+		stops |= (uint64_t)sip_stops(from + 32) << 32;
+	return end - p < 64 ? stops | UINT64_MAX << (end - p) : stops;
+}

@@ -36,7 +36,7 @@ static inline const struct sip_row *sip_row_first(const struct sip_msg *m, enum 
 
 static inline bool sip_is_ws(char c)
 {
-	return (uint8_t)c <= ' ' && (1ull << c & (1ull << ' ' | 1 << '\t' | 1 << '\r' | 1 << '\n'));
+	return c == ' ' || ((uint8_t)c < ' ' && (1u << c & (1 << '\t' | 1 << '\r' | 1 << '\n')));
 }
 
 static inline bool sip_is_digit(char c)
@@ -98,32 +98,28 @@ static inline uint32_t sip_find(const struct sip_msg *m, uint32_t p, uint32_t en
 }
 
 /*
- * Which bytes of 32 are no token characters. Steps from token to token through one window cost a shift each,
- * where a vector search a step would wait for the one before it.
+ * Where tokens end in 64 bytes. Steps from token to token through one window cost a shift each, where a
+ * vector search a step would wait for the one before it. One window serves steps that have the same end.
  */
 struct sip_window {
 	uint32_t at;    /* offset of bit 0; empty while it is beyond any message */
-	uint32_t stops; /* bit i: byte at + i is no token character, or not in the message */
+	uint64_t stops; /* bit i: byte at + i is no token character, or is behind the last one to look at */
 };
 
 #define SIP_WINDOW ((struct sip_window){ .at = UINT32_MAX / 2 })
 
-static inline uint32_t sip_stops(const struct sip_msg *m, uint32_t at)
+/* Bit i: byte i of the 32 at p is no token character. */
+static inline uint32_t sip_stops(const char *p)
 {
 	const __m128i lo = _mm_loadu_si128((const void *)sip_token.lo),
 		      hi = _mm_loadu_si128((const void *)sip_token.hi);
 	const __m128i low4 = _mm_set1_epi8(15), zero = _mm_setzero_si128();
-	const char *p = m->base + at;
 	uint32_t stops = 0;
-	char copy[32];
 
-	if (at + 32 > m->len) {
-		memset(copy, 0, sizeof(copy));
-		p = memcpy(copy, p, m->len - at);
-	}
 	for (uint32_t i = 0; i < 32; i += 16) {
 		__m128i x = _mm_loadu_si128((const void *)(p + i));
-		__m128i in = _mm_and_si128(_mm_shuffle_epi8(lo, _mm_and_si128(x, low4)),
+		/* of a byte from 0x80 on, which is in no token, the shuffle makes 0 */
+		__m128i in = _mm_and_si128(_mm_shuffle_epi8(lo, x),
 					   _mm_shuffle_epi8(hi, _mm_and_si128(_mm_srli_epi16(x, 4), low4)));
 
 		stops |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(in, zero)) << i;
@@ -131,30 +127,29 @@ static inline uint32_t sip_stops(const struct sip_msg *m, uint32_t at)
 	return stops;
 }
 
+/* The stops of a window at p. */
+uint64_t sip_window_stops(const struct sip_msg *m, uint32_t p, uint32_t end);
+
 /* First position in [p, end) that is no token character; end if there is none. */
 static inline uint32_t sip_token_end(const struct sip_msg *m, struct sip_window *w, uint32_t p, uint32_t end)
 {
-	while (p < end) {
-		uint32_t stops;
+	uint64_t stops;
 
-		if (p - w->at >= 32) {
+	for (;; p = w->at + 64) {
+		if (p - w->at >= 64) {
 			w->at = p;
-			w->stops = sip_stops(m, p);
+			w->stops = sip_window_stops(m, p, end);
 		}
 		stops = w->stops >> (p - w->at);
-		if (stops) {
-			p += (uint32_t)__builtin_ctz(stops);
-			return p < end ? p : end;
-		}
-		p = w->at + 32;
+		if (stops)
+			return p + (uint32_t)__builtin_ctzll(stops);
 	}
-	return end;
 }
 
 /* First position in [p, end) that cannot be in a parameter value without quotes; end if there is none. */
 static inline uint32_t sip_value_end(const struct sip_msg *m, struct sip_window *w, uint32_t p, uint32_t end)
 {
-	while ((p = sip_token_end(m, w, p, end)) < end && sip_in(&sip_value, m->base[p]))
+	while ((p = sip_token_end(m, w, p, end)) < end && m->base[p] != ';' && sip_in(&sip_value, m->base[p]))
 		p++;
 	return p;
 }
@@ -194,28 +189,28 @@ static inline uint32_t sip_digits_slow(const struct sip_msg *m, uint32_t p, uint
 static inline uint32_t sip_digits(const struct sip_msg *m, uint32_t p, uint32_t end, uint32_t *value)
 {
 	uint64_t v, stops;
-	uint32_t n;
+	uint32_t bit, past;
 
 	if (p + 8 > m->len)
 		return sip_digits_slow(m, p, end, value);
 	memcpy(&v, m->base + p, 8);
 	v ^= 0x3030303030303030;
-	stops = (((v & 0x7f7f7f7f7f7f7f7f) + 0x7676767676767676) | v) & 0x8080808080808080; /* 10 or more */
-	if (!stops)
+	stops = ((v + 0x7676767676767676) | v) & 0x8080808080808080; /* 10 or more; right up to the first */
+	bit = stops ? (uint32_t)__builtin_ctzll(stops) : 64;
+	past = p + bit / 8;
+	if (!stops || past > end)
 		return sip_digits_slow(m, p, end, value);
-	n = (uint32_t)__builtin_ctzll(stops) / 8;
-	n = n < end - p ? n : end - p;
-	v = n ? v << (64 - 8 * n) : 0;
-	v = (v * 10 + (v >> 8)) & 0x00ff00ff00ff00ff;
-	v = (v * 100 + (v >> 16)) & 0x0000ffff0000ffff;
-	*value = (uint32_t)(v * 10000 + (v >> 32));
-	return p + n;
+	v = v << 8 << (bit ^ 63); /* what is behind the digits falls off */
+	v = v * (10 << 8 | 1) >> 8 & 0x00ff00ff00ff00ff;
+	v = v * (100 << 16 | 1) >> 16 & 0x0000ffff0000ffff;
+	*value = (uint32_t)(v * (10000ull << 32 | 1) >> 32);
+	return past;
 }
 
 static inline struct sip_span sip_span(uint32_t from, uint32_t to)
 {
 	/* one store, so that a later load of both members need not wait */
-	uint32_t both = (uint16_t)from | (to - from) << 16;
+	uint32_t both = from | (to - from) << 16;
 	struct sip_span span;
 
 	memcpy(&span, &both, sizeof(span));
@@ -244,20 +239,20 @@ static inline bool sip_same(const char *p, const char *lower, uint32_t n)
 }
 
 /*
- * Up to 8 bytes of s as a number, with bit 0x20 set in each: two words of letters are the same in any case
- * exactly if their numbers are. 0 if s is empty or longer.
+ * The bytes [p, end), up to 8, as a number with bit 0x20 set in each: two words of letters are the same in
+ * any case exactly if their numbers are. 0 if there are none or more.
  */
-static inline uint64_t sip_word(const struct sip_msg *m, struct sip_span s)
+static inline uint64_t sip_word(const struct sip_msg *m, uint32_t p, uint32_t end)
 {
 	uint64_t word = 0;
 
-	if (s.len - 1u >= 8)
+	if (end - p - 1 >= 8)
 		return 0;
-	if (s.off + 8u <= m->len)
-		memcpy(&word, m->base + s.off, 8);
+	if (p + 8 <= m->len)
+		memcpy(&word, m->base + p, 8);
 	else
-		memcpy(&word, m->base + s.off, s.len);
-	return (word | 0x2020202020202020ull) << (64 - 8 * s.len);
+		memcpy(&word, m->base + p, end - p);
+	return (word | 0x2020202020202020ull) << (8 * (p - end) & 63);
 }
 
 /* sip_word of a literal of 2 to 8 lower-case letters; a constant to the compiler. */
@@ -279,29 +274,40 @@ static inline uint32_t sip_quoted_end(const struct sip_msg *m, uint32_t p, uint3
 	return 0;
 }
 
-/* One ";name[=value]" (RFC 3261 25.1 generic-param). */
+/* One ";name[=value]" (RFC 3261 25.1 generic-param), as positions. */
 struct sip_param {
-	struct sip_span whole; /* from the ';' to the end of the value */
-	struct sip_span name;
-	struct sip_span value; /* with its quotes, if quoted; off 0 = no '=' */
+	uint32_t from; /* the ';' */
+	uint32_t name;
+	uint32_t name_end;
+	uint32_t value; /* with its quotes, if quoted; 0 = no '=' */
+	uint32_t end;   /* of the value, or of the name where there is none */
 };
+
+static inline struct sip_span sip_param_name(const struct sip_param *param)
+{
+	return sip_span(param->name, param->name_end);
+}
+
+/* Absent (off 0) without a '='. */
+static inline struct sip_span sip_param_value(const struct sip_param *param)
+{
+	return param->value ? sip_span(param->value, param->end) : (struct sip_span){ 0 };
+}
 
 static inline bool sip_is_at(const struct sip_msg *m, uint32_t p, uint32_t end, char c)
 {
 	return p < end && m->base[p] == c;
 }
 
-/* The value of a parameter at p, white space before it; *past: where it ends, 0: it is quoted, and does not.
- */
-static inline struct sip_span sip_param_value(const struct sip_msg *m, struct sip_window *w, uint32_t p,
-					      uint32_t end, uint32_t *past)
+/* Where the value at *p ends, which is moved past white space before it. 0: it is quoted, and does not. */
+static inline uint32_t sip_param_end(const struct sip_msg *m, struct sip_window *w, uint32_t *p, uint32_t end)
 {
-	*past = sip_value_end(m, w, p, end);
-	if (*past == p) {
-		p = sip_skip_ws(m, p, end);
-		*past = sip_is_at(m, p, end, '"') ? sip_quoted_end(m, p, end) : sip_value_end(m, w, p, end);
-	}
-	return sip_span(p, *past);
+	uint32_t past = sip_value_end(m, w, *p, end);
+
+	if (past > *p)
+		return past;
+	*p = sip_skip_ws(m, *p, end);
+	return sip_is_at(m, *p, end, '"') ? sip_quoted_end(m, *p, end) : sip_value_end(m, w, *p, end);
 }
 
 /*
@@ -312,7 +318,7 @@ static inline struct sip_span sip_param_value(const struct sip_msg *m, struct si
 static inline enum sip_next sip_param_next(const struct sip_msg *m, struct sip_window *w, uint32_t *pos,
 					   uint32_t end, bool strict, struct sip_param *param)
 {
-	uint32_t p = *pos, semi, name, past;
+	uint32_t p = *pos, past;
 
 	do {
 		if (!sip_is_at(m, p, end, ';')) {
@@ -324,25 +330,26 @@ static inline enum sip_next sip_param_next(const struct sip_msg *m, struct sip_w
 			if (m->base[p] != ';')
 				return SIP_NEXT_BAD;
 		}
-		semi = p;
-		name = p + 1;
-		p = sip_token_end(m, w, name, end);
-		if (p == name) {
-			name = sip_skip_ws(m, name, end);
-			p = sip_token_end(m, w, name, end);
+		param->from = p;
+		param->name = p + 1;
+		p = sip_token_end(m, w, param->name, end);
+		if (p == param->name) {
+			param->name = sip_skip_ws(m, param->name, end);
+			p = sip_token_end(m, w, param->name, end);
 		}
-		if (p == name && strict)
+		if (p == param->name && strict)
 			return SIP_NEXT_BAD;
-	} while (p == name);
-	param->name = sip_span(name, p);
-	param->value = (struct sip_span){ 0 };
+	} while (p == param->name);
+	param->name_end = p;
+	param->value = 0;
 	past = sip_is_at(m, p, end, '=') ? p : sip_skip_ws(m, p, end);
 	if (sip_is_at(m, past, end, '=')) {
-		param->value = sip_param_value(m, w, past + 1, end, &p);
+		param->value = past + 1;
+		p = sip_param_end(m, w, &param->value, end);
 		if (!p)
 			return SIP_NEXT_BAD;
 	}
-	param->whole = sip_span(semi, p);
+	param->end = p;
 	*pos = p;
 	return SIP_NEXT_VALUE;
 }
@@ -371,10 +378,11 @@ static inline bool sip_hostport(const struct sip_msg *m, struct sip_window *w, u
 	}
 	if (host->len == 0)
 		return false;
-	past = ws ? sip_skip_ws(m, p, end) : p;
-	if (past < end && m->base[past] == ':') {
-		past = ws ? sip_skip_ws(m, past + 1, end) : past + 1;
-		p = sip_digits(m, past, end, &value);
+	past = ws && !sip_is_at(m, p, end, ':') ? sip_skip_ws(m, p, end) : p;
+	if (sip_is_at(m, past, end, ':')) {
+		p = sip_digits(m, past + 1, end, &value);
+		if (ws && p == past + 1)
+			p = sip_digits(m, sip_skip_ws(m, p, end), end, &value);
 		if (value == 0 || value > UINT16_MAX)
 			return false;
 		*port = (uint16_t)value;

@@ -51,7 +51,7 @@ static bool algorithms(const struct sip_msg *m, struct sip_span value, struct si
 	}
 	while (true) {
 		uint32_t from = sip_skip_ws(m, p, end), past = sip_skip(m, from, end, &sip_token);
-		uint64_t word = sip_word(m, sip_span(from, past));
+		uint64_t word = sip_word(m, from, past);
 
 		if (past == from || oc->n_algos == UINT8_MAX)
 			return false;
@@ -70,28 +70,29 @@ static bool algorithms(const struct sip_msg *m, struct sip_span value, struct si
 /* One parameter whose name begins with "oc". Those of extensions are nobody's business. */
 static bool take(const struct sip_msg *m, const struct sip_param *param, struct sip_oc *oc)
 {
-	struct str name = sip_str(m, param->name);
+	struct str name = sip_str(m, sip_param_name(param));
+	struct sip_span value = sip_param_value(param);
 
 	if (name.n == 2) {
 		bool again = oc->present;
 
 		oc->present = 1;
-		oc->has_value = param->value.off != 0;
-		return !again && (!oc->has_value || number(m, param->value, &oc->value));
+		oc->has_value = value.off != 0;
+		return !again && (!oc->has_value || number(m, value, &oc->value));
 	}
 	if (str_eq_nocase(name, STR("oc-algo")))
-		return !oc->n_algos && algorithms(m, param->value, oc);
+		return !oc->n_algos && algorithms(m, value, oc);
 	if (str_eq_nocase(name, STR("oc-validity"))) {
 		bool again = oc->has_validity;
 
-		oc->has_validity = param->value.off != 0; /* the grammar allows it without a value */
-		return !again && (!oc->has_validity || number(m, param->value, &oc->validity_ms));
+		oc->has_validity = value.off != 0; /* the grammar allows it without a value */
+		return !again && (!oc->has_validity || number(m, value, &oc->validity_ms));
 	}
 	if (str_eq_nocase(name, STR("oc-seq"))) {
 		bool again = oc->has_seq;
 
 		oc->has_seq = 1;
-		return !again && sequence(m, param->value, &oc->seq);
+		return !again && sequence(m, value, &oc->seq);
 	}
 	return true;
 }
@@ -101,7 +102,7 @@ static bool next_oc(const struct sip_msg *m, struct sip_window *w, uint32_t *p, 
 		    struct sip_param *param)
 {
 	while (sip_param_next(m, w, p, end, true, param) == SIP_NEXT_VALUE) {
-		if (param->name.len >= 2 && sip_same(m->base + param->name.off, "oc", 2))
+		if (param->name_end - param->name >= 2 && sip_same(m->base + param->name, "oc", 2))
 			return true;
 	}
 	return false;
@@ -144,15 +145,15 @@ void sip_edits_oc(const struct sip_msg *m, const struct sip_via *via, struct str
 	struct sip_param param;
 
 	while (places < OC_PLACES && via->has_oc && next_oc(m, &w, &p, end, &param)) {
-		if (!is_oc(m, param.name))
+		if (!is_oc(m, sip_param_name(&param)))
 			continue;
-		if (past && past != param.whole.off) {
+		if (past && past != param.from) {
 			sip_edits_add(list, from, past - from, (struct str){ 0 });
 			places++;
 			past = 0;
 		}
-		from = past ? from : param.whole.off;
-		past = (uint32_t)param.whole.off + param.whole.len;
+		from = past ? from : param.from;
+		past = param.end;
 	}
 	if (past && places < OC_PLACES)
 		sip_edits_add(list, from, past - from, (struct str){ 0 });
@@ -225,8 +226,10 @@ static uint16_t cause_of(const struct sip_msg *m, struct sip_span value)
 	if (!str_eq_nocase((struct str){ m->base + value.off, p - value.off }, STR("Q.850")))
 		return 0;
 	while (sip_param_next(m, &w, &p, end, false, &param) == SIP_NEXT_VALUE) {
-		if (sip_word(m, param.name) == SIP_WORD("cause"))
-			return number(m, param.value, &cause) && cause <= Q850_MOST ? (uint16_t)cause : 0;
+		if (sip_word(m, param.name, param.name_end) == SIP_WORD("cause"))
+			return number(m, sip_param_value(&param), &cause) && cause <= Q850_MOST
+				       ? (uint16_t)cause
+				       : 0;
 	}
 	return 0;
 }

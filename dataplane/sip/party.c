@@ -67,11 +67,11 @@ bool sip_party_parse(const struct sip_msg *m, struct sip_span value, struct sip_
 	if (!find_uri(m, &p, end, &party->uri))
 		return false;
 	while ((next = sip_param_next(m, &w, &p, end, false, &param)) == SIP_NEXT_VALUE) {
-		if (sip_word(m, param.name) != SIP_WORD("tag"))
+		if (sip_word(m, param.name, param.name_end) != SIP_WORD("tag"))
 			continue;
-		if (party->tag.off || param.value.len == 0)
+		if (party->tag.off || !param.value || param.value == param.end)
 			return false;
-		party->tag = param.value;
+		party->tag = sip_span(param.value, param.end);
 	}
 	return next == SIP_NEXT_END;
 }
@@ -85,7 +85,7 @@ bool sip_tag_last(const struct sip_msg *m, enum sip_hdr id, struct sip_party *pa
 	if (!row || row->end - row->value < 32)
 		return false;
 	end = row->end; /* one look at the 32 bytes before it finds the last that is in no token */
-	stops = sip_stops(m, end - 32);
+	stops = sip_stops(m->base + end - 32);
 	if (stops < 1u << 5 || stops >> 31)
 		return false;
 	equals = end - 1 - (uint32_t)__builtin_clz(stops);
@@ -142,12 +142,11 @@ static bool contact_parse(const struct sip_msg *m, struct sip_span value, struct
 	if (!find_uri(m, &p, end, &c->uri))
 		return false;
 	while ((next = sip_param_next(m, &w, &p, end, false, &param)) == SIP_NEXT_VALUE) {
-		uint32_t past = (uint32_t)param.value.off + param.value.len;
-
-		if (param.name.len == 1 && (m->base[param.name.off] | 0x20) == 'q')
-			c->q = q_value(m, param.value);
-		else if (sip_word(m, param.name) == SIP_WORD("expires") && param.value.len &&
-			 sip_digits(m, param.value.off, past, &seconds) == past)
+		if (param.name_end - param.name == 1 && (m->base[param.name] | 0x20) == 'q')
+			c->q = q_value(m, sip_param_value(&param));
+		else if (sip_word(m, param.name, param.name_end) == SIP_WORD("expires") && param.value &&
+			 param.value < param.end &&
+			 sip_digits(m, param.value, param.end, &seconds) == param.end)
 			c->expired = seconds == 0;
 	}
 	return next == SIP_NEXT_END;

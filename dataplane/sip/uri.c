@@ -73,7 +73,7 @@ static bool uri_params(const struct sip_msg *m, uint32_t p, uint32_t end, struct
 	while (p < stop) {
 		uint32_t name = p + 1, value = sip_find(m, name, stop, '=', ';');
 		uint32_t past = sip_find(m, value, stop, ';', ';');
-		uint64_t word = sip_word(m, sip_span(name, value));
+		uint64_t word = sip_word(m, name, value);
 
 		if (word == SIP_WORD("lr"))
 			uri->lr = 1;

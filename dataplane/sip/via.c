@@ -9,10 +9,16 @@
 static bool protocol(const struct sip_msg *m, struct sip_window *w, uint32_t *pos, uint32_t end,
 		     struct sip_span *transport)
 {
+	static const char usual[] = "SIP/2.0/UDP ";
 	const char *b = m->base;
 	uint32_t p = *pos, from = p;
 
-	if (end - p > 8 && memcmp(b + p, "SIP/2.0/", 8) == 0) {
+	if (end - p >= sizeof(usual) - 1 && memcmp(b + p, usual, sizeof(usual) - 1) == 0) {
+		*transport = sip_span(p + 8, p + 11);
+		*pos = sip_skip_ws(m, p + sizeof(usual) - 1, end);
+		return true;
+	}
+	if (end - p > 8 && memcmp(b + p, usual, 8) == 0) {
 		p += 8;
 	} else {
 		for (int part = 0; part < 2; part++) {
@@ -35,50 +41,59 @@ static bool protocol(const struct sip_msg *m, struct sip_window *w, uint32_t *po
 
 static bool take_rport(const struct sip_msg *m, const struct sip_param *param, struct sip_via *via)
 {
-	uint32_t end = (uint32_t)param->value.off + param->value.len, value;
+	uint32_t value;
 
 	if (via->has_rport)
 		return false;
 	via->has_rport = 1;
-	via->rport = param->whole;
-	if (sip_digits(m, param->value.off, end, &value) == end && value <= UINT16_MAX)
+	via->rport = sip_span(param->from, param->end);
+	if (param->value && sip_digits(m, param->value, param->end, &value) == param->end &&
+	    value <= UINT16_MAX)
 		via->rport_port = (uint16_t)value;
 	return true;
 }
 
-static bool take_once(struct sip_span *slot, struct sip_span value)
+static bool take_once(struct sip_span *slot, const struct sip_param *param)
 {
-	if (slot->off || value.off == 0)
+	if (slot->off || !param->value)
 		return false;
-	*slot = value;
+	*slot = sip_span(param->value, param->end);
+	return true;
+}
+
+static bool take_host(const struct sip_msg *m, struct sip_span *slot, const struct sip_param *param)
+{
+	if (!take_once(slot, param))
+		return false;
+	*slot = sip_unbracket(m->base, *slot);
 	return true;
 }
 
 /* Overload control is read by overload.c, where it is wanted. */
-static inline bool begins_oc(const struct sip_msg *m, struct sip_span name)
+static inline bool begins_oc(const struct sip_msg *m, const struct sip_param *param)
 {
-	const char *p = m->base + name.off;
+	const char *p = m->base + param->name;
 
-	return name.len >= 2 && (p[0] | 0x20) == 'o' && (p[1] | 0x20) == 'c';
+	return param->name_end - param->name >= 2 && (p[0] | 0x20) == 'o' && (p[1] | 0x20) == 'c';
 }
 
 /* False: a parameter that is used comes twice, or has no value where it needs one. */
 static bool take(const struct sip_msg *m, const struct sip_param *param, struct sip_via *via)
 {
-	uint64_t name = sip_word(m, param->name);
+	uint64_t name = sip_word(m, param->name, param->name_end);
 
 	if (name == SIP_WORD("branch"))
-		return take_once(&via->branch, param->value);
+		return take_once(&via->branch, param);
 	if (name == SIP_WORD("rport"))
 		return take_rport(m, param, via);
 	if (name == SIP_WORD("maddr"))
-		return take_once(&via->maddr, sip_unbracket(m->base, param->value));
+		return take_host(m, &via->maddr, param);
 	if (name != SIP_WORD("received")) {
-		via->has_oc |= begins_oc(m, param->name);
+		via->has_oc |= begins_oc(m, param);
 		return true;
 	}
-	via->received_param = param->whole;
-	return take_once(&via->received, sip_unbracket(m->base, param->value));
+	via->received_param = sip_span(param->from, param->end);
+	return take_host(m, &via->received, param);
 }
 
 /*
@@ -96,6 +111,14 @@ static uint32_t via_at(const struct sip_msg *m, uint32_t p, uint32_t end, struct
 	    !sip_hostport(m, &w, &p, end, true, &via->host, &via->port))
 		return 0;
 	to = p;
+	if (end - p >= 8 && memcmp(m->base + p, ";branch=", 8) == 0) { /* where it stands as a rule */
+		uint32_t value = p + 8, past = sip_param_end(m, &w, &value, end);
+
+		if (past) {
+			via->branch = sip_span(value, past);
+			p = to = past;
+		}
+	}
 	while (sip_param_next(m, &w, &p, end, true, &param) == SIP_NEXT_VALUE) {
 		if (!take(m, &param, via))
 			return 0;

@@ -126,6 +126,7 @@ static void via_faults(void **state)
 		"Via: SIP/2.0/UDP h;;",
 		"Via: SIP/2.0/UDP h;",
 		"Via: SIP/2.0/UDP h;a=\"",
+		"Via: SIP/2.0/UDP h;branch=\"",
 		"Via: SIP/2.0/UDP h;branch=a;branch=b",
 		"Via: SIP/2.0/UDP h;rport;rport",
 		"Via: SIP/2.0/UDP h;branch",
