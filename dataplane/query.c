@@ -378,7 +378,6 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 {
 	const struct sip_msg *m = &c->msg->sip;
 	struct lb_query *q = &c->q;
-	struct sip_span value;
 	struct sip_via below;
 	struct sip_list it;
 
@@ -398,10 +397,8 @@ static bool query_response(const struct dp *dp, struct dp_ctx *c, enum st_end *e
 	if (dp_listener_named(dp, sip_str(m, c->f.via.host), c->f.via.port) >= 0)
 		q->branch = sip_str(m, c->f.via.branch);
 	it = sip_list_behind(m, SIP_HDR_VIA, c->f.via.value);
-	switch (sip_list_next(m, &it, &value)) {
+	switch (sip_via_next(m, &it, &below)) {
 	case SIP_NEXT_VALUE:
-		if (!sip_via_parse(m, value, &below))
-			return false;
 		via_address(m, &below, &q->via_to);
 		c->oc_below = below.has_oc || it.row != SIP_NO_ROW;
 		break;
@@ -418,15 +415,14 @@ static bool query_lost(const struct dp *dp, struct dp_ctx *c)
 {
 	const struct sip_msg *m = &c->msg->sip;
 	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
-	struct sip_span value;
 	struct sip_via via;
 
 	c->q.lost = 1;
-	if (m->method != METHOD_INVITE || sip_list_next(m, &it, &value) != SIP_NEXT_VALUE ||
-	    !sip_via_parse(m, value, &via) || dp_listener_named(dp, sip_str(m, via.host), via.port) < 0)
+	if (m->method != METHOD_INVITE || sip_via_next(m, &it, &via) != SIP_NEXT_VALUE ||
+	    dp_listener_named(dp, sip_str(m, via.host), via.port) < 0)
 		return false;
 	c->q.branch = sip_str(m, via.branch);
-	if (sip_list_next(m, &it, &value) != SIP_NEXT_VALUE || !sip_via_parse(m, value, &via))
+	if (sip_via_next(m, &it, &via) != SIP_NEXT_VALUE)
 		return false;
 	via_address(m, &via, &c->q.via_to);
 	return true;

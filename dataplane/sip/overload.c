@@ -165,12 +165,9 @@ void sip_edits_oc_below(const struct sip_msg *m, const struct sip_via *first, st
 			struct sip_edits *list)
 {
 	struct sip_list it = sip_list_behind(m, SIP_HDR_VIA, first->value);
-	struct sip_span value;
 	struct sip_via via;
 
-	while (list->n + OC_PLACES + 1u < LIMIT_EDITS && sip_list_next(m, &it, &value) == SIP_NEXT_VALUE) {
-		if (!sip_via_parse(m, value, &via))
-			return;
+	while (list->n + OC_PLACES + 1u < LIMIT_EDITS && sip_via_next(m, &it, &via) == SIP_NEXT_VALUE) {
 		sip_edits_oc(m, &via, text, list);
 		text.n = 0;
 	}

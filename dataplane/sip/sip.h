@@ -170,6 +170,12 @@ struct sip_via {
 /* Decode one Via value found by sip_list_next. False: malformed. */
 bool sip_via_parse(const struct sip_msg *m, struct sip_span value, struct sip_via *via);
 
+/*
+ * Decode the next value of a walk over the Vias, without a look for its end before. SIP_NEXT_BAD: it is
+ * malformed, the walk is over.
+ */
+enum sip_next sip_via_next(const struct sip_msg *m, struct sip_list *it, struct sip_via *via);
+
 /* First Via value of the message. False: none or malformed. */
 bool sip_via_top(const struct sip_msg *m, struct sip_via *via);
 

@@ -135,13 +135,30 @@ bool sip_via_parse(const struct sip_msg *m, struct sip_span value, struct sip_vi
 	return via_at(m, value.off, end, via) == end;
 }
 
-bool sip_via_top(const struct sip_msg *m, struct sip_via *via)
+enum sip_next sip_via_next(const struct sip_msg *m, struct sip_list *it, struct sip_via *via)
 {
-	const struct sip_row *row = sip_row_first(m, SIP_HDR_VIA);
+	const struct sip_row *row;
 	uint32_t stop;
 
-	if (!row)
-		return false;
-	stop = via_at(m, sip_skip_ws(m, row->value, row->end), row->end, via);
-	return stop == row->end || (stop && m->base[stop] == ',');
+	if (it->row == SIP_NO_ROW)
+		return SIP_NEXT_END;
+	row = &m->row[it->row];
+	stop = via_at(m, sip_skip_ws(m, it->pos ? it->pos : row->value, row->end), row->end, via);
+	if (stop == row->end) {
+		*it = (struct sip_list){ .row = row->next };
+		return SIP_NEXT_VALUE;
+	}
+	if (stop && m->base[stop] == ',') {
+		it->pos = stop + 1;
+		return SIP_NEXT_VALUE;
+	}
+	it->row = SIP_NO_ROW;
+	return SIP_NEXT_BAD;
+}
+
+bool sip_via_top(const struct sip_msg *m, struct sip_via *via)
+{
+	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
+
+	return sip_via_next(m, &it, via) == SIP_NEXT_VALUE;
 }

@@ -110,6 +110,23 @@ static void via_values(void **state)
 	}
 }
 
+/* From row to row and from comma to comma, to the first that is none. */
+static void via_walk(void **state)
+{
+	struct sip_msg *m = one("Via: SIP/2.0/UDP a;branch=\"x,y\" , SIP/2.0/UDP b\r\n"
+				"Via: SIP/2.0/UDP c;branch=z\r\nVia: SIP/2.0/UDP d,\r\nVia: SIP/2.0/UDP e");
+	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
+	struct sip_via via;
+
+	for (const char *host = "abcd"; *host; host++) {
+		assert_int_equal(sip_via_next(m, &it, &via), SIP_NEXT_VALUE);
+		assert_int_equal(via.host.len, 1);
+		assert_int_equal(m->base[via.host.off], *host);
+	}
+	assert_int_equal(sip_via_next(m, &it, &via), SIP_NEXT_BAD);
+	assert_int_equal(sip_via_next(m, &it, &via), SIP_NEXT_END);
+}
+
 static void via_faults(void **state)
 {
 	static const char *const bad[] = {
@@ -435,10 +452,10 @@ static void required(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sets),       cmocka_unit_test(lists),        cmocka_unit_test(via_values),
-		cmocka_unit_test(via_faults), cmocka_unit_test(parties),      cmocka_unit_test(last_tags),
-		cmocka_unit_test(uris),       cmocka_unit_test(plain_fields), cmocka_unit_test(addresses),
-		cmocka_unit_test(contacts),   cmocka_unit_test(required),
+		cmocka_unit_test(sets),      cmocka_unit_test(lists),      cmocka_unit_test(via_values),
+		cmocka_unit_test(via_walk),  cmocka_unit_test(via_faults), cmocka_unit_test(parties),
+		cmocka_unit_test(last_tags), cmocka_unit_test(uris),       cmocka_unit_test(plain_fields),
+		cmocka_unit_test(addresses), cmocka_unit_test(contacts),   cmocka_unit_test(required),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
