@@ -271,7 +271,6 @@ struct dp_ctx {
 	enum sip_fault fault;
 	uint8_t pop;           /* Route values of ours to take away */
 	uint8_t strict;        /* the Request-URI is ours, placed there by a strict router (RFC 3261 16.4) */
-	uint8_t routed;        /* Route values are left after `pop` (and the one that `strict` uses up) */
 	struct sip_span route; /* the next of them */
 	uint8_t oc_below;      /* response: a Via below the first may carry overload control */
 	uint8_t route_lr;      /* its URI has the lr parameter */
