@@ -161,7 +161,7 @@ void crowd_start(struct crowd *c, unsigned n, unsigned gateways, uint64_t seed)
 	world_init(&c->w);
 	c->w.spec.n_peers = c->w.spec.n_prefixes = n;
 	for (unsigned i = 0; i < n; i++) {
-		char ip[16];
+		char ip[sizeof("10.0.4294967295.0")];
 
 		snprintf(ip, sizeof(ip), "10.0.%u.0", i);
 		c->w.peer[i] = (struct lb_peer_spec){ .name = STR("p"), .slot = (uint16_t)i };
