@@ -18,19 +18,15 @@ static bool protocol(const struct sip_msg *m, struct sip_window *w, uint32_t *po
 		*pos = sip_skip_ws(m, p + sizeof(usual) - 1, end);
 		return true;
 	}
-	if (end - p > 8 && memcmp(b + p, usual, 8) == 0) {
-		p += 8;
-	} else {
-		for (int part = 0; part < 2; part++) {
-			from = p;
-			p = sip_token_end(m, w, p, end);
-			if (p == from)
-				return false;
-			p = sip_skip_ws(m, p, end);
-			if (p == end || b[p] != '/')
-				return false;
-			p = sip_skip_ws(m, p + 1, end);
-		}
+	for (int part = 0; part < 2; part++) {
+		from = p;
+		p = sip_token_end(m, w, p, end);
+		if (p == from)
+			return false;
+		p = sip_skip_ws(m, p, end);
+		if (p == end || b[p] != '/')
+			return false;
+		p = sip_skip_ws(m, p + 1, end);
 	}
 	from = p;
 	p = sip_token_end(m, w, p, end);

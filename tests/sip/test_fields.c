@@ -75,6 +75,7 @@ static void via_values(void **state)
 		const char *branch, *received, *maddr, *value;
 	} table[] = {
 		{ "Via: SIP/2.0/UDP h", "UDP", "h", 0, -1, "", "", "", "SIP/2.0/UDP h" },
+		{ "Via: SIP/2.0/ UDP h", "UDP", "h", 0, -1, "", "", "", "SIP/2.0/ UDP h" },
 		{ "Via: SIP/2.0/UDP 192.0.2.1:5070;rport;branch=z9hG4bKa", "UDP", "192.0.2.1", 5070, 0,
 		  "z9hG4bKa", "", "", "SIP/2.0/UDP 192.0.2.1:5070;rport;branch=z9hG4bKa" },
 		{ "v:sip / 2.0 /\r\n tcp  h : 1 ; Branch = b1 ;RPORT=17; Received=192.0.2.4 , next", "tcp",
