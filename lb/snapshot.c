@@ -181,7 +181,7 @@ static const struct str *take_resources(struct arena *a, const struct lb_peer_sp
 	for (uint32_t i = 0; i < p->n_resources; i++)
 		texts += p->resources[i].n;
 	list = take(a, p->n_resources * sizeof(*list) + texts);
-	text = (char *)(list + p->n_resources);
+	text = list ? (char *)(list + p->n_resources) : NULL;
 	for (uint32_t i = 0; list && i < p->n_resources; i++) {
 		list[i] = (struct str){ text, p->resources[i].n };
 		memcpy(text, p->resources[i].p, p->resources[i].n);
