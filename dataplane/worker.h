@@ -271,7 +271,7 @@ struct dp_ctx {
 	enum sip_fault fault;
 	uint8_t pop;           /* Route values of ours to take away */
 	uint8_t strict;        /* the Request-URI is ours, placed there by a strict router (RFC 3261 16.4) */
-	struct sip_span route; /* the next of them */
+	struct sip_span route; /* first Route value behind those `pop` takes, off 0: none */
 	uint8_t oc_below;      /* response: a Via below the first may carry overload control */
 	uint8_t route_lr;      /* its URI has the lr parameter */
 	struct sip_span last;  /* strict: value of the last Route */

@@ -227,7 +227,7 @@ enum lb_fetch {
 /*
  * Brings the lines of this step that q will touch into the cache; whatever it is called for, nothing but time
  * comes of it. Each line is a page of its own as a rule, and pages are what large tables lack first: nothing
- * is fetched that a message of this kind does not need. q as for lb_input(); now is not later than there.
+ * is fetched that a message of this kind does not need. q as for lb_input().
  * Worker.
  */
 void lb_prefetch(const struct lb_worker *w, const struct lb_query *q, enum lb_fetch step);
