@@ -112,9 +112,10 @@ static const struct gateway *least_of_some(const struct pick *p, const struct lb
 /* ---- The bound --------------------------------------------------------------------------------------- */
 
 /*
- * What the unanswered work of a gateway may be: BOUND times its fair share of the tier's, one more included
- * (consistent hashing with bounded loads, Mirrokni et al., 2018). Nothing is bound before the tier has
- * BOUND_FROM a gateway, where chance alone makes shares uneven.
+ * What the unanswered work of a gateway may be: BOUND times its fair share of the tier's, one more included,
+ * rounded up, so that whoever has nothing to do can have one (consistent hashing with bounded loads, Mirrokni
+ * et al., 2018). Nothing is bound before the tier has BOUND_FROM a gateway, where chance alone makes shares
+ * uneven.
  */
 #define BOUND_NUMERATOR   5
 #define BOUND_DENOMINATOR 4
@@ -140,7 +141,7 @@ static struct bound bound_of(const struct pick *p, const struct lb_snapshot *s, 
 static bool is_above(const struct bound *b, struct load load)
 {
 	return b->open > 0 &&
-	       (load.open + 1ull) * b->weight * BOUND_DENOMINATOR > b->open * load.weight * BOUND_NUMERATOR;
+	       load.open * b->weight * BOUND_DENOMINATOR >= b->open * load.weight * BOUND_NUMERATOR;
 }
 
 /* ---- The laws ---------------------------------------------------------------------------------------- */

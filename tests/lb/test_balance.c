@@ -136,6 +136,29 @@ static void bound_holds(void **state)
 	world_free(&w);
 }
 
+/*
+ * One in a thousand calls is for a small gateway, tried out beside a large one: it gets them while there is
+ * work in hand as well. A fair share of less than one call at once is no reason to pass it by.
+ */
+static void bound_leaves_one_to_everybody(void **state)
+{
+	static const uint16_t weights[2] = { 1, 999 };
+	uint32_t shares[2] = { 0 };
+	struct world w;
+
+	start(&w, LB_BALANCE_HASH, weights, 2);
+	w.words->gateway[1].open = w.words->pool[0].open[0] = 100; /* that are not answered yet */
+	for (uint32_t i = 0; i < CALLS; i++) {
+		uint16_t slot = give(&w, i);
+
+		shares[slot]++;
+		answered(&w, slot);
+	}
+	near(shares[0], 0.001, CALLS);
+	assert_int_equal(skipped(&w, 0, LB_STOP_BOUND), 0);
+	world_free(&w);
+}
+
 /* Where one is slow, its work piles up to the bound; what goes elsewhere then goes to the others alone. */
 static void slow_one_is_spared(void **state)
 {
@@ -283,7 +306,7 @@ int main(void)
 		cmocka_unit_test(no_bound_at_first),      cmocka_unit_test(bound_holds),
 		cmocka_unit_test(slow_one_is_spared),     cmocka_unit_test(share_of_those_that_can),
 		cmocka_unit_test(requests_are_not_bound), cmocka_unit_test(hash_of_other_things),
-		cmocka_unit_test(observed_stops_nobody),
+		cmocka_unit_test(observed_stops_nobody),  cmocka_unit_test(bound_leaves_one_to_everybody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
