@@ -215,6 +215,8 @@ const struct gateway *pick_or_spill(const struct pick *p, const struct lb_snapsh
 	g = pick(p, s, overflow);
 	if (g)
 		st_inc(p->lane, ST_SPILLED);
+	else if (p->ask.governed)
+		bucket_give(&p->words->pool[pool].spill);
 	return g;
 }
 

@@ -60,6 +60,28 @@ static void spill_has_a_budget(void **state)
 	world_free(&w);
 }
 
+/* What the overflow pool could not take has not spilled: the budget is there when it can. */
+static void budget_is_of_what_spilled(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start_overflow(&w);
+	for (uint16_t i = 0; i < 4; i++)
+		lb_set_gateway_calls(w.words, i, 0);
+	lb_set_spill(w.words, 0, 1);
+	for (unsigned i = 0; i < 50; i++) { /* longer than it is noted that both are full */
+		w.now += 150 * MS;
+		assert_int_equal(admitted(&w, new_call, 1), 0);
+	}
+	lb_set_gateway_calls(w.words, 3, 50);
+	assert_int_equal(placed(&w, new_call(&w)), 3);
+	assert_int_equal(placed(&w, new_call(&w)), LB_NONE);
+	assert_int_equal(w.lane->count[ST_SPILLED], 1);
+	assert_int_equal(w.lane->count[ST_SPILL_SPENT], 1);
+	world_free(&w);
+}
+
 static void govern(struct lb_governor *g, struct world *w)
 {
 	for (unsigned step = 0; step < 20; step++)
@@ -204,7 +226,7 @@ int main(void)
 		cmocka_unit_test(full_pool_spills),         cmocka_unit_test(spill_has_a_budget),
 		cmocka_unit_test(governor_sets_the_budget), cmocka_unit_test(failover_spills),
 		cmocka_unit_test(two_full_pools_refuse),    cmocka_unit_test(no_call_goes_round),
-		cmocka_unit_test(no_retry_goes_round),
+		cmocka_unit_test(no_retry_goes_round),      cmocka_unit_test(budget_is_of_what_spilled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
