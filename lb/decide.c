@@ -137,13 +137,17 @@ bool decision_forward(struct decision *d, enum branch_kind kind, const struct ga
 	return true;
 }
 
-/* A literal next hop counts only where we may send to anyway; else the flow on which the caller called. */
+/*
+ * A literal next hop counts only where we may send to anyway, and can from the listener that the caller uses;
+ * else the flow on which the caller called.
+ */
 static bool forward_to_caller(struct decision *d, const struct token *t)
 {
 	const struct lb_query *q = d->q;
-	const struct gateway *to = q->next.port ? gateway_at(d->s, &q->next) : NULL;
+	bool literal = q->next.port && q->next.v6 == t->flow.v6;
+	const struct gateway *to = literal ? gateway_at(d->s, &q->next) : NULL;
 
-	if (to || (q->next.port && peer_at(d->s, &q->next) != LB_NONE))
+	if (to || (literal && peer_at(d->s, &q->next) != LB_NONE))
 		return forward(d, BRANCH_STATELESS, to, &q->next, t->listener);
 	if (t->flow.port == 0)
 		return finish(d, LB_DROP, ST_DROP_NO_TARGET);

@@ -141,6 +141,43 @@ static void away_goes_only_where_allowed(void **state)
 	world_free(&w);
 }
 
+/* A caller of both families: his Contact is of the one that his listener does not speak. */
+static void away_goes_by_the_listeners_family(void **state)
+{
+	uint8_t ip[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 7 };
+	const struct lb_act *act;
+	struct lb_query q;
+	struct world_call c;
+	struct world w;
+
+	(void)state;
+	world_start(&w, 1);
+	memcpy(w.prefix[1].ip, ip, 4);
+	w.prefix[1].len = 32; /* the same peer */
+	w.spec.n_prefixes = 2;
+	world_build(&w);
+	c = world_call(&w, 1);
+	q = from_callee(&w, &c, METHOD_BYE);
+	q.next = addr_v6(ip, 5060);
+	act = world_input(&w, &q);
+	expect_act(act, LB_FORWARD, ST_FWD_REQUEST);
+	assert_int_equal(act->listener, c.invite.listener);
+	assert_true(addr_eq(&act->dst, &c.invite.src));
+	c.invite.src = addr_v6(ip, 5060); /* and the other way round */
+	c.invite.reply_to = c.invite.src;
+	c.invite.via_hash++;
+	act = world_input(&w, &c.invite);
+	expect_act(act, LB_FORWARD, ST_FWD_REQUEST);
+	c.token_n = act->token_n;
+	memcpy(c.token, act->token, act->token_n);
+	q = from_callee(&w, &c, METHOD_BYE);
+	q.next = world_ip4("192.0.2.77", 5060);
+	assert_true(addr_eq(&world_input(&w, &q)->dst, &c.invite.src));
+	q.next = addr_v6(ip, 5062);
+	assert_true(addr_eq(&world_input(&w, &q)->dst, &q.next));
+	world_free(&w);
+}
+
 /* The token leads to its gateway whatever has happened to gateways, tables and limits since. */
 static void tokens_outlive_everything(void **state)
 {
@@ -324,6 +361,7 @@ int main(void)
 		cmocka_unit_test(a_call),
 		cmocka_unit_test(a_call_without_routes),
 		cmocka_unit_test(away_goes_only_where_allowed),
+		cmocka_unit_test(away_goes_by_the_listeners_family),
 		cmocka_unit_test(tokens_outlive_everything),
 		cmocka_unit_test(bad_tokens_count_for_nothing),
 		cmocka_unit_test(tags_of_neither_side),
