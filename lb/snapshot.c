@@ -56,7 +56,7 @@ static bool pools_valid(const struct lb_spec *spec)
 	for (uint32_t i = 0; i < spec->n_pools; i++) {
 		const struct lb_pool_spec *p = &spec->pools[i];
 
-		/* the memo keeps 16 bits of the Retry-After */
+		/* struct pool_word has 16 bits for the Retry-After */
 		if (p->retry_after_s == 0 || p->retry_after_s > UINT16_MAX || p->overflow > spec->n_pools ||
 		    p->overflow == i + 1 || p->spill > 100 || p->balance > LB_BALANCE_WEIGHTED ||
 		    p->hash > LB_HASH_SOURCE || p->attempts > LIMIT_ATTEMPTS ||

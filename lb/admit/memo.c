@@ -66,7 +66,7 @@ bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t ret
 		.call = key.call,
 		.branch = key.branch,
 		.until = m->last,
-		.retry_after_s = retry_after_s < UINT16_MAX ? (uint16_t)retry_after_s : UINT16_MAX,
+		.retry_after_s = retry_after_s < MEMO_RETRY_MOST_S ? retry_after_s : MEMO_RETRY_MOST_S,
 		.status = status,
 	};
 	return lost;

@@ -15,13 +15,15 @@
 	1000000000u /* so long a refusal is likely to be asked for: T1 and 2 T1 fall into it                 \
 		     */
 
+#define MEMO_RETRY_MOST_S ((1u << 20) - 1)
+
 struct refusal {
-	uint32_t call;          /* of memo_key.call */
-	uint32_t branch;        /* of memo_key.branch */
-	uint32_t until;         /* in 2^26 ns; over when it has passed, so zeros are free */
-	uint16_t retry_after_s; /* 0: none */
-	uint16_t status : 10;
-	uint16_t acked : 1; /* its source has got it */
+	uint32_t call;               /* of memo_key.call */
+	uint32_t branch;             /* of memo_key.branch */
+	uint32_t until;              /* in 2^26 ns; over when it has passed, so zeros are free */
+	uint32_t retry_after_s : 20; /* 0: none; at most MEMO_RETRY_MOST_S */
+	uint32_t status : 10;
+	uint32_t acked : 1; /* its source has got it */
 };
 _Static_assert(sizeof(struct refusal) == 16, "four to a cache line");
 

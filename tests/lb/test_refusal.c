@@ -290,6 +290,17 @@ static void a_draining_node(void **state)
 	expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
 	q = world_in_dialog(&c, METHOD_BYE);
 	expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
+	lb_set_draining(w.words, true, 86400); /* a day: as long as the operator may say */
+	for (uint32_t n = 100; n < 110; n++) {
+		uint32_t told;
+
+		q = world_request(&w, METHOD_INVITE, n, 1);
+		expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_DRAINING);
+		told = w.act[0].retry_after_s;
+		assert_in_range(told, 86400, 2 * 86400);
+		expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_REFUSED_AGAIN);
+		assert_int_equal(w.act[0].retry_after_s, told);
+	}
 	lb_set_draining(w.words, true, 0);
 	q = world_request(&w, METHOD_INVITE, 5, 1);
 	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_DRAINING);
