@@ -39,56 +39,6 @@ static bool is_of_invite(const struct lb_query *q)
 	return q->method == METHOD_ACK || q->method == METHOD_CANCEL;
 }
 
-/* True if the source is a peer or a gateway. */
-static bool is_known(const struct decision *d)
-{
-	return d->from || d->peer != LB_NONE;
-}
-
-/*
- * Answers the request, unless its source has had too many answers; an ACK ends as `ack_end` instead
- * (RFC 3261 17.1.1.3 knows no response to it).
- */
-static bool reply(struct decision *d, uint16_t status, const char *reason, enum st_end end,
-		  enum st_end ack_end)
-{
-	const struct lb_query *q = d->q;
-
-	if (q->method == METHOD_ACK)
-		return finish(d, ack_end == ST_ABSORB_ACK ? LB_ABSORB : LB_DROP, ack_end);
-	if (!source_may(d->w->sources, &d->s->hash_key, &q->src, is_known(d), d->now))
-		return finish(d, LB_DROP, ST_DROP_SOURCE_CAPPED);
-	act_set(d->act, LB_REPLY, end);
-	d->act->status = status;
-	d->act->reason = reason;
-	d->act->listener = q->listener;
-	d->act->dst = q->reply_to;
-	d->act->brief = !is_known(d);
-	if (!q->has_to_tag)
-		d->act->to_tag_n = tag_write(&d->s->keys, q, d->act->to_tag);
-	if (q->oc_ask)
-		oc_tell_peer(d->act, d->w->words, d->s, d->peer);
-	return true;
-}
-
-bool decision_answer(struct decision *d, uint16_t status, enum st_end end)
-{
-	if (d->q->method == METHOD_CANCEL)
-		return finish(d, LB_ABSORB, ST_ABSORB_CANCEL);
-	return reply(d, status, route_reason(status), end, ST_DROP_ACK_NOWHERE);
-}
-
-bool decision_refuse(struct decision *d, uint16_t status, uint32_t retry_after_s, enum st_end end)
-{
-	decision_answer(d, status, end);
-	if (d->act->op != LB_REPLY)
-		return true;
-	d->act->retry_after_s = retry_after_s;
-	if (memo_add(d->w->memo, memo_key(d->q), status, retry_after_s, !is_known(d), d->now))
-		st_inc(d->w->lane, ST_REFUSAL_LOST);
-	return true;
-}
-
 /* Sends the request on. to: the gateway it goes to, or NULL; dst and listener: how it gets there. */
 static bool forward(struct decision *d, enum branch_kind kind, const struct gateway *to,
 		    const struct addr *dst, uint8_t listener)
@@ -220,14 +170,14 @@ static bool follow_token(struct decision *d)
 	d->has_token = true;
 	wrong = what_is_wrong(q, &end, &reason);
 	if (wrong)
-		return reply(d, wrong, reason, end, ST_DROP_ACK_FAULTY);
+		return decision_reply(d, wrong, reason, end, ST_DROP_ACK_FAULTY);
 	if (names_neither_side(d))
-		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
+		return decision_reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
 	if ((uint32_t)q->from_hash != t->caller)
 		return forward_to_caller(d, t);
 	g = gateway_by_id(d->s, t->gateway);
 	if (!g)
-		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_ABSORB_ACK);
+		return decision_reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_ABSORB_ACK);
 	forward(d, BRANCH_STATELESS, g, &g->addr, g->listener);
 	d->act->towards = 1;
 	return true;
@@ -261,7 +211,7 @@ static bool absorb_own_ack(struct decision *d)
 		return false;
 	if (tag_is_ours(&d->s->keys, d->q)) {
 		if (memo_acked(d->w->memo, key, d->now))
-			source_proved(d->w->sources, &d->s->hash_key, &d->q->src, is_known(d), d->now);
+			source_proved(d->w->sources, &d->s->hash_key, &d->q->src, decision_known(d), d->now);
 		return finish(d, LB_ABSORB, ST_ABSORB_ACK);
 	}
 	before = memo_find(d->w->memo, key, d->now);
@@ -271,7 +221,7 @@ static bool absorb_own_ack(struct decision *d)
 
 static bool require_known_source(struct decision *d)
 {
-	if (is_known(d) || d->s->unknown == LB_UNKNOWN_ALLOW)
+	if (decision_known(d) || d->s->unknown == LB_UNKNOWN_ALLOW)
 		return false;
 	if (d->s->unknown == LB_UNKNOWN_DROP || d->q->method == METHOD_ACK)
 		return finish(d, LB_DROP, ST_DROP_UNKNOWN_SOURCE);
@@ -290,7 +240,7 @@ static bool answer_for_ourselves(struct decision *d)
 		return false;
 	if (lb_is_draining(d->w->words))
 		return place_drain(d);
-	return reply(d, 200, "OK", ST_REPLY_OPTIONS, ST_DROP_ACK_NOWHERE);
+	return decision_reply(d, 200, "OK", ST_REPLY_OPTIONS, ST_DROP_ACK_NOWHERE);
 }
 
 static bool refuse_faulty(struct decision *d)
@@ -299,25 +249,7 @@ static bool refuse_faulty(struct decision *d)
 	enum st_end end;
 	uint16_t wrong = what_is_wrong(d->q, &end, &reason);
 
-	return wrong && reply(d, wrong, reason, end, ST_DROP_ACK_FAULTY);
-}
-
-/* A refusal never flips while it is remembered. */
-static bool refuse_again(struct decision *d)
-{
-	const struct lb_query *q = d->q;
-	struct memory before;
-
-	if (q->has_to_tag || q->method == METHOD_ACK)
-		return false;
-	before = memo_find(d->w->memo, memo_key(q), d->now);
-	d->refused_before = before.r && !before.same;
-	if (!before.same)
-		return false;
-	decision_answer(d, before.r->status, ST_REPLY_REFUSED_AGAIN);
-	if (d->act->op == LB_REPLY)
-		d->act->retry_after_s = before.r->retry_after_s;
-	return true;
+	return wrong && decision_reply(d, wrong, reason, end, ST_DROP_ACK_FAULTY);
 }
 
 /*
@@ -391,7 +323,7 @@ static bool limit_stray(struct decision *d)
 	    bucket_take(&d->w->words->peer[slot].rps, d->now))
 		return false;
 	st_peer_inc(d->w->lane, slot, ST_PEER_LIMITED);
-	return reply(d, 500, route_reason(500), ST_REPLY_PEER_LIMIT, ST_DROP_ACK_NOWHERE);
+	return decision_reply(d, 500, route_reason(500), ST_REPLY_PEER_LIMIT, ST_DROP_ACK_NOWHERE);
 }
 
 /*
@@ -404,7 +336,14 @@ static bool refuse_lost_dialog(struct decision *d)
 		return finish(d, LB_DROP, ST_DROP_ACK_NOWHERE);
 	if (!d->q->has_to_tag || d->peer != LB_NONE || !d->from)
 		return false;
-	return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
+	return decision_reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
+}
+
+/* No pool is for the request. That of an INVITE is remembered: its ACK shows that the source is real. */
+static bool answer_by_route(struct decision *d, uint16_t status, enum st_end end)
+{
+	return d->q->method == METHOD_INVITE && !d->q->has_to_tag ? decision_refuse(d, status, 0, end)
+								  : decision_answer(d, status, end);
 }
 
 static bool take_route(struct decision *d)
@@ -412,11 +351,11 @@ static bool take_route(struct decision *d)
 	const struct route *r = route_find(d->s, d->q, d->peer, d->from);
 
 	if (!r && d->q->has_to_tag) /* not the user is unknown, but the dialog (RFC 3261 12.2.1.2) */
-		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
+		return decision_reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
 	if (!r)
-		return decision_answer(d, 404, ST_REPLY_NO_ROUTE);
+		return answer_by_route(d, 404, ST_REPLY_NO_ROUTE);
 	if (r->pool == LB_NONE)
-		return decision_answer(d, r->answer, ST_REPLY_ROUTE);
+		return answer_by_route(d, r->answer, ST_REPLY_ROUTE);
 	d->pool = r->pool;
 	return false;
 }
@@ -430,7 +369,7 @@ static bool follow_hash(struct decision *d)
 		return false;
 	g = pick_ideal(d->s, d->pool, d->q->call_hash);
 	if (!g)
-		return reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
+		return decision_reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
 	st_inc(d->w->lane, ST_PICKED);
 	return decision_forward(d, is_of_invite(d->q) ? BRANCH_SETUP : BRANCH_STATELESS, g);
 }
@@ -444,7 +383,7 @@ static bool (*const steps[])(struct decision *) = {
 	require_known_source, /* before any answer: nobody unknown gets reflections */
 	answer_for_ourselves, /* OPTIONS to Weir */
 	refuse_faulty,        /* syntax, hops, loops */
-	refuse_again,         /* refused before: the same again */
+	answer_again,         /* answered before: the same again */
 	follow_pin,           /* sent on before: there again */
 	follow_setup,         /* in a dialog without token whose set-up is known */
 	follow_call,          /* in a dialog without token, from the gateway that has its call */

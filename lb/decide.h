@@ -29,11 +29,30 @@ struct decision {
 	bool has_token;
 };
 
-/* Answers by policy. No state is kept of it, so its CANCEL is ignored (RFC 3261 8.2.7). Always true. */
+/* True if the source is a peer or a gateway. */
+static inline bool decision_known(const struct decision *d)
+{
+	return d->from || d->peer != LB_NONE;
+}
+
+/*
+ * Answers the request, unless its source has had too many answers; an ACK ends as `ack_end` instead
+ * (RFC 3261 17.1.1.3 knows no response to it). Always true.
+ */
+bool decision_reply(struct decision *d, uint16_t status, const char *reason, enum st_end end,
+		    enum st_end ack_end);
+
+/* Answers by policy, without state, so its CANCEL is ignored (RFC 3261 8.2.7). Always true. */
 bool decision_answer(struct decision *d, uint16_t status, enum st_end end);
 
 /* The same, and remembers it: retry_after_s (0: none) and all. Always true. */
 bool decision_refuse(struct decision *d, uint16_t status, uint32_t retry_after_s, enum st_end end);
+
+/* Tells the caller of a new INVITE to go to g himself (RFC 3261 8.3), and remembers that. Always true. */
+bool decision_redirect(struct decision *d, const struct gateway *g);
+
+/* Step: what is remembered never flips. */
+bool answer_again(struct decision *d);
 
 /* Sends an out-of-dialog request to a gateway, with a token if a dialog may come of it. Always true. */
 bool decision_forward(struct decision *d, enum branch_kind kind, const struct gateway *to);

@@ -245,14 +245,6 @@ static const struct gateway *choose(struct decision *d, enum ask_what what)
 	return pick_or_spill(&p, d->s, d->pool);
 }
 
-/* RFC 3261 8.3: the caller is to go to g himself. Without state, so that he is told the same again. */
-static bool send_to(struct decision *d, const struct gateway *g)
-{
-	decision_answer(d, 302, ST_REPLY_REDIRECT);
-	d->act->contact = g->addr;
-	return true;
-}
-
 /* A new call to g, counted in entry `call`, in transactions of ours. False: there is no room for them. */
 static bool set_up(struct decision *d, const struct gateway *g, uint32_t call, unsigned moves, bool notify)
 {
@@ -365,7 +357,7 @@ bool place_new(struct decision *d)
 		const struct pick p = pick_for_request(d->e, ASK_STATE, false);
 
 		g = pick(&p, d->s, d->pool);
-		return g ? send_to(d, g) : refuse(d, ST_REPLY_REFUSED);
+		return g ? decision_redirect(d, g) : refuse(d, ST_REPLY_REFUSED);
 	}
 	if (invite)
 		return_to_challenger(d);

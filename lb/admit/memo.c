@@ -52,7 +52,7 @@ static inline uint32_t worth(const struct refusal *r, uint64_t now)
 	return r->until | (r->acked ? 0 : UINT32_C(1) << 31);
 }
 
-bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t retry_after_s, bool stranger,
+bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t detail, bool stranger,
 	      uint64_t now)
 {
 	struct refusal *r = &m->at[bucket(key.place)], *least = r;
@@ -66,7 +66,7 @@ bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t ret
 		.call = key.call,
 		.branch = key.branch,
 		.until = m->last,
-		.retry_after_s = retry_after_s < MEMO_RETRY_MOST_S ? retry_after_s : MEMO_RETRY_MOST_S,
+		.detail = detail < MEMO_DETAIL_MOST ? detail : MEMO_DETAIL_MOST,
 		.status = status,
 	};
 	return lost;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a request was refused with, for 32 s: its repetition gets the same, its CANCEL is known, its ACK shows
- * that its source is real, and the same call on another branch is no new demand. Lossy, but not at will: a
- * refusal that is not acknowledged yet is forgotten last, and unknown sources have half of the places.
- * Worker; one writer, the owner of the Call-ID.
+ * What a request was refused with, or where its caller was sent, for 32 s: its repetition gets the same, its
+ * CANCEL is known, its ACK shows that its source is real, and the same call on another branch is no new
+ * demand. Lossy, but not at will: a refusal that is not acknowledged yet is forgotten last, and unknown
+ * sources have half of the places. Worker; one writer, the owner of the Call-ID.
  */
 #ifndef WEIR_LB_MEMO_H
 #define WEIR_LB_MEMO_H
@@ -15,13 +15,13 @@
 	1000000000u /* so long a refusal is likely to be asked for: T1 and 2 T1 fall into it                 \
 		     */
 
-#define MEMO_RETRY_MOST_S ((1u << 20) - 1)
+#define MEMO_DETAIL_MOST ((1u << 20) - 1)
 
 struct refusal {
-	uint32_t call;               /* of memo_key.call */
-	uint32_t branch;             /* of memo_key.branch */
-	uint32_t until;              /* in 2^26 ns; over when it has passed, so zeros are free */
-	uint32_t retry_after_s : 20; /* 0: none; at most MEMO_RETRY_MOST_S */
+	uint32_t call;        /* of memo_key.call */
+	uint32_t branch;      /* of memo_key.branch */
+	uint32_t until;       /* in 2^26 ns; over when it has passed, so zeros are free */
+	uint32_t detail : 20; /* Retry-After, s, 0: none; of a 302 1 + slot of the gateway that it names */
 	uint32_t status : 10;
 	uint32_t acked : 1; /* its source has got it */
 };
@@ -63,10 +63,10 @@ struct memory {
 struct memory memo_find(struct memo *m, struct memo_key key, uint64_t now);
 
 /*
- * Remembers a refusal. stranger: of a source that is neither peer nor gateway. True if one younger than
- * MEMO_YOUNG_NS that was not acknowledged had to give way.
+ * Remembers a refusal; more detail than MEMO_DETAIL_MOST counts as that. stranger: of a source that is
+ * neither peer nor gateway. True if one younger than MEMO_YOUNG_NS that was not acknowledged had to give way.
  */
-bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t retry_after_s, bool stranger,
+bool memo_add(struct memo *m, struct memo_key key, uint16_t status, uint32_t detail, bool stranger,
 	      uint64_t now);
 
 /* The refusal of this branch is acknowledged. True if it is remembered, and for the first time. */

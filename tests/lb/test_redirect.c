@@ -255,13 +255,41 @@ static void redirect_server(void **state)
 	scene_end(&s);
 }
 
+/* An INVITE that comes again is told the same, whatever the law; the CANCEL is for nobody (RFC 3261 8.2.7).
+ */
+static void redirect_server_remembers(void **state)
+{
+	(void)state;
+	for (enum lb_balance law = LB_BALANCE_HASH; law <= LB_BALANCE_WEIGHTED; law++) {
+		struct addr first;
+		struct scene s;
+
+		scene_start(&s, 3);
+		s.w.pool[0].balance = law;
+		SCENE_POOL(&s, redirect, 1);
+		scene_caller(&s, METHOD_INVITE);
+		scene_expect(&s, "reply302");
+		first = s.contact;
+		for (unsigned i = 0; i < 3; i++) {
+			if (i == 2)
+				lb_set_health(s.w.words, 0, LB_DOWN);
+			scene_caller(&s, METHOD_INVITE);
+			scene_expect(&s, "reply302");
+			assert_true(addr_eq(&s.contact, &first));
+		}
+		scene_caller(&s, METHOD_CANCEL);
+		scene_expect(&s, "-");
+		scene_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forward_on_busy), cmocka_unit_test(forward_on_no_answer),
 		cmocka_unit_test(forward_always),  cmocka_unit_test(redirects),
 		cmocka_unit_test(next_contact),    cmocka_unit_test(no_next_contact),
-		cmocka_unit_test(redirect_server),
+		cmocka_unit_test(redirect_server), cmocka_unit_test(redirect_server_remembers),
 	};
 
 	return cmocka_run_group_tests_name("redirect", tests, NULL, NULL);

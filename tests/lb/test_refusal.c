@@ -34,7 +34,7 @@ static void remembered_for_32_s(void **state)
 	met = memo_find(m, key(5, 1), now + MEMO_NS);
 	assert_true(met.same);
 	assert_int_equal(met.r->status, 503);
-	assert_int_equal(met.r->retry_after_s, 17);
+	assert_int_equal(met.r->detail, 17);
 	met = memo_find(m, key(5, 2), now);
 	assert_true(met.r && !met.same);
 	assert_null(memo_find(m, key(6, 1), now).r);
@@ -155,6 +155,28 @@ static void real_sources_are_not(void **state)
 	full_world(&w);
 	assert_int_equal(flood(&w, "192.0.2.1", 0, 5000, 10, true), 50000);
 	assert_int_equal(flood(&w, "203.0.113.1", 1000000, 5000, 10, true), 50000);
+	world_free(&w);
+}
+
+/* Nor are those that are sent to another host, or that a route has an answer for. */
+static void nor_other_answers(void **state)
+{
+	struct world w;
+
+	(void)state;
+	full_world(&w);
+	w.pool[0].redirect = 1;
+	world_build(&w);
+	assert_int_equal(flood(&w, "192.0.2.1", 0, 5000, 10, true), 50000);
+	assert_in_range(flood(&w, "192.0.2.2", 1000000, 5000, 10, false), SOURCE_KNOWN_PER_S * 11,
+			SOURCE_KNOWN_PER_S * 13);
+	w.route[0].pool = LB_NONE;
+	w.route[0].answer = 404;
+	world_build(&w);
+	assert_int_equal(flood(&w, "192.0.2.3", 2000000, 5000, 10, true), 50000);
+	w.spec.n_routes = 0;
+	world_build(&w);
+	assert_int_equal(flood(&w, "192.0.2.4", 3000000, 5000, 10, true), 50000);
 	world_free(&w);
 }
 
@@ -315,11 +337,12 @@ static void a_draining_node(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(remembered_for_32_s),  cmocka_unit_test(who_gives_way),
-		cmocka_unit_test(strangers_have_half),  cmocka_unit_test(forged_sources_are_capped),
-		cmocka_unit_test(real_sources_are_not), cmocka_unit_test(a_real_source_beside_forgeries),
-		cmocka_unit_test(acks_prove_once),      cmocka_unit_test(a_victim_among_made_up_addresses),
-		cmocka_unit_test(a_draining_node),      cmocka_unit_test(acks_with_made_up_tags),
+		cmocka_unit_test(remembered_for_32_s),    cmocka_unit_test(who_gives_way),
+		cmocka_unit_test(strangers_have_half),    cmocka_unit_test(forged_sources_are_capped),
+		cmocka_unit_test(real_sources_are_not),   cmocka_unit_test(a_real_source_beside_forgeries),
+		cmocka_unit_test(acks_prove_once),        cmocka_unit_test(a_victim_among_made_up_addresses),
+		cmocka_unit_test(a_draining_node),        cmocka_unit_test(nor_other_answers),
+		cmocka_unit_test(acks_with_made_up_tags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
