@@ -117,15 +117,15 @@ void lb_set_peer_urgent(struct lb_words *words, uint16_t slot, uint32_t per_s);
  * Limits that the governor has found, beside the operator's: new calls per second, bounded as by max-cps;
  * INVITEs at once that have had no response but 100; the part of new calls, of 65536, that pass the gateway
  * by, the same ones each time. LB_UNLIMITED, LB_UNLIMITED and 0 lift them. Emergency calls and trusted
- * priority go by none of them. Control.
+ * priority go by none of them. now: monotonic ns. Control.
  */
-void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s);
+void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s, uint64_t now);
 
 /*
  * The same by RFC 7415 3.5: per_s of all requests, new or in a dialog. Those in dialogs, urgent ones and
  * repeats pass, and are paid for by new ones. Until lb_set_gateway_rate() sets another. Control.
  */
-void lb_set_gateway_pace(struct lb_words *words, uint16_t slot, uint32_t per_s);
+void lb_set_gateway_pace(struct lb_words *words, uint16_t slot, uint32_t per_s, uint64_t now);
 void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max);
 void lb_set_shed(struct lb_words *words, uint16_t slot, uint16_t part);
 

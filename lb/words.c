@@ -133,13 +133,14 @@ void lb_set_peer_rps(struct lb_words *words, uint16_t slot, uint32_t per_s)
 }
 
 /* Sets the bucket by either law, and keeps count of those that are paced. */
-static void set_rate(struct lb_words *words, uint16_t slot, uint32_t per_s,
+static void set_rate(struct lb_words *words, uint16_t slot, uint32_t per_s, uint64_t now,
 		     void (*set)(struct bucket *, uint32_t))
 {
 	struct bucket *b = &words->gateway[slot].rate;
 	bool was = bucket_is_paced(b);
 
 	set(b, per_s);
+	bucket_ease(b, now);
 	if (was != bucket_is_paced(b))
 		__atomic_fetch_add(&words->node.paced, was ? -1 : 1, __ATOMIC_RELAXED);
 	word_changed(words, slot);
@@ -150,14 +151,14 @@ void lb_set_peer_urgent(struct lb_words *words, uint16_t slot, uint32_t per_s)
 	bucket_set(slot == LB_NONE ? &words->nobody.urgent : &words->peer[slot].urgent, per_s);
 }
 
-void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s)
+void lb_set_gateway_rate(struct lb_words *words, uint16_t slot, uint32_t per_s, uint64_t now)
 {
-	set_rate(words, slot, per_s, bucket_set);
+	set_rate(words, slot, per_s, now, bucket_set);
 }
 
-void lb_set_gateway_pace(struct lb_words *words, uint16_t slot, uint32_t per_s)
+void lb_set_gateway_pace(struct lb_words *words, uint16_t slot, uint32_t per_s, uint64_t now)
 {
-	set_rate(words, slot, per_s, bucket_pace);
+	set_rate(words, slot, per_s, now, bucket_pace);
 }
 
 void lb_set_open_cap(struct lb_words *words, uint16_t slot, uint32_t max)

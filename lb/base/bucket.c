@@ -58,6 +58,20 @@ void bucket_pace(struct bucket *b, uint32_t per_s)
 	__atomic_store_n(&b->interval, interval, __ATOMIC_SEQ_CST);
 }
 
+void bucket_ease(struct bucket *b, uint64_t now)
+{
+	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED), next, most;
+
+	if (interval == BUCKET_FREE || interval == BUCKET_SHUT)
+		return;
+	most = now + every(interval);
+	most += interval & BUCKET_PACED ? BUCKET_TAU_MOST * every(interval) : ahead(interval);
+	next = __atomic_load_n(&b->next, __ATOMIC_RELAXED);
+	while (next > most &&
+	       !__atomic_compare_exchange_n(&b->next, &next, most, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 void bucket_charge(struct bucket *b, uint64_t now)
 {
 	uint64_t interval = __atomic_load_n(&b->interval, __ATOMIC_RELAXED), next, after;

@@ -31,6 +31,12 @@ void bucket_set(struct bucket *b, uint32_t per_s);
  */
 void bucket_pace(struct bucket *b, uint32_t per_s);
 
+/*
+ * What is owed for what was admitted or charged so far weighs no longer than it could have come to at the
+ * rate in force: for who has just set a faster one. now: monotonic ns. Control.
+ */
+void bucket_ease(struct bucket *b, uint64_t now);
+
 /* Whoever passes a paced bucket in any case pays all the same; of no effect on others. Workers. */
 void bucket_charge(struct bucket *b, uint64_t now);
 

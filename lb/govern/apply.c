@@ -36,9 +36,9 @@ static void apply(struct lb_governor *g, uint16_t slot)
 	at->shed = at->x.shed;
 	lb_set_open_cap(g->words, slot, cap);
 	if (paced)
-		lb_set_gateway_pace(g->words, slot, rate);
+		lb_set_gateway_pace(g->words, slot, rate, g->now);
 	else
-		lb_set_gateway_rate(g->words, slot, rate);
+		lb_set_gateway_rate(g->words, slot, rate, g->now);
 	lb_set_shed(g->words, slot, at->shed);
 }
 

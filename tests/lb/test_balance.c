@@ -288,7 +288,7 @@ static void observed_stops_nobody(void **state)
 	start(&w, LB_BALANCE_HASH, weights, 1);
 	w.gateway[0].observe = 1;
 	world_build(&w);
-	lb_set_gateway_rate(w.words, 0, 1000);
+	lb_set_gateway_rate(w.words, 0, 1000, w.now);
 	lb_set_gateway_cps(w.words, 0, 2000);
 	for (uint32_t i = 0; i < 100; i++)
 		assert_int_equal(give(&w, i), 0);

@@ -323,6 +323,35 @@ static void debts_are_bounded(void **state)
 	stop(&b);
 }
 
+/* Nor do they outlive the rate at which they were made: a faster one is one from its first moment on. */
+static void debts_end_with_their_rate(void **state)
+{
+	struct world_call in_dialog;
+	struct bed b;
+
+	(void)state;
+	start(&b);
+	in_dialog = world_call(&b.w, 1000000);
+	for (unsigned round = 0; round < 2; round++) {
+		say(&b, LB_OC_RATE, 1, 500, SEQ + 2 * round);
+		for (unsigned i = 0; i < 20; i++) {
+			struct lb_query q = world_in_dialog(&in_dialog, METHOD_INFO);
+
+			assert_int_equal(world_input(&b.w, &q)->op, LB_FORWARD);
+		}
+		assert_int_equal(offer_n(&b, 10), 0);
+		if (round == 0) {
+			say(&b, LB_OC_RATE, 100, 5000, SEQ + 1);
+		} else { /* it asks for nothing more, and what was learned applies */
+			b.g->at[0].l.rate = 100;
+			say(&b, LB_OC_RATE, 0, 0, SEQ + 3);
+		}
+		b.w.now += 200000000;
+		assert_in_range(offer_n(&b, 10), 5, 10);
+	}
+	stop(&b);
+}
+
 /* What another worker has heard later is what counts; an older one of his changes nothing. */
 static void workers_hear_for_all(void **state)
 {
@@ -426,6 +455,7 @@ int main(void)
 		cmocka_unit_test(urgent_requests_pass),
 		cmocka_unit_test(rate_is_of_all_requests),
 		cmocka_unit_test(debts_are_bounded),
+		cmocka_unit_test(debts_end_with_their_rate),
 		cmocka_unit_test(workers_hear_for_all),
 		cmocka_unit_test(a_clock_that_is_set_back),
 		cmocka_unit_test(the_last_sequence_is_not_the_last_word),

@@ -53,10 +53,10 @@ static void end_note(struct world *w, unsigned change)
 		lb_set_gateway_cps(w->words, 1, 1);
 		break;
 	case 8:
-		lb_set_gateway_rate(w->words, 1, 0);
+		lb_set_gateway_rate(w->words, 1, 0, w->now);
 		lb_set_gateway_cps(w->words, 1, LB_UNLIMITED);
 		assert_int_equal(give(w, 2), LB_NONE);
-		lb_set_gateway_rate(w->words, 1, LB_UNLIMITED);
+		lb_set_gateway_rate(w->words, 1, LB_UNLIMITED, w->now);
 		break;
 	}
 }
@@ -116,7 +116,7 @@ static void note_is_for_its_like(void **state)
 
 	start(&w, LB_BALANCE_HASH, weights, 2);
 	for (uint16_t i = 0; i < 2; i++)
-		lb_set_gateway_rate(w.words, i, 0);
+		lb_set_gateway_rate(w.words, i, 0, w.now);
 	assert_int_equal(give(&w, 1), LB_NONE);
 	assert_true(is_noted(&w));
 	p = pick_at(&w, 1);

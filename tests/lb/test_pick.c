@@ -316,7 +316,7 @@ static void bursts_under_three_threads(void **state)
 
 	world_start(&w, 1);
 	lb_set_gateway_cps(w.words, 0, 20000);
-	lb_set_gateway_rate(w.words, 0, 10000);
+	lb_set_gateway_rate(w.words, 0, 10000, w.now);
 	start_contest(&w, c, LB_UNLIMITED, LB_UNLIMITED);
 	assert_int_equal(c[0].taken + c[1].taken + c[2].taken, 500);
 	world_free(&w);

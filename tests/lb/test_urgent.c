@@ -107,7 +107,7 @@ static void learned_limits_stop_no_emergency(void **state)
 	struct world w;
 
 	world_start(&w, 1);
-	lb_set_gateway_rate(w.words, 0, 0);
+	lb_set_gateway_rate(w.words, 0, 0, w.now);
 	lb_set_open_cap(w.words, 0, 0);
 	lb_set_shed(w.words, 0, 65535);
 	assert_int_equal(admitted(&w, new_call, 10), 0);
@@ -219,7 +219,7 @@ static void emergency_numbers(void **state)
 	w.spec.n_emergency = 2;
 	world_build(&w);
 	lb_set_peer_urgent(w.words, 0, LB_UNLIMITED);
-	lb_set_gateway_rate(w.words, 0, 0);
+	lb_set_gateway_rate(w.words, 0, 0, w.now);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct lb_query q = new_call(&w);
 
@@ -243,7 +243,7 @@ static void priority_is_believed_to_some(void **state)
 	w.peer[0].resources = believed;
 	w.peer[0].n_resources = 2;
 	world_build(&w);
-	lb_set_gateway_rate(w.words, 0, 0);
+	lb_set_gateway_rate(w.words, 0, 0, w.now);
 	q = new_call(&w);
 	q.resource = written;
 	q.n_resources = 1;
@@ -290,7 +290,7 @@ static void emergency_is_capped(void **state)
 
 	world_start(&w, 1);
 	lb_set_peer_urgent(w.words, 0, 100);
-	lb_set_gateway_rate(w.words, 0, 0);
+	lb_set_gateway_rate(w.words, 0, 0, w.now);
 	assert_int_equal(admitted(&w, emergency_call, 1000), 100); /* a second's worth at once */
 	w.now += SECOND / 10;
 	assert_int_equal(admitted(&w, emergency_call, 1000), 10);
@@ -298,7 +298,7 @@ static void emergency_is_capped(void **state)
 	g = world_governor(&w);
 	assert_int_equal(notices_of(g, &w, &calls), 1);
 	assert_int_equal(calls, 1890);
-	lb_set_gateway_rate(w.words, 0, 0);
+	lb_set_gateway_rate(w.words, 0, 0, w.now);
 	admitted(&w, emergency_call, 195);
 	assert_int_equal(notices_of(g, &w, &calls), 0); /* not again so soon */
 	for (unsigned i = 0; i < 5; i++)
