@@ -92,7 +92,7 @@ void govern_limits(struct lb_governor *g);      /* limit.c */
 void govern_t1(struct lb_governor *g);          /* t1.c: into the words at once */
 void govern_explicit(struct lb_governor *g);    /* explicit.c */
 void govern_apply(struct lb_governor *g);       /* apply.c: what the steps before allow goes into the words */
-void govern_pools(struct lb_governor *g);       /* pools.c: spill budgets, shares of tiers, urgent calls */
+void govern_pools(struct lb_governor *g);       /* pools.c: spill budgets, urgent calls */
 void govern_shares(struct lb_governor *g);  /* shares.c: pools that are short, between those who call them */
 void govern_short(struct lb_governor *g);   /* short.c: the operator is told of pools that are short */
 void govern_told(struct lb_governor *g);    /* told.c: when refused callers are to come again */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Step: what pools as a whole can take, of which a share may be spilled to them, and which
- * part of a tier is there to share its work; and who has asked for more urgent calls than he may. Pools are
- * looked at in turn, each about once a second. Control.
+ * Step: what pools as a whole can take, of which a share may be spilled to them; and who has asked for more
+ * urgent calls than he may. Pools are looked at in turn, each about once a second. Control.
  */
 #include "lb/govern/governor.h"
 
@@ -51,21 +50,6 @@ static void set_spill(struct lb_governor *g, uint32_t index)
 	lb_set_spill(g->words, index, rate >= LB_UNLIMITED ? LB_UNLIMITED : rate > 0 && rate < 1 ? 1 : rate);
 }
 
-static void set_able(struct lb_governor *g, uint32_t index)
-{
-	const struct pool *pool = &g->s->pools[index];
-	uint32_t able[LIMIT_TIERS] = { 0 };
-
-	for (uint32_t i = pool->start; i < pool->end; i++) {
-		const struct gateway *gw = &g->s->gateways[i];
-
-		if (word_ready(&g->words->gateway[gw->slot]))
-			able[gw->tier] += gw->weight;
-	}
-	for (uint8_t t = 0; t < LIMIT_TIERS; t++)
-		lb_set_able(g->words, index, t, able[t]);
-}
-
 /* `slot` as in lb_set_peer_urgent(). */
 static void tell_urgent(struct lb_governor *g, struct peer_word *w, uint16_t slot)
 {
@@ -100,7 +84,6 @@ void govern_pools(struct lb_governor *g)
 		look_at_peers(g);
 	for (; g->next_pool < g->s->n_pools && gateways < share && pools <= g->s->n_pools / TURNS; pools++) {
 		gateways += g->s->pools[g->next_pool].end - g->s->pools[g->next_pool].start;
-		set_able(g, g->next_pool);
 		set_spill(g, g->next_pool++);
 	}
 }

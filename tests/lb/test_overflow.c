@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Where calls go for which a pool has no room. */
+#include "lb/govern/governor.h"
 #include "lb/words.h"
 #include "tests/lb/newcomer.h"
 #include "tests/lb/scene.h"
@@ -113,6 +114,27 @@ static void governor_sets_the_budget(void **state)
 	world_free(&w);
 }
 
+/* Who is only tried with a few calls has no share of his tier's work, at any moment. */
+static void shares_are_of_those_that_are_well(void **state)
+{
+	struct lb_governor *g;
+	struct world w;
+
+	(void)state;
+	start_overflow(&w);
+	g = world_governor(&w);
+	govern(g, &w);
+	g->at[3].h.state = LB_PROBING;
+	lb_set_health(w.words, 3, LB_PROBING);
+	for (unsigned step = 0; step < 40; step++) {
+		lb_govern(g, w.snap, w.now += LB_STEP_NS, NULL, 0);
+		assert_int_equal(lb_get_health(w.words, 3), LB_PROBING);
+		if (step >= 10) /* alive.c has looked */
+			assert_int_equal(w.words->pool[1].able[0], 1);
+	}
+	world_free(&w);
+}
+
 /* A search that ends with no room goes on in the overflow pool, once. */
 static void failover_spills(void **state)
 {
@@ -223,10 +245,15 @@ static void no_retry_goes_round(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(full_pool_spills),         cmocka_unit_test(spill_has_a_budget),
-		cmocka_unit_test(governor_sets_the_budget), cmocka_unit_test(failover_spills),
-		cmocka_unit_test(two_full_pools_refuse),    cmocka_unit_test(no_call_goes_round),
-		cmocka_unit_test(no_retry_goes_round),      cmocka_unit_test(budget_is_of_what_spilled),
+		cmocka_unit_test(full_pool_spills),
+		cmocka_unit_test(spill_has_a_budget),
+		cmocka_unit_test(governor_sets_the_budget),
+		cmocka_unit_test(failover_spills),
+		cmocka_unit_test(two_full_pools_refuse),
+		cmocka_unit_test(no_call_goes_round),
+		cmocka_unit_test(no_retry_goes_round),
+		cmocka_unit_test(budget_is_of_what_spilled),
+		cmocka_unit_test(shares_are_of_those_that_are_well),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
