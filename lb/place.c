@@ -357,7 +357,7 @@ bool place_new(struct decision *d)
 		const struct pick p = pick_for_request(d->e, ASK_STATE, false);
 
 		g = pick(&p, d->s, d->pool);
-		return g ? decision_redirect(d, g) : refuse(d, ST_REPLY_REFUSED);
+		return g ? decision_redirect(d, g) : refuse_new(d, peer, SHARE_PLACE);
 	}
 	if (invite)
 		return_to_challenger(d);

@@ -283,13 +283,33 @@ static void redirect_server_remembers(void **state)
 	}
 }
 
+/* Nobody is there to be sent to: refused like any call, and counted so. */
+static void redirect_server_refuses(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_start(&s, 1);
+	SCENE_POOL(&s, redirect, 1);
+	lb_set_health(s.w.words, 0, LB_DOWN);
+	scene_caller(&s, METHOD_INVITE);
+	scene_expect(&s, "reply503");
+	assert_int_equal(s.w.lane->peers[0].count[ST_PEER_REFUSED], 1);
+	scene_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forward_on_busy), cmocka_unit_test(forward_on_no_answer),
-		cmocka_unit_test(forward_always),  cmocka_unit_test(redirects),
-		cmocka_unit_test(next_contact),    cmocka_unit_test(no_next_contact),
-		cmocka_unit_test(redirect_server), cmocka_unit_test(redirect_server_remembers),
+		cmocka_unit_test(forward_on_busy),
+		cmocka_unit_test(forward_on_no_answer),
+		cmocka_unit_test(forward_always),
+		cmocka_unit_test(redirects),
+		cmocka_unit_test(next_contact),
+		cmocka_unit_test(no_next_contact),
+		cmocka_unit_test(redirect_server),
+		cmocka_unit_test(redirect_server_remembers),
+		cmocka_unit_test(redirect_server_refuses),
 	};
 
 	return cmocka_run_group_tests_name("redirect", tests, NULL, NULL);
