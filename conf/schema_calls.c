@@ -68,7 +68,7 @@ static const struct field peer_fields[] = {
 	  .min = 1,
 	  .max = 10000000,
 	  .change = CHANGE_RELOAD,
-	  .help = "New requests of the peer that are admitted: in any t seconds at most rate x t + max(1, "
+	  .help = "New calls of the peer that are admitted: in any t seconds at most rate x t + max(1, "
 		  "rate x 50 ms)" },
 	{ .name = "max-calls",
 	  .kind = KIND_COUNT,
@@ -153,7 +153,7 @@ static const struct field gateway_fields[] = {
 	  .min = 1,
 	  .max = 10000000,
 	  .change = CHANGE_RELOAD,
-	  .help = "New requests for the gateway: in any t seconds at most rate x t + max(1, rate x 50 ms)" },
+	  .help = "New calls for the gateway: in any t seconds at most rate x t + max(1, rate x 50 ms)" },
 	{ .name = "max-calls",
 	  .kind = KIND_COUNT,
 	  AT(conf_gateway, max_calls),
