@@ -265,7 +265,8 @@ bool sip_uri_parse(const struct sip_msg *m, struct sip_span uri, struct sip_uri 
 
 /*
  * Literal IPv4 or IPv6 host (brackets optional) and port as an address. False: a name, or malformed.
- * port: host byte order, stored as given. ":::" counts as "::" (RFC 5118 4.10).
+ * port: host byte order, stored as given. ":::" counts as "::" (RFC 5118 4.10); an IPv4-mapped address is the
+ * IPv4 address (4.9, RFC 4291 2.5.5.2).
  */
 bool sip_host_addr(struct str host, uint16_t port, struct addr *out);
 

@@ -100,6 +100,7 @@ static bool ipv6(struct str host, uint8_t ip[16])
 
 bool sip_host_addr(struct str host, uint16_t port, struct addr *out)
 {
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	uint8_t ip[16];
 	uint32_t ip_be;
 
@@ -112,5 +113,6 @@ bool sip_host_addr(struct str host, uint16_t port, struct addr *out)
 	if (host.n == 0 || !memchr(host.p, ':', host.n) || !ipv6(host, ip))
 		return false;
 	*out = addr_v6(ip, port);
+	out->v6 = memcmp(ip, mapped, sizeof(mapped)) != 0;
 	return true;
 }

@@ -262,6 +262,51 @@ static void test_response_goes_back(void **state)
 	assert_null(h_row(&h->out[0], "Via:", 1));
 }
 
+/* The callee's BYE in the dialog of `req`, whose caller's Contact names port 5064 of a mapped address. */
+static const char *mapped_bye(const struct h_out *req)
+{
+	static char text[H_FRAME];
+
+	snprintf(text, sizeof(text),
+		 "BYE sip:a@[::ffff:192.0.2.99]:5064 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		 "198.51.100.21;branch=z9hG4bKmb\r\n"
+		 "%sMax-Forwards: 70\r\nFrom: <sip:b@y>;tag=t\r\nTo: <sip:a@x>;tag=1\r\nCall-ID: mapped@x\r\n"
+		 "CSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n",
+		 routes(req, false));
+	return text;
+}
+
+/* A sender with both families in one socket writes its IPv4 address as IPv6 does (RFC 5118 4.9). */
+static void test_mapped_addresses_are_reached(void **state)
+{
+	struct addr caller = h_addr(H_CALLER, 5064);
+	struct h_out req;
+
+	req = h_call(h, 5064,
+		     "INVITE sip:1@192.0.2.10 SIP/2.0\r\n"
+		     "Via: SIP/2.0/UDP [::ffff:192.0.2.99]:5064;branch=z9hG4bKmapped\r\n"
+		     "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: mapped@x\r\nCSeq: 7 INVITE\r\n"
+		     "Content-Length: 0\r\n\r\n");
+	assert_string_equal(h_row(&req, "Via:", 1),
+			    "Via: SIP/2.0/UDP [::ffff:192.0.2.99]:5064;branch=z9hG4bKmapped");
+	h_send(h, h_gateway(&req), 5060, h_answer(&req, 180, "t"));
+	h_one_out(h);
+	assert_true(addr_eq(&h->out[0].dst, &caller));
+	h_send(h, h_gateway(&req), 5060, mapped_bye(&req));
+	h_one_out(h);
+	assert_true(addr_eq(&h->out[0].dst, &caller));
+	h_send(h, H_CALLER, 5064,
+	       "MESSAGE sip:1@192.0.2.10 SIP/2.0\r\n"
+	       "Via: SIP/2.0/UDP [::ffff:192.0.2.99]:5064;branch=z9hG4bKmapped2\r\n"
+	       "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: mapped2@x\r\nCSeq: 7 MESSAGE\r\n"
+	       "Content-Length: 0\r\n\r\n");
+	h_one_out(h);
+	req = h->out[0];
+	h_send(h, h_gateway(&req), 5060, h_answer(&req, 200, "t"));
+	h_one_out(h);
+	assert_true(addr_eq(&h->out[0].dst, &caller));
+}
+
 static void test_forged_response_is_dropped(void **state)
 {
 	uint64_t before = h_count(h, ST_DROP_RESPONSE_BAD_MAC);
@@ -362,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_a_call_is_counted_and_recorded),
 		cmocka_unit_test(test_a_late_answer_is_recorded),
 		cmocka_unit_test(test_response_goes_back),
+		cmocka_unit_test(test_mapped_addresses_are_reached),
 		cmocka_unit_test(test_forged_response_is_dropped),
 		cmocka_unit_test(test_dialog_requests_find_their_side),
 		cmocka_unit_test(test_strict_routers_are_served),
