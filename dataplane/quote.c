@@ -53,7 +53,7 @@ struct rte_mbuf *dp_quote(struct dp_worker *w, const struct lb_key *key, const s
 	memcpy(p + n, "\r\n", 2);
 	msg = dp_msg(m);
 	msg->pkt = (struct net_pkt){ .src = quote.dst, .dst = quote.src, .payload_len = (uint16_t)(n + 2) };
-	if (sip_scan(w->simd, p, n + 2, &msg->sip) == SIP_GARBAGE || !msg->sip.is_request ||
+	if (sip_scan(w->simd, p, n + 2, &msg->sip) > SIP_FAULTY || !msg->sip.is_request ||
 	    msg->sip.first[SIP_HDR_CALL_ID] == SIP_NO_ROW) {
 		rte_pktmbuf_free(m);
 		return NULL;

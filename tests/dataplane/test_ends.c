@@ -121,6 +121,84 @@ static void test_everything_else_meets_its_end(void **state)
 	assert_int_equal(h->n_out, 0);
 }
 
+/* Lets every transaction of earlier tests come to its end, and forgets their records. */
+static void until_quiet(void)
+{
+	struct lb_record record;
+
+	for (unsigned s = 0; s < 300; s++) {
+		h->now += 1000000000;
+		h_tick(h);
+	}
+	while (dp_next_record(h->dp, 0, &record) || dp_next_record(h->dp, 1, &record))
+		;
+}
+
+/* An INVITE of so many bytes, at least 500. */
+static const char *long_invite(const char *call, unsigned n)
+{
+	char row[2048];
+
+	snprintf(row, sizeof(row), "Subject: %.*d\r\n",
+		 (int)(n - strlen(h_request("INVITE", "sip:+8221234@192.0.2.10", call, call, "",
+					    "Subject: \r\n"))),
+		 0);
+	return h_request("INVITE", "sip:+8221234@192.0.2.10", call, call, "", row);
+}
+
+/* What gateway 1 says of a datagram from our listener that nobody took: ICMP port unreachable. */
+static void bounce(const char *text, uint32_t n)
+{
+	uint8_t f[14 + 20 + 8 + 20 + 8 + H_FRAME] = { 0 }, *ip = f + 14, *quoted = ip + 28;
+	uint32_t total = 56 + n;
+
+	memcpy(f, h->dp->ports[1].mac, NET_MAC);
+	f[12] = 8;
+	ip[0] = quoted[0] = 0x45;
+	ip[2] = (uint8_t)(total >> 8);
+	ip[3] = (uint8_t)total;
+	ip[9] = 1;
+	memcpy(ip + 12, h_addr(H_GW1, 0).ip + 12, 4);
+	memcpy(ip + 16, h->dp->listeners[1].addr.ip + 12, 4);
+	ip[20] = ip[21] = 3;
+	quoted[9] = 17;
+	memcpy(quoted + 12, ip + 16, 4);
+	memcpy(quoted + 16, ip + 12, 4);
+	quoted[20] = quoted[22] = 5060 >> 8;
+	quoted[21] = quoted[23] = 5060 & 255;
+	memcpy(quoted + 28, text, n);
+	h_frame(h, 1, f, 14 + total);
+}
+
+static void take_up(void *arg, const struct dp_up *up)
+{
+	(void)arg;
+	(void)up;
+}
+
+/* What ICMP quotes may be anything: only a request becomes a message. */
+static void test_quotes_that_are_no_request(void **state)
+{
+	static const char *const quotes[] = { "\r\n",  "\r\n\r\n", "\n\r\n",
+					      "x\r\n", "",         "SIP/2.0 200 OK\r\nCall-ID: x\r\n" };
+	const char *invite = h_invite("quoted@x", "z9hG4bKquoted");
+	uint64_t made;
+
+	while (dp_poll_up(h->dp, 100, take_up, NULL))
+		;
+	for (unsigned i = 0; i < sizeof(quotes) / sizeof(*quotes); i++) {
+		made = h_count(h, ST_MADE);
+		h->now += 1000000000;
+		bounce(invite, 300);
+		assert_int_equal(h_count(h, ST_MADE), made + 1);
+		/* the buffers of that one are the next to be used */
+		assert_int_equal(dp_poll_up(h->dp, 100, take_up, NULL), 1);
+		bounce(quotes[i], (uint32_t)strlen(quotes[i]));
+		assert_int_equal(h_count(h, ST_MADE), made + 1);
+		dp_poll_up(h->dp, 100, take_up, NULL);
+	}
+}
+
 /* Every truncation and every changed byte of a request meets one end; h_frame() asserts the laws. */
 static void test_broken_messages(void **state)
 {
@@ -247,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_ack_to_own_answer_is_absorbed),
 		cmocka_unit_test(test_loop_is_told_from_spiral),
 		cmocka_unit_test(test_everything_else_meets_its_end),
+		cmocka_unit_test(test_quotes_that_are_no_request),
 		cmocka_unit_test(test_broken_messages),
 		cmocka_unit_test(test_one_peer_loads_the_workers_alike),
 		cmocka_unit_test(test_torture_messages),
