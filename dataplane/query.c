@@ -147,7 +147,8 @@ static bool take_route(const struct dp *dp, struct dp_ctx *c, struct sip_span ro
 		return false;
 	c->values++;
 	c->last = route;
-	if (c->values == c->pop + 1 && c->pop < 2 && is_our_route(dp, m, &uri)) {
+	if (c->values == c->pop + 1 && c->strict + c->pop < 2 && is_our_route(dp, m, &uri) &&
+	    !(c->q.token.n && uri.user.off)) {
 		c->pop++;
 		if (!c->q.token.n)
 			c->q.token = sip_str(m, uri.user);
@@ -161,7 +162,8 @@ static bool take_route(const struct dp *dp, struct dp_ctx *c, struct sip_span ro
 
 /*
  * Walks the Route set: how many values in front are ours, the token in them, and what comes next.
- * At most two are ours: one for each side (RFC 5658). The first values have been decoded by sip_check().
+ * At most two are ours, one for each side, and one of them has no token (RFC 5658): a second token is that of
+ * another time that the call came by. The first values have been decoded by sip_check().
  */
 static bool walk_routes(const struct dp *dp, struct dp_ctx *c, struct sip_uri *next)
 {
@@ -188,15 +190,10 @@ static bool walk_routes(const struct dp *dp, struct dp_ctx *c, struct sip_uri *n
  * RFC 3261 16.4: a strict router moved our topmost Record-Route URI into the Request-URI and the target to
  * the end. Our second one (RFC 5658) may still lead the Route set.
  */
-static void undo_strict_route(const struct dp *dp, struct dp_ctx *c, struct sip_uri *next)
+static void undo_strict_route(struct dp_ctx *c, struct sip_uri *next)
 {
 	const struct sip_msg *m = &c->msg->sip;
 
-	if (!c->values || !is_our_route(dp, m, &c->f.uri))
-		return;
-	c->strict = 1;
-	if (!c->q.token.n)
-		c->q.token = sip_str(m, c->f.uri.user);
 	if (!sip_uri_parse(m, c->last, &c->f.uri)) {
 		c->fault = SIP_FAULT_ROUTE;
 		return;
@@ -207,13 +204,15 @@ static void undo_strict_route(const struct dp *dp, struct dp_ctx *c, struct sip_
 	}
 }
 
-static void find_next(struct dp_ctx *c, const struct sip_uri *next)
+/* A Route value of ours that is left is no place to send to: it is for the next time that this comes by. */
+static void find_next(const struct dp *dp, struct dp_ctx *c, const struct sip_uri *next)
 {
 	const struct sip_msg *m = &c->msg->sip;
 	const struct sip_uri *uri = c->route.off ? next : &c->f.uri;
 	struct sip_span host = uri->maddr.off ? uri->maddr : uri->host;
 
-	if (!host.off || !sip_host_addr(sip_str(m, host), uri->port ? uri->port : DP_SIP_PORT, &c->q.next))
+	if (!host.off || (c->route.off && is_our_route(dp, m, uri)) ||
+	    !sip_host_addr(sip_str(m, host), uri->port ? uri->port : DP_SIP_PORT, &c->q.next))
 		c->q.next.port = 0;
 }
 
@@ -222,12 +221,17 @@ static void query_target(const struct dp *dp, struct dp_ctx *c)
 	const struct sip_msg *m = &c->msg->sip;
 	struct sip_uri next = { 0 }, to;
 
+	if (c->f.n_routes && is_our_route(dp, m, &c->f.uri)) {
+		c->strict = 1;
+		c->q.token = sip_str(m, c->f.uri.user);
+	}
 	if (c->f.n_routes && !walk_routes(dp, c, &next)) {
 		c->fault = SIP_FAULT_ROUTE;
 		return;
 	}
-	undo_strict_route(dp, c, &next);
-	find_next(c, &next);
+	if (c->strict)
+		undo_strict_route(c, &next);
+	find_next(dp, c, &next);
 	c->q.number = bare_number(m, c->f.uri.user, c->number);
 	if (!c->q.number.n && !c->q.has_to_tag && sip_uri_parse(m, c->f.to.uri, &to))
 		c->q.to_user = sip_str(m, to.user);

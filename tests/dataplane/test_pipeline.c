@@ -386,6 +386,72 @@ static void test_strict_routers_are_served(void **state)
 	assert_string_equal(h_row(&h->out[0], "Route:", 1), "Route: <sip:b@z>");
 }
 
+/* The value of the n-th Record-Route row. */
+static const char *record_route(const struct h_out *o, unsigned n)
+{
+	static char value[2][512];
+
+	snprintf(value[n], sizeof(value[n]), "%s", h_row(o, "Record-Route:", n) + strlen("Record-Route: "));
+	return value[n];
+}
+
+/* A BYE of the callee in the dialog spiral@x by this Route. */
+static const char *bye_of_callee(const char *branch, const char *route)
+{
+	static char text[H_FRAME];
+
+	snprintf(text, sizeof(text),
+		 "BYE sip:a@somewhere.invalid SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.21;branch=%s\r\n"
+		 "Route: %s\r\nMax-Forwards: 70\r\nFrom: <sip:b@y>;tag=gwtag\r\n"
+		 "To: <sip:a@x>;tag=from1\r\nCall-ID: spiral@x\r\nCSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n",
+		 branch, route);
+	return text;
+}
+
+/*
+ * A call that comes by twice, through a proxy that leaves the Record-Route to us, has a token of each time: a
+ * request in its dialog comes by twice as well (RFC 3261 16.4), and goes to that proxy between.
+ */
+static void test_spiral_takes_one_token_at_a_time(void **state)
+{
+	struct h_out first, second;
+	char text[H_FRAME], route[1200];
+
+	until_quiet();
+	h_send(h, H_GW1, 5060, h_invite("spiral@x", "z9hG4bKsp"));
+	assert_int_equal(h->n_out, 2);
+	first = h->out[1];
+	assert_null(h_row(&first, "Record-Route:", 1));
+	snprintf(text, sizeof(text), "%.*s", (int)first.n, first.text);
+	*strstr(text, "8221234") = '9';
+	h_send(h, h_gateway(&first), 5060, text);
+	assert_int_equal(h->n_out, 2);
+	second = h->out[1];
+	assert_string_equal(record_route(&second, 1), record_route(&first, 0));
+
+	snprintf(route, sizeof(route), "Route: %s, %s\r\n", record_route(&second, 1),
+		 record_route(&second, 0));
+	h_send(h, H_GW1, 5060,
+	       h_request("BYE", "sip:b@198.51.100.21", "spiral@x", "z9hG4bKsp2", "gwtag", route));
+	h_one_out(h);
+	assert_true(addr_eq(&h->out[0].dst, &first.dst));
+	assert_non_null(h_row(&h->out[0], "Route:", 0));
+	assert_non_null(strstr(h_row(&h->out[0], "Route:", 0), record_route(&second, 0)));
+
+	snprintf(route, sizeof(route), "%s, %s", record_route(&second, 0), record_route(&second, 1));
+	h_send(h, h_gateway(&second), 5060, bye_of_callee("z9hG4bKsp3", route));
+	h_one_out(h);
+	assert_true(addr_eq(&h->out[0].dst, &first.dst));
+	assert_non_null(h_row(&h->out[0], "Route:", 0));
+	assert_non_null(strstr(h_row(&h->out[0], "Route:", 0), record_route(&second, 1)));
+	/* our own address is nowhere to send to, though it is one of a peer's */
+	snprintf(route, sizeof(route), "%s, <sip:%.*s@192.0.2.10:5060;lr>", record_route(&second, 0),
+		 (int)strcspn(record_route(&second, 1) + 5, "@"), record_route(&second, 1) + 5);
+	h_send(h, h_gateway(&second), 5060, bye_of_callee("z9hG4bKsp4", route));
+	h_one_out(h);
+	assert_true(addr_eq(&h->out[0].dst, &first.dst));
+}
+
 static int start(void **state)
 {
 	h = h_start();
@@ -411,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_forged_response_is_dropped),
 		cmocka_unit_test(test_dialog_requests_find_their_side),
 		cmocka_unit_test(test_strict_routers_are_served),
+		cmocka_unit_test(test_spiral_takes_one_token_at_a_time),
 	};
 
 	return cmocka_run_group_tests_name("pipeline", tests, start, stop);
