@@ -188,12 +188,15 @@ static bool walk_routes(const struct dp *dp, struct dp_ctx *c, struct sip_uri *n
 
 /*
  * RFC 3261 16.4: a strict router moved our topmost Record-Route URI into the Request-URI and the target to
- * the end. Our second one (RFC 5658) may still lead the Route set.
+ * the end, where it is the target even if it names us. Our second one (RFC 5658) may still lead the Route
+ * set.
  */
 static void undo_strict_route(struct dp_ctx *c, struct sip_uri *next)
 {
 	const struct sip_msg *m = &c->msg->sip;
 
+	if (c->pop == c->values)
+		c->pop--;
 	if (!sip_uri_parse(m, c->last, &c->f.uri)) {
 		c->fault = SIP_FAULT_ROUTE;
 		return;

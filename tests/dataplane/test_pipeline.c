@@ -452,6 +452,26 @@ static void test_spiral_takes_one_token_at_a_time(void **state)
 	assert_true(addr_eq(&h->out[0].dst, &first.dst));
 }
 
+/* A strict router has left nothing but values of ours: the last of them is the target (RFC 3261 16.4). */
+static void test_strict_route_to_ourselves(void **state)
+{
+	static const char *const rows[] = {
+		"Route: <sip:192.0.2.10;lr>\r\n", "Route: <sip:core.example.net;lr>, <sip:192.0.2.10;lr>\r\n",
+		"Route: <sip:core.example.net;lr>\r\nRoute: <sip:192.0.2.10;lr>\r\n"
+	};
+
+	for (unsigned i = 0; i < 3; i++) {
+		char call[32];
+
+		snprintf(call, sizeof(call), "selfroute-%u", i);
+		h_send(h, H_CALLER, 5060,
+		       h_request("MESSAGE", "sip:core.example.net;lr", call, call, "", rows[i]));
+		h_one_out(h);
+		assert_memory_equal(h->out[0].text, "MESSAGE sip:192.0.2.10;lr SIP/2.0\r\n", 35);
+		assert_int_equal(h->out[0].port, 1);
+	}
+}
+
 static int start(void **state)
 {
 	h = h_start();
@@ -478,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_dialog_requests_find_their_side),
 		cmocka_unit_test(test_strict_routers_are_served),
 		cmocka_unit_test(test_spiral_takes_one_token_at_a_time),
+		cmocka_unit_test(test_strict_route_to_ourselves),
 	};
 
 	return cmocka_run_group_tests_name("pipeline", tests, start, stop);
