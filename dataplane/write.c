@@ -19,6 +19,9 @@
 #define TOP_TEXT   (DP_SHOW + LIMIT_BRANCH + 32 + 48 + sizeof(OC_ASK))
 #define ROUTE_TEXT (2 * (DP_SHOW + LIMIT_TOKEN + 32))
 
+/* A Route row for the URI that was displaced. */
+#define STRICT_ROW (STRICT_URI + 16)
+
 /* Text that grows at the end; the caller has made room for the worst case. */
 struct text {
 	char *p;
@@ -90,7 +93,7 @@ struct request_texts {
 	char received[SIP_RECEIVED_TEXT];
 	char hops[10];
 	char breadth[10];
-	char route[STRICT_URI + 16];
+	char route[STRICT_ROW];
 };
 
 static void edit_numbers(const struct dp_ctx *c, struct request_texts *texts, struct sip_edits *edits)
@@ -113,10 +116,10 @@ static void edit_numbers(const struct dp_ctx *c, struct request_texts *texts, st
  * Pops our Route values (RFC 3261 16.4), gives a Request-URI back that a strict router displaced, and hands
  * the next strict router its own URI (16.6, step 6).
  */
-static void edit_routes(const struct dp_ctx *c, struct request_texts *texts, struct sip_edits *edits)
+static void edit_routes(const struct dp_ctx *c, char route[STRICT_ROW], struct sip_edits *edits)
 {
 	const struct sip_msg *m = &c->msg->sip;
-	struct text row = { .p = texts->route };
+	struct text row = { .p = route };
 
 	if (c->strict) {
 		sip_edits_add(edits, m->uri.off, m->uri.len, sip_str(m, c->last));
@@ -148,7 +151,7 @@ uint32_t dp_write_request(const struct dp *dp, const struct dp_ctx *c, const str
 	struct text top = { .p = texts.top }, record = { .p = texts.record };
 
 	edits.n = edits.failed = 0;
-	edit_routes(c, &texts, &edits);
+	edit_routes(c, texts.route, &edits);
 	add_top_rows(dp, c, act, &top);
 	sip_edits_add(&edits, m->headers, 0, (struct str){ top.p, top.n });
 	if (act->token_n)
@@ -164,14 +167,17 @@ uint32_t dp_write_hop(const struct dp *dp, const struct dp_ctx *invite, const st
 		      const struct sip_msg *response, char *out, uint32_t cap)
 {
 	const struct dp_listener *l = &dp->listeners[act->listener];
-	char via[DP_SHOW + LIMIT_BRANCH + 32 + sizeof(OC_ASK)];
+	char via[DP_SHOW + LIMIT_BRANCH + 32 + sizeof(OC_ASK)], route[STRICT_ROW];
 	struct text t = { .p = via };
+	struct sip_edits edits;
 	struct sip_hop hop = {
 		.method = response ? METHOD_ACK : METHOD_CANCEL,
-		.pop = invite->pop,
+		.edits = &edits,
 		.response = response,
 	};
 
+	edits.n = edits.failed = 0;
+	edit_routes(invite, route, &edits);
 	PUT(&t, "SIP/2.0/UDP ");
 	put(&t, l->show, l->show_n);
 	PUT(&t, ";branch=");

@@ -6,30 +6,19 @@
 #include "dataplane/sip/chars.h"
 #include "dataplane/sip/edit.h"
 
-/* The rows of header id without line folds, as `edits` change them. */
-static void put_rows(struct sip_out *out, const struct sip_msg *m, enum sip_hdr id,
-		     const struct sip_edits *edits)
+/* The rows of header id without line folds. */
+static void put_rows(struct sip_out *out, const struct sip_msg *m, enum sip_hdr id)
 {
 	for (uint8_t i = m->first[id]; i != SIP_NO_ROW; i = m->row[i].next)
-		sip_put_row(out, m, &m->row[i], edits);
+		sip_put_row(out, m, &m->row[i], NULL);
 }
 
-static void put_routes(struct sip_out *out, const struct sip_msg *invite, unsigned pop)
+static void put_routes(struct sip_out *out, const struct sip_msg *invite, const struct sip_edits *edits)
 {
-	struct sip_edits edits = { 0 };
-	struct sip_span value;
-	struct sip_list it = sip_list_start(invite, SIP_HDR_ROUTE);
+	for (uint8_t i = invite->first[SIP_HDR_ROUTE]; i != SIP_NO_ROW; i = invite->row[i].next) {
+		const struct sip_row *row = &invite->row[i];
 
-	for (unsigned i = 0; i < pop; i++)
-		if (sip_list_next(invite, &it, &value) != SIP_NEXT_VALUE)
-			return;
-	for (; it.row != SIP_NO_ROW; it = (struct sip_list){ .row = invite->row[it.row].next }) {
-		const struct sip_row *row = &invite->row[it.row];
-
-		edits.n = edits.failed = 0;
-		if (it.pos)
-			sip_edits_add(&edits, row->value, (uint32_t)it.pos - row->value, (struct str){ 0 });
-		sip_put_row(out, invite, row, &edits);
+		sip_put_edited(out, invite->base, row->off, row->end + 2u, edits);
 	}
 }
 
@@ -37,20 +26,21 @@ uint32_t sip_hop_write(const struct sip_msg *invite, const struct sip_hop *hop, 
 {
 	struct sip_out o = { .p = out, .cap = cap };
 	struct str method = sip_method_text(hop->method);
+	struct sip_span uri = invite->uri;
 	struct sip_cseq cseq;
 
-	if (!sip_cseq_parse(invite, &cseq))
+	if (hop->edits->failed || !sip_cseq_parse(invite, &cseq))
 		return 0;
 	sip_put_str(&o, method);
 	sip_put(&o, " ", 1);
-	sip_put_str(&o, hop->uri.n ? hop->uri : sip_str(invite, invite->uri));
+	sip_put_edited(&o, invite->base, uri.off, (uint32_t)uri.off + uri.len, hop->edits);
 	sip_put_str(&o, STR(" SIP/2.0\r\nVia: "));
 	sip_put_str(&o, hop->via);
 	sip_put_str(&o, STR("\r\nMax-Forwards: 70\r\n"));
-	put_routes(&o, invite, hop->pop);
-	put_rows(&o, invite, SIP_HDR_FROM, NULL);
-	put_rows(&o, hop->response ? hop->response : invite, SIP_HDR_TO, NULL);
-	put_rows(&o, invite, SIP_HDR_CALL_ID, NULL);
+	put_routes(&o, invite, hop->edits);
+	put_rows(&o, invite, SIP_HDR_FROM);
+	put_rows(&o, hop->response ? hop->response : invite, SIP_HDR_TO);
+	put_rows(&o, invite, SIP_HDR_CALL_ID);
 	sip_put_str(&o, STR("CSeq: "));
 	sip_put_number(&o, cseq.number);
 	sip_put(&o, " ", 1);

@@ -447,10 +447,10 @@ uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply,
 /* ---- requests for one hop ---- */
 
 struct sip_hop {
-	enum method method;             /* METHOD_CANCEL or METHOD_ACK */
-	struct str uri;                 /* Request-URI that the hop was sent; n == 0: that of the INVITE */
-	struct str via;                 /* value of the one Via: that of the INVITE as it was sent */
-	unsigned pop;                   /* Route values in front that were ours */
+	enum method method; /* METHOD_CANCEL or METHOD_ACK */
+	struct str via;     /* value of the one Via: that of the INVITE as it was sent */
+	const struct sip_edits
+		*edits; /* what the Request-URI and the Route rows of the INVITE were sent with */
 	const struct sip_msg *response; /* ACK: the final that is acknowledged, for its To; CANCEL: NULL */
 };
 

@@ -472,6 +472,69 @@ static void test_strict_route_to_ourselves(void **state)
 	}
 }
 
+/* CANCEL and ACK name what the INVITE named when it left, Route and all (RFC 3261 9.1, 17.1.1.3). */
+static void test_cancel_and_ack_name_what_was_sent(void **state)
+{
+	static const struct {
+		const char *uri, *route, *line, *left[2];
+	} table[] = {
+		/* the next hop is a strict router */
+		{ "sip:+8221234@192.0.2.10",
+		  "Route: <sip:192.0.2.10;lr>, <sip:p@198.51.100.21>,<sip:q@w;lr>\r\n",
+		  " sip:p@198.51.100.21 SIP/2.0\r\n",
+		  { "Route:<sip:q@w;lr>", "Route: <sip:+8221234@192.0.2.10>" } },
+		{ "sip:+8221234@192.0.2.10",
+		  "Route: <sip:p@198.51.100.21>\r\n",
+		  " sip:p@198.51.100.21 SIP/2.0\r\n",
+		  { "Route: <sip:+8221234@192.0.2.10>" } },
+		/* the one before was */
+		{ "sip:192.0.2.10;lr",
+		  "Route: <sip:x@w;lr>, <sip:+8229999@pstn>\r\n",
+		  " sip:+8229999@pstn SIP/2.0\r\n",
+		  { "Route: <sip:x@w;lr>" } },
+		{ "sip:192.0.2.10;lr",
+		  "Route: <sip:core.example.net;lr>\r\nRoute: <sip:+8229999@pstn>\r\n",
+		  " sip:+8229999@pstn SIP/2.0\r\n",
+		  { NULL } },
+		/* neither */
+		{ "sip:+8221234@192.0.2.10",
+		  "Route: <sip:192.0.2.10;lr>, <sip:x@w;lr>\r\nRoute: <sip:y@w;lr>\r\n",
+		  " sip:+8221234@192.0.2.10 SIP/2.0\r\n",
+		  { "Route: <sip:x@w;lr>", "Route: <sip:y@w;lr>" } },
+	};
+
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const char *names[] = { "INVITE", "CANCEL", "ACK" };
+		struct h_out out[3];
+		char call[32];
+
+		snprintf(call, sizeof(call), "named-%u", i);
+		out[0] = h_call(h, 5060, h_request("INVITE", table[i].uri, call, call, "", table[i].route));
+		h_send(h, h_gateway(&out[0]), 5060, h_answer(&out[0], 180, "gwtag"));
+		h_send(h, H_CALLER, 5060, h_request("CANCEL", table[i].uri, call, call, "", table[i].route));
+		assert_int_equal(h->n_out, 2);
+		out[1] = h->out[1];
+		h_send(h, h_gateway(&out[0]), 5060, h_answer(&out[0], 487, "gwtag"));
+		assert_int_equal(h->n_out, 2);
+		out[2] = h->out[1];
+		for (unsigned k = 0; k < 3; k++) {
+			size_t n = strlen(names[k]);
+			unsigned rows = 0;
+
+			assert_memory_equal(out[k].text, names[k], n);
+			if (strncmp(out[k].text + n, table[i].line, strlen(table[i].line)))
+				fail_msg("%u: %.60s", i, out[k].text);
+			for (; rows < 2 && table[i].left[rows]; rows++) {
+				const char *row = h_row(&out[k], "Route:", rows);
+
+				if (!row || strcmp(row, table[i].left[rows]))
+					fail_msg("%u: %s %s", i, names[k], row ? row : "without it");
+			}
+			assert_null(h_row(&out[k], "Route:", rows));
+		}
+	}
+}
+
 static int start(void **state)
 {
 	h = h_start();
@@ -499,6 +562,7 @@ int main(void)
 		cmocka_unit_test(test_strict_routers_are_served),
 		cmocka_unit_test(test_spiral_takes_one_token_at_a_time),
 		cmocka_unit_test(test_strict_route_to_ourselves),
+		cmocka_unit_test(test_cancel_and_ack_name_what_was_sent),
 	};
 
 	return cmocka_run_group_tests_name("pipeline", tests, start, stop);
