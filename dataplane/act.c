@@ -52,10 +52,9 @@ void dp_send_text(struct dp_worker *w, struct rte_mbuf *m, uint32_t n, const str
 
 uint32_t dp_room(const struct dp_worker *w, const struct rte_mbuf *m, const struct dp_listener *l)
 {
-	uint32_t mtu = w->dp->ports[l->port].mtu - (l->addr.v6 ? 48u : 28u);
-	uint32_t tail = rte_pktmbuf_tailroom(m);
+	uint32_t frame = dp_frame(w->dp, l), tail = rte_pktmbuf_tailroom(m);
 
-	return mtu < tail ? mtu : tail;
+	return frame < tail ? frame : tail;
 }
 
 /* RFC 3261 21.5.14: what does not fit a frame once our rows are in it. */

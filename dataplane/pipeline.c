@@ -202,11 +202,11 @@ static void count_message(struct dp_worker *w, const struct sip_msg *sip)
 /* True if this INVITE, or this final to one, can be kept and sent again. */
 static bool has_room(const struct dp_worker *w, const struct dp_ctx *c)
 {
-	const struct dp_listener *l = &w->dp->listeners[c->q.listener];
-	uint32_t frame = w->dp->ports[l->port].mtu - (l->addr.v6 ? 48u : 28u);
-	uint32_t n = c->msg->sip.len, grown = n + (c->q.request ? w->dp->growth : 0);
+	uint32_t n = c->msg->sip.len;
+	bool fits = c->q.request ? n + w->dp->growth <= w->dp->frame
+				 : n <= dp_frame(w->dp, &w->dp->listeners[c->q.listener]);
 
-	return c->q.method == METHOD_INVITE && grown <= frame && keep_room(w->keep, n);
+	return c->q.method == METHOD_INVITE && fits && keep_room(w->keep, n);
 }
 
 /*

@@ -118,7 +118,7 @@ static void read_show(struct dp_listener *l)
 
 static void make_listeners(struct dp *dp, const struct dp_plan *plan)
 {
-	uint32_t longest = 0;
+	uint32_t longest = 0, least = UINT32_MAX;
 
 	for (uint32_t i = 0; i < plan->n_listeners; i++) {
 		const struct dp_listener_plan *from = &plan->listeners[i];
@@ -134,10 +134,11 @@ static void make_listeners(struct dp *dp, const struct dp_plan *plan)
 		else
 			l->show_n = (uint16_t)sip_hostport_text(&l->addr, l->show);
 		read_show(l);
-		if (l->show_n > longest)
-			longest = l->show_n;
+		longest = RTE_MAX(longest, l->show_n);
+		least = RTE_MIN(least, dp_frame(dp, l));
 	}
 	dp->n_listeners = plan->n_listeners;
+	dp->frame = least;
 	dp->growth = 3 * longest + LIMIT_BRANCH + LIMIT_TOKEN + SIP_RECEIVED_TEXT + ROW_NAMES;
 }
 

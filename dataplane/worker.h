@@ -146,6 +146,7 @@ struct dp {
 	uint32_t holder[LIMIT_PORTS]; /* worker with queue 0 of the port; queue q is worker (holder + q) mod n
 				       */
 	uint32_t growth;              /* bytes that a request grows by at most on its way through */
+	uint32_t frame;               /* bytes of SIP that fit a frame, whichever listener it leaves by */
 	bool adaptive;
 	bool records; /* calls that end are recorded */
 	struct net_eal_args *eal;
@@ -158,6 +159,12 @@ struct dp {
 	struct rte_rcu_qsbr *qsbr;
 	struct dp_retired *retired; /* newest first */
 };
+
+/* Bytes of SIP that fit a frame which leaves by the port of listener l. Any thread. */
+static inline uint32_t dp_frame(const struct dp *dp, const struct dp_listener *l)
+{
+	return dp->ports[l->port].mtu - (l->addr.v6 ? 48u : 28u);
+}
 
 /* ---- worker.c: the loop, the rings, the ports ---- */
 

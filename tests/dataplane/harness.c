@@ -130,6 +130,11 @@ static void *mem64(size_t n)
 
 struct harness *h_start(void)
 {
+	return h_start_mtu(1500);
+}
+
+struct harness *h_start_mtu(uint16_t core_mtu)
+{
 	static struct dp_plan plan;
 	static uint16_t cpus[WORKERS];
 	static struct net_device devices[2] = { { .text = "net_null,no-rx=1" },
@@ -153,7 +158,7 @@ struct harness *h_start(void)
 			 .devices = devices },
 		.workers = { { .numa = -1 }, { .numa = -1 } },
 		.ports = { { "access", devices[0].text, 1500, 0, false },
-			   { "core", devices[1].text, 1500, 0, false } },
+			   { "core", devices[1].text, core_mtu, 0, false } },
 		.listeners = { { "access", v4("192.0.2.10", 5060), 0, NULL },
 			       { "core", v4("198.51.100.10", 5060), 1, "core.example.net" } },
 		.n_workers = WORKERS,

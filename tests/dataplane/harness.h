@@ -40,6 +40,9 @@ enum h_who {
 
 /* Starts EAL and everything above; exits the test program on failure. Once per program. */
 struct harness *h_start(void);
+
+/* The same with another MTU than 1500 on the gateways' side. */
+struct harness *h_start_mtu(uint16_t core_mtu);
 void h_stop(struct harness *h);
 
 /* The address of somebody outside; port as given. */

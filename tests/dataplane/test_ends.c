@@ -146,6 +146,24 @@ static const char *long_invite(const char *call, unsigned n)
 	return h_request("INVITE", "sip:+8221234@192.0.2.10", call, call, "", row);
 }
 
+/* The same where it is the port on the other side that takes less: nothing of it is left to be sent again. */
+static void test_too_long_for_the_other_side(void **state)
+{
+	uint64_t made = h_count(h, ST_MADE);
+
+	until_quiet();
+	h_send(h, H_CALLER, 5060, long_invite("long2@x", 1000));
+	h_one_out(h);
+	assert_memory_equal(h->out[0].text, "SIP/2.0 513 ", 12);
+	assert_int_equal(lb_gateway_calls(h->words, 0) + lb_gateway_calls(h->words, 1), 0);
+	for (unsigned s = 0; s < 40; s++) {
+		h->now += 1000000000;
+		h_tick(h);
+		assert_int_equal(h->n_out, 0);
+	}
+	assert_int_equal(h_count(h, ST_MADE), made);
+}
+
 /* What gateway 1 says of a datagram from our listener that nobody took: ICMP port unreachable. */
 static void bounce(const char *text, uint32_t n)
 {
@@ -308,7 +326,7 @@ static void more_than_waits_for_a_port_is_sent(void **state)
 
 static int start(void **state)
 {
-	h = h_start();
+	h = h_start_mtu(1280);
 	return 0;
 }
 
@@ -325,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_ack_to_own_answer_is_absorbed),
 		cmocka_unit_test(test_loop_is_told_from_spiral),
 		cmocka_unit_test(test_everything_else_meets_its_end),
+		cmocka_unit_test(test_too_long_for_the_other_side),
 		cmocka_unit_test(test_quotes_that_are_no_request),
 		cmocka_unit_test(test_broken_messages),
 		cmocka_unit_test(test_one_peer_loads_the_workers_alike),
