@@ -72,7 +72,7 @@ static void too_long(struct dp_worker *w, struct dp_ctx *c, struct rte_mbuf *out
 	uint32_t n = 0;
 
 	if (c->q.request && c->q.method != METHOD_ACK) {
-		lb_reply_own(w->lb, w->policy, &c->q, &act);
+		lb_reply_own(w->lb, w->policy, &c->q, w->now, &act);
 		n = dp_write_reply(c, &act, rte_pktmbuf_mtod(out, char *),
 				   dp_room(w, out, &w->dp->listeners[act.listener]));
 	}

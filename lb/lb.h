@@ -257,10 +257,11 @@ unsigned lb_tick(struct lb_worker *w, const struct lb_snapshot *s, uint64_t now,
 int lb_branch_loop(struct str branch, uint32_t *loop);
 
 /*
- * Gives a reply of the caller's own making (one that lb_input() did not ask for) what every reply has: its To
- * tag, in act->to_tag, so that the ACK to it is absorbed, and what a client that asks is told. Worker.
+ * Gives a reply of the caller's own making (one that lb_input() did not ask for, to what could not be sent
+ * on) what every reply has: its To tag, in act->to_tag, so that the ACK to it is absorbed, and what a client
+ * that asks is told. The call that q would have begun ends with it, and what it holds is given back. Worker.
  */
-void lb_reply_own(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q,
+void lb_reply_own(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q, uint64_t now,
 		  struct lb_act *act);
 
 /* The key (lb_spec.hash_key) with which call_hash, from_hash and the others of a query are made. Any. */

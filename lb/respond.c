@@ -198,9 +198,14 @@ unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8
 	return branch_write(&s->keys, &b, call_hash, NULL, out);
 }
 
-void lb_reply_own(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q,
+void lb_reply_own(struct lb_worker *w, const struct lb_snapshot *s, const struct lb_query *q, uint64_t now,
 		  struct lb_act *act)
 {
+	const struct call_key key = call_key(q);
+	uint32_t i = q->method == METHOD_INVITE && !q->has_to_tag ? call_of(&w->calls, &key) : CALL_NONE;
+
+	if (i != CALL_NONE)
+		call_fail(&w->calls, i, LB_END_FAILED, act->status, false, now);
 	oc_tell(act, q->oc_ask, w->words, s, &q->src);
 	act->to_tag_n = q->has_to_tag ? 0 : tag_write(&s->keys, q, act->to_tag);
 }

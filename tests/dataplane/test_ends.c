@@ -146,6 +146,25 @@ static const char *long_invite(const char *call, unsigned n)
 	return h_request("INVITE", "sip:+8221234@192.0.2.10", call, call, "", row);
 }
 
+/* What does not fit a frame has called nobody: its caller is told, and it holds no place. */
+static void test_too_long_a_call_holds_nothing(void **state)
+{
+	struct lb_record record;
+
+	until_quiet();
+	assert_int_equal(lb_gateway_calls(h->words, 0) + lb_gateway_calls(h->words, 1), 0);
+	for (unsigned again = 0; again < 2; again++) {
+		h_send(h, H_CALLER, 5060, long_invite("long@x", 1400));
+		h_one_out(h);
+		assert_memory_equal(h->out[0].text, "SIP/2.0 513 ", 12);
+		assert_int_equal(lb_gateway_calls(h->words, 0) + lb_gateway_calls(h->words, 1), 0);
+	}
+	assert_true(dp_next_record(h->dp, 0, &record) || dp_next_record(h->dp, 1, &record));
+	assert_int_equal(record.status, 513);
+	assert_int_equal(record.how, LB_END_FAILED);
+	assert_false(dp_next_record(h->dp, 0, &record) || dp_next_record(h->dp, 1, &record));
+}
+
 /* The same where it is the port on the other side that takes less: nothing of it is left to be sent again. */
 static void test_too_long_for_the_other_side(void **state)
 {
@@ -343,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_ack_to_own_answer_is_absorbed),
 		cmocka_unit_test(test_loop_is_told_from_spiral),
 		cmocka_unit_test(test_everything_else_meets_its_end),
+		cmocka_unit_test(test_too_long_a_call_holds_nothing),
 		cmocka_unit_test(test_too_long_for_the_other_side),
 		cmocka_unit_test(test_quotes_that_are_no_request),
 		cmocka_unit_test(test_broken_messages),
