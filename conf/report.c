@@ -7,6 +7,26 @@
 
 #define TEXT_MAX 1024 /* bytes of one message */
 
+/* A value or a path that was cut may end inside a character: no JSON holds what is left of one. */
+static void drop_parts_of_characters(char *text)
+{
+	const unsigned char *from = (const unsigned char *)text;
+	char *to = text;
+
+	while (*from != '\0') {
+		size_t n = *from < 0x80 ? 1 : *from < 0xe0 ? 2 : *from < 0xf0 ? 3 : 4, have = 1;
+
+		while (have < n && (from[have] & 0xc0) == 0x80)
+			have++;
+		if (have == n) {
+			memmove(to, from, n);
+			to += n;
+		}
+		from += have;
+	}
+	*to = '\0';
+}
+
 static void add(struct loader *l, bool warning, size_t line, size_t column, const char *path,
 		const char *format, va_list args)
 {
@@ -17,6 +37,7 @@ static void add(struct loader *l, bool warning, size_t line, size_t column, cons
 	char *copy;
 
 	vsnprintf(text + n, sizeof(text) - (size_t)n, format, args);
+	drop_parts_of_characters(text);
 	copy = strdup(text);
 	if (copy != NULL && (r->n & (r->n - 1)) == 0) { /* grows at powers of two */
 		messages = realloc(r->messages, (r->n > 0 ? 2 * r->n : 1) * sizeof(*messages));

@@ -92,6 +92,11 @@ static const struct {
 	  "f:6:7: node: found \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"..., expected "
 	  "a name of at most "
 	  "63 letters, digits, \".\", \"_\" or \"-\"\n" },
+	/* Between characters. */
+	{ NET POOL "node: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa9\n",
+	  "f:6:7: node: found \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"..., expected "
+	  "a name of at most "
+	  "63 letters, digits, \".\", \"_\" or \"-\"\n" },
 };
 
 static void test_messages(void **state)
