@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The schema as text: a loaded config as YAML that loads again, and docs/config.md. Reads only. */
+#include <ctype.h>
 #include <errno.h>
+#include <strings.h>
 
 #include "conf/value.h"
 
 static void print_section(FILE *out, const struct section *s, const char *in, unsigned int indent);
 
-/* Plain where nothing can be taken for YAML's own signs, else in double quotes. */
-static void print_quoted(FILE *out, const char *text)
+/* Whether YAML reads the plain text as that text, and not as signs of its own. */
+static bool is_plain(const char *text)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/+-:";
 	size_t n = strlen(text);
 
-	if (n > 0 && strspn(text, plain) == n && text[0] != '-' && text[0] != ':' && text[n - 1] != ':' &&
-	    strcmp(text, "null") != 0) {
+	return n > 0 && strspn(text, plain) == n && text[0] != '-' && text[0] != ':' && text[n - 1] != ':' &&
+	       strcmp(text, "null") != 0;
+}
+
+/* The same, and not as a number or a truth value either: "+82" is no 82, "0800" no 800. */
+static bool is_plain_text(const char *text)
+{
+	static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "y", "n" };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (strcasecmp(text, words[i]) == 0)
+			return false;
+	return is_plain(text) && (isalpha((unsigned char)text[0]) || text[0] == '/');
+}
+
+static void print_quoted(FILE *out, const char *text, bool plain)
+{
+	if (plain) {
 		fputs(text, out);
 		return;
 	}
@@ -31,11 +49,11 @@ static void print_value(FILE *out, const struct field *f, const void *in)
 	char text[VALUE_TEXT];
 
 	if (f->kind == KIND_TEXT || f->kind == KIND_PATH) { /* may be longer than any other */
-		print_quoted(out, *(const char *const *)in);
+		print_quoted(out, *(const char *const *)in, is_plain_text(*(const char *const *)in));
 		return;
 	}
 	conf_value_print(f, in, text, sizeof(text));
-	print_quoted(out, text);
+	print_quoted(out, text, conf_is_text(f->kind) ? is_plain_text(text) : is_plain(text));
 }
 
 static void print_scalars(FILE *out, const struct field *f, const char *in)
@@ -66,7 +84,8 @@ static void print_items(FILE *out, const struct field *f, const char *in, unsign
 
 		fprintf(out, "%*s", indent, "");
 		if (f->kind == KIND_MAP) {
-			print_quoted(out, *(const char *const *)item);
+			print_quoted(out, *(const char *const *)item,
+				     is_plain_text(*(const char *const *)item));
 			fputs(":\n", out);
 		} else {
 			fputs("-\n", out);

@@ -19,6 +19,12 @@ size_t conf_value_size(enum kind kind);
  */
 int conf_value_read(const struct field *f, const char *text, void *out, struct arena *arena);
 
+/* Whether the kind's values stay text, whatever that looks like. */
+static inline bool conf_is_text(enum kind kind)
+{
+	return kind <= KIND_REF;
+}
+
 /* Writes the member's value for a field without default that the file leaves out. */
 void conf_value_none(const struct field *f, void *out);
 

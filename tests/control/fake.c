@@ -154,7 +154,9 @@ static void write_config(FILE *f, const struct fake *fake, unsigned int many)
 	for (unsigned int i = 0; i < many; i++)
 		fprintf(f, "      w%u: { address: 192.0.2.%u:%u }\n", i, 30 + i % 200, 6000 + i / 200);
 	fprintf(f,
-		"routes:\n  - { match: { from: carrier, method: INVITE }, pool: east }\n  - { pool: west }\n"
+		"routes:\n  - { match: { number: \"+0\" }, answer: 404 }\n"
+		"  - { match: { number: \"0800\" }, answer: 404 }\n"
+		"  - { match: { from: carrier, method: INVITE }, pool: east }\n  - { pool: west }\n"
 		"control: { socket: %s, metrics: 127.0.0.1:%u }\n",
 		fake->socket, fake->metrics);
 }

@@ -290,12 +290,21 @@ static void events_are_kept(void **state)
 	json_decref(o);
 }
 
+/* The number that a route matches, as JSON says it; fails unless it is a text. */
+static const char *number_of_route(const json_t *routes, size_t i)
+{
+	const json_t *match = json_object_get(json_array_get(routes, i), "match");
+
+	assert_true(json_is_string(json_object_get(match, "number")));
+	return json_string_value(json_object_get(match, "number"));
+}
+
 /* What show config prints loads again, and says the same as JSON. */
 static void config_loads_again(void **state)
 {
 	struct conf_report report = { 0 };
 	struct conf *conf = NULL;
-	json_t *o, *gw1;
+	json_t *o, *gw1, *routes;
 	const char *yaml;
 
 	assert_int_equal(weirctl("--json show config"), 0);
@@ -307,6 +316,9 @@ static void config_loads_again(void **state)
 	gw1 = json_object_get(json_object_get(json_object_get(gw1, "east"), "gateways"), "gw1");
 	assert_string_equal(json_string_value(json_object_get(gw1, "address")), "192.0.2.21:5060");
 	assert_true(number_at(gw1, "weight") == 10);
+	routes = json_object_get(json_object_get(o, "config"), "routes");
+	assert_string_equal(number_of_route(routes, 0), "+0");
+	assert_string_equal(number_of_route(routes, 1), "0800");
 	json_decref(o);
 	conf_free(conf);
 	conf_report_free(&report);
