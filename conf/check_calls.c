@@ -36,9 +36,11 @@ static void check_peers(struct loader *l, const struct check_names *names)
 				"a route's \"from\" means either",
 				c->peers[i].name);
 	}
-	if (total > LIMIT_PREFIXES)
+	if (total > LIMIT_PREFIXES) {
 		conf_fail_item(l, &c->peers[0], "peers: found %zu prefixes, expected at most %u in all",
 			       total, LIMIT_PREFIXES);
+		return;
+	}
 	claims = calloc(total + 1, sizeof(*claims));
 	if (claims == NULL) {
 		l->no_memory = true;
@@ -186,9 +188,12 @@ static void check_gateways(struct loader *l)
 	for (uint32_t i = 0; i < c->n_pools; i++)
 		conf_names_add(l, &names, c->pools[i].gateways, sizeof(struct conf_gateway),
 			       c->pools[i].n_gateways);
-	if (names.n > LIMIT_GATEWAYS)
+	if (names.n > LIMIT_GATEWAYS) {
 		conf_fail_item(l, &c->pools[0], "pools: found %u gateways, expected at most %u in all",
 			       names.n, LIMIT_GATEWAYS);
+		free(names.rows);
+		return;
+	}
 	for (uint32_t i = 0; i < names.n; i++)
 		names.rows[i].index = i; /* order in the file, over all pools */
 	conf_names_sort(&names);

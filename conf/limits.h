@@ -18,6 +18,7 @@
 #define LIMIT_PEERS      4096
 #define LIMIT_PREFIXES   16384 /* source prefixes of all peers */
 #define LIMIT_ROUTES     4096
+#define LIMIT_ENTRIES    1000000 /* of all lists and maps of the file, those that aliases repeat included */
 #define LIMIT_TIERS      8
 #define LIMIT_WEIGHT     65535
 #define LIMIT_SHARE      1000     /* weight of a peer */

@@ -4,6 +4,7 @@
  * the default, so that one run finds all errors; a load with errors never gives out its config.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -147,15 +148,27 @@ static bool load_scalar(struct loader *l, const struct field *f, const yaml_node
 	return false;
 }
 
-/* Room for n items at the field's pointer; NULL if there is none or n is out of the field's range. */
+/*
+ * Room for n items at the field's pointer; NULL if there is none or n is out of the field's range. A few
+ * lines of aliases can stand for more items than any memory holds.
+ */
 static char *make_items(struct loader *l, const struct field *f, const yaml_node_t *node, size_t n,
 			size_t size, char *base)
 {
+	uint64_t before = l->n_entries;
 	char *items;
 
 	if (n < f->min_items || n > f->max_items) {
 		conf_fail_node(l, node, "found %zu entries, expected %u to %u", n, f->min_items,
 			       f->max_items);
+		return NULL;
+	}
+	l->n_entries += n;
+	if (l->n_entries > LIMIT_ENTRIES) {
+		if (before <= LIMIT_ENTRIES)
+			conf_fail_node(l, node,
+				       "found %" PRIu64 " entries up to here, expected at most %u in all",
+				       l->n_entries, LIMIT_ENTRIES);
 		return NULL;
 	}
 	items = arena_alloc(l->arena, n * size);

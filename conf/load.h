@@ -27,6 +27,7 @@ struct loader {
 	struct mark *marks; /* sorted by (at, item) once the structs are filled */
 	size_t n_marks, cap_marks;
 	uint32_t bad[KIND_SCALARS]; /* values of each kind that were refused */
+	uint64_t n_entries;         /* of lists and maps so far */
 	bool no_memory;             /* something was not stored; the load fails with -ENOMEM */
 	char path[256];             /* of the value being loaded: "pools.east.gateways.gw1" */
 	size_t path_n;

@@ -174,12 +174,34 @@ static void test_many_gateways(void **state)
 	free(text);
 }
 
+/* A few lines that stand for millions of gateways: told, and soon. */
+static void test_aliases(void **state)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+	struct conf_report report;
+	struct conf *conf;
+
+	fputs(NET "routes: [ { pool: p0 } ]\npools:\n  p0:\n    gateways: &all\n", out);
+	for (unsigned int i = 0; i < LIMIT_GATEWAYS; i++)
+		fprintf(out, "      gw%u: { address: 10.%u.%u.1:5060 }\n", i, i / 256, i % 256);
+	for (unsigned int i = 1; i < 300; i++)
+		fprintf(out, "  p%u: { gateways: *all }\n", i);
+	fclose(out);
+	assert_int_equal(conf_load_text("f", text, n, &conf, &report), -EINVAL);
+	assert_in_range(report.n, 1, 10);
+	conf_report_free(&report);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_mutations),
 		cmocka_unit_test(test_many_gateways),
+		cmocka_unit_test(test_aliases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
