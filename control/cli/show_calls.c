@@ -26,9 +26,9 @@ static enum tint event_tint(const char *kind)
 
 static void print_event(struct cli *cli, const json_t *e)
 {
-	char kind[16];
+	char kind[48];
 
-	snprintf(kind, sizeof(kind), "%-13s", text_of(e, "kind"));
+	snprintf(kind, sizeof(kind), "%-24s", text_of(e, "kind")); /* the longest that there is */
 	fprintf(cli->out, "%s  ", text_of(e, "at"));
 	tinted(cli->out, cli->color, event_tint(text_of(e, "kind")), kind);
 	fprintf(cli->out, "  %s\n", text_of(e, "text"));

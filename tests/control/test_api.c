@@ -278,7 +278,7 @@ static void events_are_kept(void **state)
 	assert_int_equal(weirctl("drain gw1"), 0);
 	assert_int_equal(weirctl("ready gw1"), 0);
 	assert_int_equal(weirctl("events"), 0);
-	assert_non_null(strstr(out_text, "gateway-drain  gateway gw1: DRAIN by uid "));
+	assert_non_null(strstr(out_text, "gateway-drain             gateway gw1: DRAIN by uid "));
 	assert_int_equal(weirctl("--json events"), 0);
 	o = json_out();
 	list = json_object_get(o, "events");

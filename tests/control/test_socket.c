@@ -287,6 +287,32 @@ static void mute_and_strange_daemons(void **state)
 	unlink(a.sun_path);
 }
 
+/* The longest kind of event, and one that is cut to the same by a column too narrow. */
+static void kinds_of_events_are_whole(void **state)
+{
+	static const char said[] =
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"last\":2,\"events\":["
+		"{\"id\":1,\"at\":\"T\",\"kind\":\"gateway-retry-after\",\"subject\":\"g\",\"text\":\"one\"},"
+		"{\"id\":2,\"at\":\"T\",\"kind\":\"gateway-retry-after-over\",\"subject\":\"g\",\"text\":"
+		"\"two\"}]}}"
+		"\n";
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char line[256];
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/run/events", fake.dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	if (!fork())
+		_exit(write(accept(fd, NULL, NULL), said, sizeof(said) - 1) != sizeof(said) - 1);
+	snprintf(line, sizeof(line), "events -s %s", a.sun_path);
+	assert_int_equal(weirctl(line), 0);
+	assert_string_equal(out_text, "T  gateway-retry-after       one\nT  gateway-retry-after-over  two\n");
+	wait(NULL);
+	close(fd);
+	unlink(a.sun_path);
+}
+
 static int set_up(void **state)
 {
 	fake_start(&fake, MANY);
@@ -306,11 +332,12 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(errors_have_codes),        cmocka_unit_test(lines_in_any_pieces),
-		cmocka_unit_test(too_long_is_refused),      cmocka_unit_test(too_many_are_turned_away),
-		cmocka_unit_test(slow_reader_hurts_nobody), cmocka_unit_test(garbage_hurts_nobody),
-		cmocka_unit_test(socket_file_has_its_mode), cmocka_unit_test(second_daemon_is_refused),
-		cmocka_unit_test(other_file_is_left_alone), cmocka_unit_test(mute_and_strange_daemons),
+		cmocka_unit_test(errors_have_codes),         cmocka_unit_test(lines_in_any_pieces),
+		cmocka_unit_test(too_long_is_refused),       cmocka_unit_test(too_many_are_turned_away),
+		cmocka_unit_test(slow_reader_hurts_nobody),  cmocka_unit_test(garbage_hurts_nobody),
+		cmocka_unit_test(socket_file_has_its_mode),  cmocka_unit_test(second_daemon_is_refused),
+		cmocka_unit_test(other_file_is_left_alone),  cmocka_unit_test(mute_and_strange_daemons),
+		cmocka_unit_test(kinds_of_events_are_whole),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
