@@ -114,7 +114,7 @@ struct ctl_node {
 	bool draining; /* by the operator: no new calls; /readyz says no, so that traffic goes elsewhere */
 	uint32_t workers, ports, listeners, pools, gateways;
 	uint32_t gateways_up;    /* not DOWN, whatever the operator says */
-	uint32_t gateways_ready; /* not DOWN, and READY by the operator */
+	uint32_t gateways_ready; /* as ctl_takes_work() */
 };
 
 void ctl_node(const struct app *app, struct ctl_node *out);
@@ -166,7 +166,7 @@ struct ctl_gateway {
 struct ctl_pool {
 	const char *name;
 	uint32_t first, n;  /* its gateways are indexes first..first+n-1 of ctl_gateway() */
-	uint32_t up, ready; /* gateways not DOWN; not DOWN and READY by the operator */
+	uint32_t up, ready; /* gateways not DOWN; as ctl_takes_work() */
 	bool full;          /* some could be given calls by their state, and each is at its max-calls */
 };
 

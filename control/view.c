@@ -47,7 +47,7 @@ bool ctl_takes_work(const struct ctl_gateway *g)
 	return g->health != LB_DOWN && g->admin == LB_READY && g->weight;
 }
 
-/* What is down does not get calls; what is alive but not quite well gets some. */
+/* What is alive but not quite well gets some calls, too. */
 static bool is_up(const struct app *app, uint32_t index)
 {
 	return lb_get_health(app->words, app->policy->gateways[index].slot) != LB_DOWN;
@@ -55,7 +55,9 @@ static bool is_up(const struct app *app, uint32_t index)
 
 static bool is_ready(const struct app *app, uint32_t index)
 {
-	return is_up(app, index) && lb_get_admin(app->words, app->policy->gateways[index].slot) == LB_READY;
+	const struct lb_gateway_spec *gw = &app->policy->gateways[index];
+
+	return is_up(app, index) && lb_get_admin(app->words, gw->slot) == LB_READY && gw->weight;
 }
 
 void ctl_node(const struct app *app, struct ctl_node *out)
@@ -97,7 +99,7 @@ static bool is_full(const struct app *app, const struct ctl_pool *pool)
 		const struct lb_gateway_spec *gw = &p->gateways[i];
 		uint32_t max = app->conf->pools[gw->pool].gateways[i - pool->first].max_calls;
 
-		if (!gw->weight || !is_ready(app, i))
+		if (!is_ready(app, i))
 			continue;
 		if (max == CONF_NONE || (uint64_t)lb_gateway_calls(app->words, gw->slot) +
 							lb_get_survivors(app->words, gw->slot) <

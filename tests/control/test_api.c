@@ -170,6 +170,8 @@ static void set_and_take_back(void **state)
 	assert_non_null(strstr(out_text, "* set since the start"));
 	assert_int_equal(weirctl("hash abc"), 0); /* of the pool's tier 1 only gw2 has weight now */
 	assert_non_null(strstr(out_text, "gw2"));
+	assert_int_equal(weirctl("health"), 2); /* which is down, and gw3 is drained */
+	assert_non_null(strstr(out_text, "pool east has no gateway for new calls"));
 	assert_int_equal(weirctl("set gw1 max-cps none"), 0);
 	assert_int_equal(weirctl("set gw1 max-calls 7"), 0);
 	assert_string_equal(out_text, "gw1: weight 0 (file: 10) max-cps none (file: 100) max-calls 7 (file: "
