@@ -250,7 +250,7 @@ const struct cli_command cli_commands[] = {
 	  .more = "VALUE is as in the config: 10, 200/s, 5k. none lifts a limit, config takes the change "
 		  "back. "
 		  "What "
-		  "was set bears an asterisk in every show.",
+		  "was set bears an asterisk in show gateways, show gateway and show peers.",
 	  .changes = true,
 	  .show = cli_show_set },
 	{ .words = { "hash" },

@@ -48,6 +48,8 @@ static void show_limit(struct table *t, const json_t *o, const char *key, const 
 		table_cell(t, TINT_NONE, "none%s", mark(o, name));
 }
 
+static const char marks_mean[] = "* set since the start; show config and the file differ\n";
+
 /* What the marks of a list mean, if there are any. */
 static void explain_marks(struct cli *cli, const json_t *list)
 {
@@ -56,7 +58,7 @@ static void explain_marks(struct cli *cli, const json_t *list)
 
 	json_array_foreach(list, i, o) if (json_object_get(o, "config"))
 	{
-		fputs("* set since the start; show config and the file differ\n", cli->out);
+		fputs(marks_mean, cli->out);
 		return;
 	}
 }
@@ -259,9 +261,9 @@ static void show_calls_line(struct cli *cli, const json_t *g)
 	if (number_of(g, "survivors") > 0)
 		fprintf(cli->out, " and up to %.0f from before the start", number_of(g, "survivors"));
 	if (json_is_integer(max))
-		fprintf(cli->out, ", of %d\n", (int)json_integer_value(max));
+		fprintf(cli->out, ", of %d%s\n", (int)json_integer_value(max), mark(g, "max-calls"));
 	else
-		fprintf(cli->out, ", no limit\n");
+		fprintf(cli->out, ", no limit%s\n", mark(g, "max-calls"));
 }
 
 int cli_show_gateway(struct cli *cli, const json_t *g)
@@ -279,15 +281,16 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 		: !strcmp(text_of(g, "admin"), "drain") ? ", drained by the operator"
 							: ", under maintenance by the operator");
 	fprintf(cli->out, "  health     %s: %s\n", text_of(g, "health"), text_of(g, "why"));
-	fprintf(cli->out, "  share      %s of the pool's new calls (tier %d, weight %d)\n",
+	fprintf(cli->out, "  share      %s of the pool's new calls (tier %d, weight %d%s)\n",
 		figure_percent(a, number_of(g, "share")), (int)number_of(g, "tier"),
-		(int)number_of(g, "weight"));
+		(int)number_of(g, "weight"), mark(g, "weight"));
 	if (json_is_integer(max))
-		fprintf(cli->out, "  load       %s new calls/s of %d/s\n",
-			figure_rate(a, number_of(g, "cps")), (int)json_integer_value(max));
+		fprintf(cli->out, "  load       %s new calls/s of %d/s%s\n",
+			figure_rate(a, number_of(g, "cps")), (int)json_integer_value(max),
+			mark(g, "max-cps"));
 	else
-		fprintf(cli->out, "  load       %s new calls/s, no limit\n",
-			figure_rate(a, number_of(g, "cps")));
+		fprintf(cli->out, "  load       %s new calls/s, no limit%s\n",
+			figure_rate(a, number_of(g, "cps")), mark(g, "max-cps"));
 	show_calls_line(cli, g);
 	fprintf(cli->out, "  requests   %.0f to it (%.0f new calls), %.0f from it\n",
 		number_of(g, "requests"), number_of(g, "new_calls"), number_of(g, "requests_from"));
@@ -304,6 +307,8 @@ int cli_show_gateway(struct cli *cli, const json_t *g)
 		gateway_probes(cli, json_object_get(g, "probes"));
 	else
 		fputs("  probes     off\n", cli->out);
+	if (json_object_get(g, "config"))
+		fputs(marks_mean, cli->out);
 	return CLI_DONE;
 }
 

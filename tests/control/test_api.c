@@ -180,6 +180,11 @@ static void set_and_take_back(void **state)
 	o = json_out();
 	assert_true(number_at(json_object_get(o, "config"), "max-cps") == 100);
 	json_decref(o);
+	assert_int_equal(weirctl("show gateway gw1"), 0);
+	assert_non_null(strstr(out_text, "weight 0*)"));
+	assert_non_null(strstr(out_text, "new calls/s, no limit*\n"));
+	assert_non_null(strstr(out_text, "in use, of 7*\n"));
+	assert_non_null(strstr(out_text, "* set since the start"));
 	assert_int_equal(weirctl("set gw2 weight 0"), 0);
 	assert_int_equal(weirctl("set gw3 weight 0"), 1);
 	assert_non_null(strstr(err_text, "pool east would have none left"));
