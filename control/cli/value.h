@@ -28,9 +28,11 @@ static inline void show_integer(struct table *t, const json_t *o, const char *ke
 	table_cell(t, TINT_NONE, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(o, key)));
 }
 
-/* A list of texts with commas between, cut to n bytes. Returns `text`. */
+/* A list of texts with commas between, at most n bytes: no text is cut, dots stand for those left out.
+ * Returns `text`. */
 static inline const char *joined(const json_t *list, char *text, size_t n)
 {
+	static const char dots[] = ", ...";
 	const json_t *v;
 	size_t i, used;
 
@@ -38,6 +40,10 @@ static inline const char *joined(const json_t *list, char *text, size_t n)
 	json_array_foreach(list, i, v)
 	{
 		used = strlen(text);
+		if (used + strlen(", ") + json_string_length(v) + sizeof(dots) > n) {
+			snprintf(text + used, n - used, "%s", dots);
+			break;
+		}
 		snprintf(text + used, n - used, "%s%s", i ? ", " : "", json_string_value(v));
 	}
 	return text;

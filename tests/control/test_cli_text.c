@@ -10,6 +10,7 @@
 
 #include "control/cli/cli.h"
 #include "control/cli/table.h"
+#include "control/cli/value.h"
 
 static void split_words(void **state)
 {
@@ -183,6 +184,21 @@ static void table_aligned(void **state)
 	table_free(t);
 }
 
+/* A prefix that is cut would be another prefix. */
+static void lists_are_cut_between_texts(void **state)
+{
+	json_t *list = json_array();
+	char text[64];
+
+	for (int i = 0; i < 4; i++)
+		json_array_append_new(list, json_string("192.0.2.128/28"));
+	assert_string_equal(joined(list, text, sizeof(text)),
+			    "192.0.2.128/28, 192.0.2.128/28, 192.0.2.128/28, ...");
+	json_array_clear(list);
+	assert_string_equal(joined(list, text, sizeof(text)), "");
+	json_decref(list);
+}
+
 static void collect(void *arg, const char *text)
 {
 	strcat(arg, text);
@@ -221,7 +237,8 @@ int main(void)
 		cmocka_unit_test(split_words),     cmocka_unit_test(options_anywhere),
 		cmocka_unit_test(options_refused), cmocka_unit_test(commands_found),
 		cmocka_unit_test(table_is_whole),  cmocka_unit_test(figures),
-		cmocka_unit_test(table_aligned),   cmocka_unit_test(completion),
+		cmocka_unit_test(table_aligned),   cmocka_unit_test(lists_are_cut_between_texts),
+		cmocka_unit_test(completion),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
