@@ -221,6 +221,8 @@ static bool options_fit(struct cli *cli, const struct cli_command *c)
 		wrong = "--watch is for show and health";
 	else if ((cli->wait || cli->within_s > 0) && !c->waits)
 		wrong = "--wait and --within are for drain and maint";
+	else if (cli->within_s > 0 && !cli->wait)
+		wrong = "--within is for --wait";
 	if (wrong)
 		cli_error(cli, CLI_USAGE, NULL, "%s", wrong);
 	return !wrong;

@@ -87,6 +87,7 @@ static void every_command_in_text_and_json(void **state)
 		{ "set carrier weight 5", "no key \"weight\" of a peer", 1 },
 		{ "set gw1 weight", "usage: weirctl set NAME weight|max-cps|max-calls VALUE", 2 },
 		{ "show pools --wait", "--wait and --within are for", 2 },
+		{ "drain gw1 --within 5", "--within is for --wait", 2 },
 		{ "show", "show what?", 2 },
 		{ "show nothing", "there are status", 2 },
 		{ "--nothing", "no option", 2 },
