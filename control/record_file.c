@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A pipe without a reader is an error, not a reason to wait. */
@@ -16,11 +17,27 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+/* True if the file ends in the middle of a line, which a process before this one could not finish. */
+static bool is_torn(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	char last;
+	bool torn = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 &&
+		    pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
+
+	if (fd >= 0)
+		close(fd);
+	return torn;
+}
+
 int record_file_open(struct record_file *f, const char *path)
 {
 	*f = (struct record_file){ .path = path, .fd = -1, .buf = malloc(RECORD_FILE_ROOM) };
 	if (!f->buf)
 		return -ENOMEM;
+	if (is_torn(path))
+		record_file_add(f, "\n", 1);
 	f->fd = open_path(path);
 	return f->fd < 0 ? f->fd : 0;
 }
@@ -72,6 +89,13 @@ int record_file_flush(struct record_file *f)
 	return write_out(f, f->n);
 }
 
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 int record_file_reopen(struct record_file *f)
 {
 	int fd = open_path(f->path);
@@ -79,10 +103,12 @@ int record_file_reopen(struct record_file *f)
 	if (fd < 0)
 		return fd;
 	write_out(f, f->n);
-	if (f->begun) { /* the old file does not take the rest of its last line: it is of no use elsewhere */
+	if (f->begun && !same_file(f->fd, fd)) { /* the old file does not take the rest of its last line: it
+						    is of no use elsewhere */
 		memmove(f->buf, f->buf + f->begun, f->n - f->begun);
 		f->n -= f->begun;
 		f->begun = 0;
+		f->torn++;
 	}
 	close(f->fd);
 	f->fd = fd;

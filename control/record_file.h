@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define RECORD_FILE_FULL (64 * 1024)   /* bytes that are written at once */
 #define RECORD_FILE_ROOM (1024 * 1024) /* bytes that wait at most while the file takes none */
@@ -17,10 +18,12 @@ struct record_file {
 	int fd;           /* -1: not open */
 	size_t n;         /* bytes in buf: whole lines, but for the rest of one that was begun in the file */
 	size_t begun;     /* of them at the beginning: that rest */
+	uint64_t torn;    /* lines that a file which was moved away did not take to their end */
 	char *buf;        /* RECORD_FILE_ROOM bytes */
 };
 
-/* Opens path for appending, 0640 if it is new. Returns 0 or -errno; record_file_close() in any case. */
+/* Opens path for appending, 0640 if it is new; a line that is torn there stays alone. Returns 0 or -errno;
+ * record_file_close() in any case. */
 int record_file_open(struct record_file *f, const char *path);
 
 /* Adds a line. False: there is no room, and the line is lost. */

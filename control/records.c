@@ -118,11 +118,14 @@ int records_start(struct app *app)
 
 void records_reopen(struct app *app)
 {
+	uint64_t torn;
 	int rc;
 
 	if (!app->records)
 		return;
+	torn = app->records->file.torn;
 	rc = record_file_reopen(&app->records->file);
+	st_add(app->lane, ST_RECORDS_DISCARDED, app->records->file.torn - torn);
 	if (rc)
 		ctl_err("call records: %s: %s; they go on in the file of before", app->records->file.path,
 			strerror(-rc));

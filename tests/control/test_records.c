@@ -252,13 +252,32 @@ static void a_full_disk_tears_no_line(void **state)
 	while (record_file_add(&f, "12345678901234567890\n", 21))
 		n++;
 	assert_int_equal(n, (RECORD_FILE_ROOM - 9) / 21);
+	assert_int_equal(record_file_reopen(&f), 0); /* it is the same file: the line can still be finished */
+	assert_true(f.begun == 4 && f.torn == 0);
 	assert_int_equal(rename(file, moved), 0); /* the torn line stays behind, the others go on */
 	assert_int_equal(record_file_reopen(&f), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	f.n = 5;
+	assert_int_equal(f.torn, 1);
 	assert_int_equal(record_file_close(&f), 0);
 	has(moved, "one\ntwo\nth");
 	has(file, "four\n");
+}
+
+/* The process before had to stop while the disk was full. */
+static void a_torn_line_stays_alone(void **state)
+{
+	struct record_file f;
+	FILE *before = fopen(file, "w");
+
+	fputs("one\ntw", before);
+	fclose(before);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(record_file_open(&f, file), 0);
+		record_file_add(&f, "four\n", 5);
+		assert_int_equal(record_file_close(&f), 0);
+	}
+	has(file, "one\ntw\nfour\nfour\n");
 }
 
 int main(void)
@@ -272,6 +291,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lines_are_appended, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rotation_loses_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_disk_tears_no_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_torn_line_stays_alone, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
