@@ -80,12 +80,32 @@ static void test_metrics_page(void **state)
 	check_page(SOURCE_ROOT "/docs/metrics.md", st_metrics_markdown);
 }
 
+/* The unit makes the folders that the defaults and the sample write to: all others are read-only to it. */
+static void test_service_folders(void **state)
+{
+	char *unit = read_page(SOURCE_ROOT "/contrib/weir.service");
+	struct conf_report report;
+	struct conf *conf;
+
+	assert_int_equal(conf_load(SOURCE_ROOT "/conf/samples/carrier.yaml", &conf, &report), 0);
+	assert_string_equal(conf->state_dir, "/var/lib/weir");
+	assert_non_null(strstr(unit, "\nStateDirectory=weir\n"));
+	assert_string_equal(conf->control.socket, "/run/weir/weir.sock");
+	assert_non_null(strstr(unit, "\nRuntimeDirectory=weir\n"));
+	assert_string_equal(conf->control.records, "/var/log/weir/calls.jsonl");
+	assert_non_null(strstr(unit, "\nLogsDirectory=weir\n"));
+	conf_report_free(&report);
+	conf_free(conf);
+	free(unit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schema),
 		cmocka_unit_test(test_config_page),
 		cmocka_unit_test(test_metrics_page),
+		cmocka_unit_test(test_service_folders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
