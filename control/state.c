@@ -141,6 +141,14 @@ int state_load_keys(const char *dir, struct state_keys *keys, char *err, size_t 
 	close(dirfd);
 	if (rc == -EPERM)
 		return explain(err, n, rc, STATE_KEY_FILE " must not be readable by others (chmod 600)", dir);
+	if (rc == -EBADMSG) {
+		snprintf(err, n,
+			 "state-dir %s: " STATE_KEY_FILE
+			 " is damaged, or of another version; without the file "
+			 "new keys are made, and calls in progress are not recognised",
+			 dir);
+		return rc;
+	}
 	return rc ? explain(err, n, rc, STATE_KEY_FILE, dir) : 0;
 }
 

@@ -162,7 +162,7 @@ int survivors_load(struct survivors *s, const struct ctl_policy *policy, const c
 	if (rc) {
 		forget(s);
 		snprintf(err, n, "%s: %s; calls of the process before this one are not counted", path,
-			 strerror(-rc));
+			 rc == -EBADMSG ? "damaged, or of another version" : strerror(-rc));
 	}
 	return rc;
 }

@@ -108,6 +108,7 @@ static void a_damaged_file_is_refused_and_kept(void **state)
 		assert_int_equal(write(fd, texts[i], strlen(texts[i])), strlen(texts[i]));
 		close(fd);
 		assert_int_equal(state_load_keys(sub, &keys, err, sizeof(err)), -EBADMSG);
+		assert_non_null(strstr(err, "keys is damaged, or of another version"));
 		assert_int_equal(stat(file, &st), 0);
 		assert_int_equal(st.st_size, strlen(texts[i]));
 	}

@@ -161,6 +161,7 @@ static void damage_counts_as_nothing(void **state)
 			fail_msg("taken: %s", bad[i]);
 		assert_int_equal(survivors_most(&s, 0, T0), 0);
 		assert_non_null(strstr(err, file));
+		assert_non_null(strstr(err, "damaged, or of another version"));
 		survivors_free(&s);
 	}
 }
