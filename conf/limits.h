@@ -70,7 +70,7 @@
 #define LIMIT_HTTP_CONNECTIONS 64    /* descriptors that monitoring may hold open, idle ones included */
 
 /* Control. */
-#define LIMIT_EVENTS      1024 /* events that `weirctl events` can look back at; 256 bytes each */
+#define LIMIT_EVENTS      1024 /* events that `weirctl events` can look back at; 352 bytes each */
 #define LIMIT_PROBE_RATE  4000 /* health probes per second, all gateways together */
 #define LIMIT_KERNEL_RATE 1000 /* packets per second sent through the kernel to resolve their next hop */
 

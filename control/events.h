@@ -50,7 +50,7 @@ struct ctl_event {
 	struct timespec at;           /* wall clock */
 	uint8_t kind;                 /* enum ctl_event_kind */
 	char subject[LIMIT_NAME + 1]; /* name of the gateway, pool, peer or worker */
-	char text[128];               /* for people */
+	char text[256];               /* for people: the longest sentence with the longest names */
 };
 
 struct ctl_events;

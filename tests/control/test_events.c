@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What control tells of by itself: all of it, once, whole, and whatever the wall clock does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "control/apply.h"
+#include "control/control.h"
+#include "control/events.h"
+#include "control/governor.h"
+#include "control/ledger.h"
+#include "control/survivors.h"
+#include "tests/control/fake.h"
+
+#define MANY   200 /* gateways of pool west */
+#define BEFORE 100 /* calls that gw1 had before the start */
+#define HOUR   3600
+
+static struct app app;
+static char dir[] = "/tmp/weir-events-XXXXXX", file[64];
+/* The end of a sentence is why something happened. */
+static void texts_are_whole(void **state)
+{
+	static const char addr[] = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535";
+	char name[LIMIT_NAME + 1] = "", why[96], want[400];
+	uint64_t last = ctl_events_last(&app);
+
+	memset(name, 'g', LIMIT_NAME);
+	lb_health_text(LB_WHY_EASED, UINT32_MAX, why, sizeof(why));
+	snprintf(want, sizeof(want), "gateway %s (%s): SLOWSTART, %s", name, addr, why);
+	ctl_event(&app, CTL_GATEWAY_SLOWSTART, name, "%s", want);
+	assert_string_equal(ctl_event_after(&app, last)->text, want);
+	assert_string_equal(ctl_event_after(&app, last)->subject, name);
+}
+
+static int set_up(void **state)
+{
+	struct fake fake = { .socket = "/tmp/none.sock", .metrics = 9105 };
+	FILE *f;
+
+	fake_app(&app, &fake, MANY);
+	app.conf->state_dir = mkdtemp(dir);
+	snprintf(file, sizeof(file), "%s/" SURVIVORS_FILE, dir);
+	f = fopen(file, "w");
+	if (!f)
+		return -1;
+	fprintf(f, "weir-calls 1\nruns %ld\ngateway gw1 %d\nend 1\n", (long)time(NULL), BEFORE);
+	fclose(f);
+	return ledger_start(&app);
+}
+
+static int tear_down(void **state)
+{
+	ledger_stop(&app);
+	ctl_rates_stop(&app);
+	governor_stop(&app);
+	unlink(file);
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(texts_are_whole),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
