@@ -14,8 +14,8 @@
 #include "control/events.h"
 #include "lb/govern/govern.h"
 
-#define NOTICES 64               /* of one step; more are lost, the states they tell of are not */
-#define WHY     96               /* bytes of the reason for a change of health */
+#define NOTICES 4  /* of each gateway in a step: health, limit, oc, Retry-After; others have one */
+#define WHY     96 /* bytes of the reason for a change of health */
 #define DEAF_NS (2 * LB_STEP_NS) /* a worker that has not ended a turn for so long hears nobody */
 #define LATE_NS (LB_STEP_NS + LB_STEP_NS / 2)
 
@@ -24,6 +24,8 @@ struct ctl_governor {
 	struct event *timer;
 	uint64_t last; /* dp_now() of the last step */
 	struct lb_governor *lb;
+	struct lb_notice *notices; /* of one step: room for all that there can be */
+	unsigned room;
 };
 
 static const char *gateway_name(const struct app *app, uint16_t slot)
@@ -185,7 +187,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_governor *g = arg;
 	const struct lb_snapshot *s = g->app->policy->current;
-	struct lb_notice notices[NOTICES];
 	uint64_t now = dp_now();
 	unsigned n;
 
@@ -193,9 +194,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	g->last = now;
 	if (is_deaf(g->app))
 		lb_govern_deaf(g->lb, now);
-	n = lb_govern(g->lb, s, now, notices, NOTICES);
+	n = lb_govern(g->lb, s, now, g->notices, g->room);
 	for (unsigned i = 0; i < n; i++)
-		tell(g->app, &notices[i]);
+		tell(g->app, &g->notices[i]);
 }
 
 int governor_start(struct app *app)
@@ -211,6 +212,11 @@ int governor_start(struct app *app)
 	app->governor = g;
 	g->app = app;
 	g->last = dp_now();
+	g->room = NOTICES * slots + app->policy->spec.n_pools + app->policy->spec.n_peers + 1 +
+		  app->conf->n_ports;
+	g->notices = calloc(g->room, sizeof(*g->notices));
+	if (!g->notices)
+		return -ENOMEM;
 	mem = aligned_alloc(64, (lb_governor_size(slots, n) + 63) & ~(size_t)63);
 	if (!mem)
 		return -ENOMEM;
@@ -232,6 +238,7 @@ void governor_stop(struct app *app)
 	if (g->timer)
 		event_free(g->timer);
 	free(g->lb);
+	free(g->notices);
 	free(g);
 	app->governor = NULL;
 }

@@ -27,6 +27,43 @@
 
 static struct app app;
 static char dir[] = "/tmp/weir-events-XXXXXX", file[64];
+static unsigned told(enum ctl_event_kind kind)
+{
+	const struct ctl_event *e;
+	unsigned n = 0;
+
+	for (uint64_t id = 0; (e = ctl_event_after(&app, id)); id = e->id)
+		n += e->kind == kind;
+	return n;
+}
+
+static uint64_t counted(unsigned id)
+{
+	return st_cell_read(&app.lane->count[id]);
+}
+
+/* Waits for two steps of the governor. */
+static void steps(void)
+{
+	uint64_t until = counted(ST_GOVERNOR_STEPS) + counted(ST_GOVERNOR_LATE) + 2;
+
+	while (counted(ST_GOVERNOR_STEPS) + counted(ST_GOVERNOR_LATE) < until)
+		assert_int_equal(event_base_loop(app.base, EVLOOP_ONCE), 0);
+}
+
+/* However many change in one step. */
+static void every_change_of_health_is_told(void **state)
+{
+	steps();
+	for (uint32_t i = 0; i < MANY; i++)
+		for (unsigned k = 0; k < 3; k++)
+			governor_probe(&app, app.policy->gateways[app.policy->first[1] + i].slot,
+				       LB_PROBE_SILENT, dp_now());
+	steps();
+	assert_int_equal(counted(ST_HEALTH_DOWN), MANY);
+	assert_int_equal(told(CTL_GATEWAY_DOWN), MANY);
+}
+
 /* The end of a sentence is why something happened. */
 static void texts_are_whole(void **state)
 {
@@ -70,6 +107,7 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_change_of_health_is_told),
 		cmocka_unit_test(texts_are_whole),
 	};
 
