@@ -33,7 +33,7 @@ enum ctl_event_kind {
 	CTL_NODE_DRAIN,               /* by the operator */
 	CTL_SET,                      /* a limit or weight, by the operator */
 	CTL_POOL_FULL,                /* every gateway that could take a call is at its max-calls */
-	CTL_POOL_FREE,                /* and no longer */
+	CTL_POOL_FREE,                /* and none was for 10 s */
 	CTL_POOL_SHORT,               /* new requests are refused because no gateway can take them */
 	CTL_POOL_ENOUGH,              /* and have not been for a while */
 	CTL_AUDIT_DRIFT,              /* calls counted at a gateway or peer are not those that are known */

@@ -17,9 +17,12 @@
 #include "control/log.h"
 #include "control/survivors.h"
 
-#define SECOND    1000000000ull
-#define LOG_EVERY (60 * SECOND)
-#define AUDIT_S   10 /* between two audits */
+#define SECOND     1000000000ull
+#define LOG_EVERY  (60 * SECOND)
+#define AUDIT_S    10 /* between two audits */
+/* Looks in a row at which a pool had room before that is told: one whose last place comes and goes is full.
+ */
+#define FREE_AFTER 10
 
 struct ctl_ledger {
 	struct app *app;
@@ -27,7 +30,7 @@ struct ctl_ledger {
 	struct survivors survivors;
 	struct ctl_gate gate; /* of the state folder's errors */
 	bool written;         /* the file has figures, or was found there */
-	bool *full;           /* by pool */
+	uint8_t *full;        /* by pool: looks for which it still counts as full, 0: it is not */
 	struct ctl_audit audit;
 	uint32_t turns; /* of the timer */
 	bool drift;     /* the last audit found something wrong */
@@ -69,13 +72,12 @@ static void look_at_pools(struct ctl_ledger *l)
 
 	for (uint32_t i = 0; i < ctl_pool_count(l->app); i++) {
 		ctl_pool(l->app, i, &pool);
-		if (pool.full == l->full[i])
-			continue;
-		l->full[i] = pool.full;
-		if (pool.full)
+		if (pool.full && !l->full[i])
 			ctl_event(l->app, CTL_POOL_FULL, pool.name,
 				  "pool %s: full, all gateways that take calls are at max-calls", pool.name);
-		else
+		if (pool.full)
+			l->full[i] = FREE_AFTER;
+		else if (l->full[i] && --l->full[i] == 0)
 			ctl_event(l->app, CTL_POOL_FREE, pool.name, "pool %s: has room again", pool.name);
 	}
 }
@@ -129,18 +131,23 @@ static void look_at_calls(struct ctl_ledger *l)
 	l->drift = l->audit.wrong > 0;
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+void ledger_turn(struct app *app)
 {
-	struct ctl_ledger *l = arg;
-	const struct ctl_policy *p = l->app->policy;
+	struct ctl_ledger *l = app->ledger;
+	const struct ctl_policy *p = app->policy;
 	int64_t now = time(NULL);
 
 	for (uint32_t i = 0; i < p->spec.n_gateways; i++)
-		lb_cap_survivors(l->app->words, p->gateways[i].slot, survivors_most(&l->survivors, i, now));
+		lb_cap_survivors(app->words, p->gateways[i].slot, survivors_most(&l->survivors, i, now));
 	store(l, false);
 	look_at_pools(l);
 	if (l->turns++ % AUDIT_S == 0)
 		look_at_calls(l);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	ledger_turn(arg);
 }
 
 /* ---- Start and stop ---------------------------------------------------------------------------------- */
@@ -182,7 +189,7 @@ int ledger_start(struct app *app)
 		return -ENOMEM;
 	l->app = app;
 	l->full = calloc(app->policy->spec.n_pools + 1, sizeof(*l->full));
-	l->timer = event_new(app->base, -1, EV_PERSIST, on_timer, l);
+	l->timer = event_new(app->base, -1, EV_PERSIST, on_timer, app);
 	if (!l->full || !l->timer || audit_init(&l->audit, app))
 		return -ENOMEM;
 	rc = load(l);

@@ -14,6 +14,9 @@
  */
 int ledger_start(struct app *app);
 
+/* What the timer does, once a second. */
+void ledger_turn(struct app *app);
+
 /* Writes the last figures, also when the workers have stopped. */
 void ledger_stop(struct app *app);
 

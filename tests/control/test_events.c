@@ -37,6 +37,12 @@ static unsigned told(enum ctl_event_kind kind)
 	return n;
 }
 
+static void turns(unsigned n)
+{
+	for (; n > 0; n--)
+		ledger_turn(&app);
+}
+
 static uint64_t counted(unsigned id)
 {
 	return st_cell_read(&app.lane->count[id]);
@@ -49,6 +55,30 @@ static void steps(void)
 
 	while (counted(ST_GOVERNOR_STEPS) + counted(ST_GOVERNOR_LATE) < until)
 		assert_int_equal(event_base_loop(app.base, EVLOOP_ONCE), 0);
+}
+
+/* A pool that gets and loses its last place each second is full, and one event. */
+static void a_full_pool_is_told_once(void **state)
+{
+	uint32_t *max = &app.conf->pools[0].gateways[0].max_calls;
+	const uint32_t full = BEFORE + 1; /* gw1 has a call, too */
+
+	for (unsigned i = 0; i < 20; i++) {
+		*max = full + i % 2;
+		turns(1);
+	}
+	assert_true(told(CTL_POOL_FULL) == 1 && told(CTL_POOL_FREE) == 0);
+	*max = full;
+	turns(1);
+	*max = full + 1;
+	turns(9);
+	assert_int_equal(told(CTL_POOL_FREE), 0);
+	turns(1);
+	assert_int_equal(told(CTL_POOL_FREE), 1);
+	*max = full;
+	turns(1);
+	assert_int_equal(told(CTL_POOL_FULL), 2);
+	*max = CONF_NONE;
 }
 
 /* However many change in one step. */
@@ -107,6 +137,7 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_full_pool_is_told_once),
 		cmocka_unit_test(every_change_of_health_is_told),
 		cmocka_unit_test(texts_are_whole),
 	};
