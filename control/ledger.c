@@ -31,6 +31,7 @@ struct ctl_ledger {
 	struct ctl_gate gate; /* of the state folder's errors */
 	bool written;         /* the file has figures, or was found there */
 	uint8_t *full;        /* by pool: looks for which it still counts as full, 0: it is not */
+	int64_t ahead;        /* s, of the wall clock before the one that nobody sets */
 	struct ctl_audit audit;
 	uint32_t turns; /* of the timer */
 	bool drift;     /* the last audit found something wrong */
@@ -47,8 +48,29 @@ static bool any_calls(const struct app *app)
 	return false;
 }
 
+/* s since a moment that stays the same, whoever sets the wall clock. */
+static int64_t steady_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec;
+}
+
+/* The wall clock, s. When it was set, the moments of survivors go along. */
+static int64_t wall_clock(struct ctl_ledger *l)
+{
+	int64_t now = time(NULL), set = now - steady_clock() - l->ahead;
+
+	if (set < -1 || set > 1) { /* both are cut to whole seconds */
+		survivors_clock_set(&l->survivors, set);
+		l->ahead += set;
+	}
+	return now;
+}
+
 /* Without calls the file is written once more and then left alone. */
-static void store(struct ctl_ledger *l, bool sync)
+static void store(struct ctl_ledger *l, int64_t now, bool sync)
 {
 	bool any = any_calls(l->app);
 	uint64_t held;
@@ -56,7 +78,7 @@ static void store(struct ctl_ledger *l, bool sync)
 
 	if (!any && !l->written)
 		return;
-	rc = survivors_store(&l->survivors, l->app->words, l->app->conf->state_dir, time(NULL), sync);
+	rc = survivors_store(&l->survivors, l->app->words, l->app->conf->state_dir, now, sync);
 	if (rc == 0)
 		l->written = any;
 	else if (ctl_gate(&l->gate, dp_now(), LOG_EVERY, &held))
@@ -135,11 +157,11 @@ void ledger_turn(struct app *app)
 {
 	struct ctl_ledger *l = app->ledger;
 	const struct ctl_policy *p = app->policy;
-	int64_t now = time(NULL);
+	int64_t now = wall_clock(l);
 
 	for (uint32_t i = 0; i < p->spec.n_gateways; i++)
 		lb_cap_survivors(app->words, p->gateways[i].slot, survivors_most(&l->survivors, i, now));
-	store(l, false);
+	store(l, now, false);
 	look_at_pools(l);
 	if (l->turns++ % AUDIT_S == 0)
 		look_at_calls(l);
@@ -162,6 +184,7 @@ static int load(struct ctl_ledger *l)
 	int rc = survivors_load(&l->survivors, p, conf->state_dir,
 				(int64_t)(conf->calls.max_duration_ns / SECOND), now, err, sizeof(err));
 
+	l->ahead = now - steady_clock();
 	if (rc)
 		ctl_warn("%s", err);
 	if (rc == -ENOMEM)
@@ -207,7 +230,7 @@ void ledger_stop(struct app *app)
 	if (l->timer)
 		event_free(l->timer);
 	if (l->survivors.calls)
-		store(l, true);
+		store(l, wall_clock(l), true);
 	survivors_free(&l->survivors);
 	audit_free(&l->audit);
 	free(l->full);

@@ -23,8 +23,7 @@
 #define HEAD "weir-calls 1\n"
 #define MOST 1e9 /* calls of one gateway; more is damage */
 
-/* The part of a run's calls that may still be there, 0..1. A clock that was set back makes nothing younger.
- */
+/* The part of a run's calls that may still be there, 0..1. */
 static double part_left(const struct survivors *s, uint32_t run, int64_t now)
 {
 	int64_t age = now - s->at[run];
@@ -50,19 +49,24 @@ uint32_t survivors_most(const struct survivors *s, uint32_t gateway, int64_t now
 
 /* ---- Reading ----------------------------------------------------------------------------------------- */
 
-/* The runs of "runs A B ..."; those that are too old for any call are left out from the end. */
+/*
+ * The runs of "runs A B ...". Who wrote them may have gone by a clock that was ahead: what has not come yet
+ * is now, or no time would take such calls off.
+ */
 static int parse_runs(struct survivors *s, char *line, int64_t now)
 {
 	char *save = NULL, *word = strtok_r(line, " \n", &save), *end;
+	int64_t before = INT64_MAX;
 
 	if (!word || strcmp(word, "runs") != 0)
 		return -EBADMSG;
 	while ((word = strtok_r(NULL, " \n", &save))) {
 		int64_t at = strtoll(word, &end, 10);
 
-		if (*end || at <= 0 || s->n == SURVIVORS_RUNS || (s->n > 0 && at > s->at[s->n - 1]))
+		if (*end || at <= 0 || s->n == SURVIVORS_RUNS || at > before)
 			return -EBADMSG;
-		s->at[s->n++] = at;
+		s->at[s->n++] = at < now ? at : now;
+		before = at;
 	}
 	return s->n > 0 ? 0 : -EBADMSG;
 }
@@ -165,6 +169,12 @@ int survivors_load(struct survivors *s, const struct ctl_policy *policy, const c
 			 rc == -EBADMSG ? "damaged, or of another version" : strerror(-rc));
 	}
 	return rc;
+}
+
+void survivors_clock_set(struct survivors *s, int64_t by)
+{
+	for (uint32_t k = 0; k < s->n; k++)
+		s->at[k] += by;
 }
 
 void survivors_free(struct survivors *s)

@@ -32,6 +32,9 @@ int survivors_load(struct survivors *s, const struct ctl_policy *policy, const c
 		   int64_t now, char *err, size_t n);
 void survivors_free(struct survivors *s);
 
+/* The wall clock was set forward by so many s (negative: back): everybody stays as old as he was. */
+void survivors_clock_set(struct survivors *s, int64_t by);
+
 /* How many survivors a gateway can still have at `now`: what was, in equal parts gone over max_s. */
 uint32_t survivors_most(const struct survivors *s, uint32_t gateway, int64_t now);
 

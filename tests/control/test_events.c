@@ -27,6 +27,17 @@
 
 static struct app app;
 static char dir[] = "/tmp/weir-events-XXXXXX", file[64];
+static int64_t set_by; /* s that the wall clock was set forward by */
+
+/* The C library's, for all that is linked here. */
+time_t time(time_t *at)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec + set_by;
+}
+
 static unsigned told(enum ctl_event_kind kind)
 {
 	const struct ctl_event *e;
@@ -79,6 +90,26 @@ static void a_full_pool_is_told_once(void **state)
 	turns(1);
 	assert_int_equal(told(CTL_POOL_FULL), 2);
 	*max = CONF_NONE;
+}
+
+/* Survivors grow old by the time that passes, not by the hour that somebody sets. */
+static void the_wall_clock_changes_no_count(void **state)
+{
+	static const int64_t set[] = { 5 * HOUR, -9 * HOUR, 40000 * HOUR, 0 };
+	uint16_t slot = app.policy->gateways[0].slot;
+	struct survivors s;
+	char err[300];
+
+	assert_int_equal(lb_get_survivors(app.words, slot), BEFORE);
+	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++) {
+		set_by = set[i];
+		turns(1);
+		assert_int_equal(lb_get_survivors(app.words, slot), BEFORE);
+		assert_int_equal(survivors_load(&s, app.policy, dir, 4 * HOUR, time(NULL), err, sizeof(err)),
+				 0);
+		assert_int_equal(survivors_most(&s, 0, time(NULL)), BEFORE + 1); /* and the one that runs */
+		survivors_free(&s);
+	}
 }
 
 /* However many change in one step. */
@@ -137,6 +168,7 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_wall_clock_changes_no_count),
 		cmocka_unit_test(a_full_pool_is_told_once),
 		cmocka_unit_test(every_change_of_health_is_told),
 		cmocka_unit_test(texts_are_whole),

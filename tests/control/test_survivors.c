@@ -96,6 +96,32 @@ static void calls_decay_over_the_longest_call(void **state)
 	survivors_free(&s);
 }
 
+/* Written by a clock that was ahead: young at first, and as old as any after the longest call. */
+static void a_clock_that_was_ahead_keeps_nobody_for_ever(void **state)
+{
+	struct survivors s;
+
+	put("weir-calls 1\nruns 1900000000 1890000000 1799992800\ngateway g 30 10 100\nend 1\n");
+	assert_int_equal(load(&s, T0), 0);
+	assert_int_equal(survivors_most(&s, 0, T0), 90);
+	assert_int_equal(survivors_most(&s, 0, T0 + HOUR), 55);
+	assert_int_equal(survivors_most(&s, 0, T0 + MAX), 0);
+	survivors_free(&s);
+}
+
+static void a_clock_that_is_set_changes_no_age(void **state)
+{
+	struct survivors s;
+
+	put("weir-calls 1\nruns 1800000000\ngateway g 100\nend 1\n");
+	assert_int_equal(load(&s, T0 + HOUR), 0);
+	survivors_clock_set(&s, -20 * HOUR);
+	assert_int_equal(survivors_most(&s, 0, T0 - 19 * HOUR), 75);
+	survivors_clock_set(&s, 50 * HOUR);
+	assert_int_equal(survivors_most(&s, 0, T0 + 32 * HOUR), 50);
+	survivors_free(&s);
+}
+
 static void restarts_do_not_make_old_calls_younger(void **state)
 {
 	struct survivors s;
@@ -184,6 +210,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_is_there_at_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(calls_decay_over_the_longest_call, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_clock_that_was_ahead_keeps_nobody_for_ever, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_age, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(restarts_do_not_make_old_calls_younger, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_byes_took_off_stays_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(more_runs_than_are_kept_lose_no_call, set_up, tear_down),
