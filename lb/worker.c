@@ -76,13 +76,16 @@ enum kind {
 	KIND_TRYING,   /* its set-up */
 	KIND_PROGRESS, /* its set-up and its call */
 	KIND_ANSWER,   /* the same, and the set-up's timer moves */
+	KIND_FAILURE,  /* the same; its call ends, and leaves its chain */
 	KIND_OTHER     /* another response: its pin */
 };
 
 static enum kind kind_of(const struct lb_query *q)
 {
+	if (!q->request && q->method == METHOD_INVITE && q->status < 200)
+		return q->status == 100 ? KIND_TRYING : KIND_PROGRESS;
 	if (!q->request && q->method == METHOD_INVITE)
-		return q->status == 100 ? KIND_TRYING : q->status < 200 ? KIND_PROGRESS : KIND_ANSWER;
+		return q->status < 300 ? KIND_ANSWER : KIND_FAILURE;
 	if (!q->request)
 		return q->method == METHOD_BYE ? KIND_END : KIND_OTHER;
 	if (!q->token.n)
@@ -103,6 +106,7 @@ void lb_prefetch(const struct lb_worker *w, const struct lb_query *q, enum lb_fe
 		[KIND_TRYING] = { .setup = true },
 		[KIND_PROGRESS] = { .setup = true, .its_call = true },
 		[KIND_ANSWER] = { .setup = true, .its_call = true, .moves = true },
+		[KIND_FAILURE] = { .setup = true, .call = true, .moves = true },
 		[KIND_OTHER] = { .pin = true },
 	};
 	enum kind kind = kind_of(q);
