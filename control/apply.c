@@ -239,6 +239,8 @@ static void make_spec(struct ctl_policy *p, const struct conf *conf, uint32_t n_
 						   [CONF_UNKNOWN_403] = LB_UNKNOWN_403,
 						   [CONF_UNKNOWN_ALLOW] = LB_UNKNOWN_ALLOW };
 
+	for (uint32_t i = 0; i < conf->n_listeners; i++)
+		p->listeners[i] = text(conf->listeners[i].name);
 	for (uint32_t i = 0; i < conf->emergency.n_numbers; i++)
 		p->emergency[i] = text(conf->emergency.numbers[i]);
 	p->spec = (struct lb_spec){
@@ -250,6 +252,8 @@ static void make_spec(struct ctl_policy *p, const struct conf *conf, uint32_t n_
 		.headroom = (uint16_t)(conf->emergency.headroom * 65536 / 100),
 		.emergency = p->emergency,
 		.n_emergency = conf->emergency.n_numbers,
+		.listeners = p->listeners,
+		.n_listeners = conf->n_listeners,
 		.gateways = p->gateways,
 		.pools = p->pools,
 		.peers = p->peer_specs,

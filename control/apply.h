@@ -23,6 +23,7 @@ struct ctl_policy {
 	struct lb_peer_spec *peer_specs;
 	struct lb_prefix *prefixes;
 	struct lb_route_spec *routes;
+	struct str listeners[LIMIT_LISTENERS]; /* names */
 	struct str *resources;                 /* of all peers, in the order of the config */
 	struct str emergency[LIMIT_EMERGENCY]; /* numbers */
 	struct lb_reroute_spec *reroutes;      /* of all pools, in the order of the config */

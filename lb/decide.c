@@ -47,7 +47,7 @@ static bool forward(struct decision *d, enum branch_kind kind, const struct gate
 	struct branch b = {
 		.kind = kind,
 		.oc = d->oc_ask,
-		.listener = q->listener,
+		.listener = d->s->listener_id[q->listener],
 		.gateway = to ? to->id : 0,
 		.loop = q->loop_hash,
 		.identity = q->via_hash,
@@ -78,7 +78,7 @@ bool decision_forward(struct decision *d, enum branch_kind kind, const struct ga
 			.gateway = to->id,
 			.caller = (uint32_t)q->from_hash,
 			.node = d->s->node,
-			.listener = q->listener,
+			.listener = d->s->listener_id[q->listener],
 			.flow = q->src,
 		};
 
@@ -96,12 +96,15 @@ static bool forward_to_caller(struct decision *d, const struct token *t)
 	const struct lb_query *q = d->q;
 	bool literal = q->next.port && q->next.v6 == t->flow.v6;
 	const struct gateway *to = literal ? gateway_at(d->s, &q->next) : NULL;
+	uint8_t listener = d->s->listener_of[t->listener];
 
+	if (listener == LISTENER_NONE)
+		return decision_reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_ABSORB_ACK);
 	if (to || (literal && peer_at(d->s, &q->next) != LB_NONE))
-		return forward(d, BRANCH_STATELESS, to, &q->next, t->listener);
+		return forward(d, BRANCH_STATELESS, to, &q->next, listener);
 	if (t->flow.port == 0)
 		return finish(d, LB_DROP, ST_DROP_NO_TARGET);
-	return forward(d, BRANCH_STATELESS, gateway_at(d->s, &t->flow), &t->flow, t->listener);
+	return forward(d, BRANCH_STATELESS, gateway_at(d->s, &t->flow), &t->flow, listener);
 }
 
 /* Fills *status with 0, or with what is wrong with the request as such, and *end with how that is counted. */

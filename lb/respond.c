@@ -123,6 +123,11 @@ void respond(struct event *e)
 	case BRANCH_OK:
 		break;
 	}
+	b.listener = e->s->listener_of[b.listener];
+	if (b.listener == LISTENER_NONE) {
+		act_add(e, LB_DROP, ST_DROP_NO_ROUTE);
+		return;
+	}
 	g = gateway_by_id(e->s, b.gateway);
 	if (g && q->oc.algo)
 		oc_hear(e->w, g, &q->oc, e->now);
@@ -190,7 +195,7 @@ unsigned lb_probe_branch(const struct lb_snapshot *s, uint32_t gateway_id, uint8
 {
 	struct branch b = {
 		.kind = BRANCH_PROBE,
-		.listener = listener,
+		.listener = s->listener_id[listener],
 		.gateway = gateway_id,
 		.identity = call_hash,
 	};

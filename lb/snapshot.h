@@ -101,6 +101,8 @@ struct index {
 	uint32_t mask;  /* cells - 1; at least half of them are empty */
 };
 
+#define LISTENER_NONE UINT8_MAX
+
 struct lb_snapshot {
 	struct lb_key hash_key;
 	struct keys keys;
@@ -109,7 +111,9 @@ struct lb_snapshot {
 	uint16_t headroom; /* of 65536 */
 	uint8_t n_emergency;
 	struct number emergency[LIMIT_EMERGENCY];
-	uint16_t shape; /* hash of what pools there are and of whom they consist */
+	uint8_t listener_id[256]; /* by number of a listener: what tokens and branches call it */
+	uint8_t listener_of[256]; /* the reverse, or LISTENER_NONE */
+	uint16_t shape;           /* hash of what pools there are and of whom they consist */
 	uint32_t n_gateways, n_pools, n_tiers, n_peers, n_prefixes, n_routes;
 	struct gateway *gateways;
 	struct pool *pools;

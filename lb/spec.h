@@ -166,6 +166,8 @@ struct lb_spec {
 	const struct str *emergency; /* numbers, with or without a leading "+": LIMIT_NUMBER bytes at most */
 	uint32_t n_emergency;        /* <= LIMIT_EMERGENCY */
 	enum lb_unknown unknown;
+	const struct str *listeners; /* names, by number; tokens and branches know listeners by these */
+	uint32_t n_listeners;        /* <= LIMIT_LISTENERS; 0: they are known by number */
 	const struct lb_gateway_spec *gateways;
 	const struct lb_pool_spec *pools;
 	const struct lb_peer_spec *peers;

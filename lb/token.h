@@ -21,7 +21,7 @@ struct token {
 	uint32_t gateway; /* lb_gateway_id() */
 	uint32_t caller;  /* low half of the hash of the caller's From tag */
 	uint16_t node;    /* who minted it */
-	uint8_t listener; /* where the caller's side is reached */
+	uint8_t listener; /* where the caller's side is reached; lb_snapshot.listener_id of it */
 	struct addr flow; /* the caller's address as seen */
 };
 
@@ -37,7 +37,7 @@ struct branch {
 	uint8_t kind;      /* enum branch_kind */
 	uint8_t attempt;   /* which branch of its setup, from 0, < 16 */
 	uint8_t oc;        /* LB_OC_LOSS, LB_OC_RATE: lb_query.oc_ask of the request; its responses tell */
-	uint8_t listener;  /* where the request came in; of a probe where it went out */
+	uint8_t listener;  /* where the request came in; of a probe where it went out; as that of a token */
 	uint32_t gateway;  /* lb_gateway_id() of the gateway it went to; 0: went to a caller */
 	uint32_t loop;     /* lb_query.loop_hash */
 	uint64_t identity; /* tells transactions apart; the same for INVITE, CANCEL and ACK */

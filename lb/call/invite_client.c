@@ -45,7 +45,7 @@ static void name_branch(struct event *e, const struct setup *u, unsigned i, stru
 		.kind = BRANCH_SETUP,
 		.attempt = i,
 		.oc = u->oc_ask,
-		.listener = u->listener,
+		.listener = e->s->listener_id[u->listener],
 		.gateway = g ? g->id : 0,
 		.loop = u->loop_hash,
 		.identity = u->via_hash,
@@ -70,7 +70,7 @@ void client_request(struct event *e, const struct setup *u, unsigned i, struct l
 		.gateway = g ? g->id : 0,
 		.caller = (uint32_t)u->from_hash,
 		.node = e->s->node,
-		.listener = u->listener,
+		.listener = e->s->listener_id[u->listener],
 		.flow = u->src,
 	};
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
-O4: calls run, Weir is killed (-9) and started again with its pools reordered and a gateway more in each; re-INVITE and
-BYE from both sides reach the right other side, over NAT and for calls from gateways too. The token says it all.
+O4: calls run, Weir is killed (-9) and started again with its listeners and pools reordered and a gateway more in each
+pool; re-INVITE and BYE from both sides reach the right other side, over NAT and for calls from gateways too. The token
+says it all.
 """
 import re
 
@@ -116,8 +117,10 @@ class Held:
 
 
 def restart(family):
+    listeners = re.search(r"(?<=^listeners:\n)(?:  .*\n)+", family.base, re.M).group()
+    assert listeners.count("\n") > 1
     family.weir.kill()
-    family.weir.configure(family.base + AFTER + REST)
+    family.weir.configure(family.base.replace(listeners, "\n".join(reversed(listeners.splitlines())) + "\n") + AFTER + REST)
     family.start()
 
 

@@ -222,6 +222,45 @@ static void tokens_outlive_everything(void **state)
 	world_free(&other);
 }
 
+/* Another process, whose config has a listener more, and in front: calls leave by theirs, not by its number.
+ */
+static void calls_find_their_listener(void **state)
+{
+	static const struct str before[] = { STR("access"), STR("core") };
+	static const struct str after[] = { STR("new"), STR("core"), STR("access") };
+	char branch[LIMIT_BRANCH];
+	struct lb_query q, r;
+	struct world_call c;
+	struct world w;
+
+	(void)state;
+	world_start(&w, 1);
+	w.spec.listeners = before;
+	w.spec.n_listeners = 2;
+	world_build(&w);
+	c = world_call(&w, 1);
+	assert_int_equal(c.invite.listener, 0);
+	memcpy(branch, w.act[0].branch, LIMIT_BRANCH);
+	r = world_response(&w, &c.invite, 180);
+	r.branch.p = branch;
+	q = from_callee(&w, &c, METHOD_BYE);
+	assert_int_equal(world_input(&w, &q)->listener, 0);
+	assert_int_equal(world_input(&w, &r)->listener, 0);
+	w.spec.listeners = after;
+	w.spec.n_listeners = 3;
+	world_build(&w);
+	assert_int_equal(world_input(&w, &r)->listener, 2);
+	assert_int_equal(world_input(&w, &q)->listener, 2);
+	assert_true(addr_eq(&w.act[0].dst, &c.invite.src));
+	w.spec.n_listeners = 2; /* where he called is no more */
+	world_build(&w);
+	expect_act(world_input(&w, &r), LB_DROP, ST_DROP_NO_ROUTE);
+	expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_GONE);
+	q = world_in_dialog(&c, METHOD_BYE);
+	expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
+	world_free(&w);
+}
+
 /* A token of another call, without To tag, changed or guessed, helps nobody past an unknown source. */
 static void bad_tokens_count_for_nothing(void **state)
 {
@@ -363,6 +402,7 @@ int main(void)
 		cmocka_unit_test(away_goes_only_where_allowed),
 		cmocka_unit_test(away_goes_by_the_listeners_family),
 		cmocka_unit_test(tokens_outlive_everything),
+		cmocka_unit_test(calls_find_their_listener),
 		cmocka_unit_test(bad_tokens_count_for_nothing),
 		cmocka_unit_test(tags_of_neither_side),
 		cmocka_unit_test(responses_must_be_ours),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a specification may not say, collisions of identities, and the routes of a snapshot. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "tests/lb/check.h"
 #include "lb/choose/routes.h"
@@ -115,6 +116,37 @@ static void collisions_are_found(void **state)
 	world_free(&w);
 }
 
+/* As many listeners as there may be: each has an identity of its own, the same in any order. */
+static void listeners_by_name(void **state)
+{
+	static char text[LIMIT_LISTENERS][8];
+	struct str names[LIMIT_LISTENERS];
+	uint8_t ids[LIMIT_LISTENERS];
+	struct world w;
+
+	(void)state;
+	start(&w);
+	for (unsigned i = 0; i < LIMIT_LISTENERS; i++)
+		names[i] = (struct str){ text[i], (uint32_t)snprintf(text[i], sizeof(text[i]), "core%u", i) };
+	w.spec.listeners = names;
+	w.spec.n_listeners = LIMIT_LISTENERS;
+	world_build(&w);
+	for (unsigned i = 0; i < LIMIT_LISTENERS; i++) {
+		ids[i] = w.snap->listener_id[i];
+		assert_int_equal(w.snap->listener_of[ids[i]], i);
+	}
+	for (unsigned i = 0, k = LIMIT_LISTENERS; i < LIMIT_LISTENERS; i++) {
+		k--;
+		names[i] = (struct str){ text[k], (uint32_t)strlen(text[k]) };
+	}
+	world_build(&w);
+	for (unsigned i = 0; i < LIMIT_LISTENERS; i++)
+		assert_int_equal(w.snap->listener_id[LIMIT_LISTENERS - 1 - i], ids[i]);
+	w.spec.n_listeners = LIMIT_LISTENERS + 1;
+	refuse(&w);
+	world_free(&w);
+}
+
 static uint16_t routed(const struct world *w, const struct lb_query *q, uint16_t peer,
 		       const struct gateway *from)
 {
@@ -199,9 +231,13 @@ static void reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(wrong_specifications),           cmocka_unit_test(reroutes_are_copied),
-		cmocka_unit_test(collisions_are_found),           cmocka_unit_test(first_match_decides),
-		cmocka_unit_test(long_prefixes_count_to_the_end), cmocka_unit_test(reasons),
+		cmocka_unit_test(wrong_specifications),
+		cmocka_unit_test(reroutes_are_copied),
+		cmocka_unit_test(collisions_are_found),
+		cmocka_unit_test(first_match_decides),
+		cmocka_unit_test(long_prefixes_count_to_the_end),
+		cmocka_unit_test(reasons),
+		cmocka_unit_test(listeners_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
