@@ -172,7 +172,7 @@ static const struct field gateway_fields[] = {
 	  .max = 10000000,
 	  .change = CHANGE_RELOAD,
 	  .help = "Requests outside dialogs other than INVITE (REGISTER, OPTIONS, MESSAGE ...) for the "
-		  "gateway; "
+		  "gateway, and those inside dialogs, or CANCELs, that nobody knows, from unknown sources; "
 		  "bounded as by `max-cps`" },
 	{ .name = "count",
 	  .kind = KIND_ENUM,

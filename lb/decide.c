@@ -363,7 +363,10 @@ static bool take_route(struct decision *d)
 	return false;
 }
 
-/* What belongs to an earlier request of which nothing is known goes where that went if all was well. */
+/*
+ * What belongs to an earlier request of which nothing is known goes where that went if all was well. There is
+ * no max-rps of those who are no peer and no gateway, so theirs are bounded by that of the gateway.
+ */
 static bool follow_hash(struct decision *d)
 {
 	const struct gateway *g;
@@ -373,6 +376,10 @@ static bool follow_hash(struct decision *d)
 	g = pick_ideal(d->s, d->pool, d->q->call_hash);
 	if (!g)
 		return decision_reply(d, 481, route_reason(481), ST_REPLY_GONE, ST_DROP_ACK_NOWHERE);
+	if (!decision_known(d) && !bucket_take(&d->w->words->gateway[g->slot].rps, d->now)) {
+		st_gateway_inc(d->w->lane, g->slot, ST_GW_SKIPPED_RPS);
+		return decision_reply(d, 500, route_reason(500), ST_REPLY_REFUSED, ST_DROP_ACK_NOWHERE);
+	}
 	st_inc(d->w->lane, ST_PICKED);
 	return decision_forward(d, is_of_invite(d->q) ? BRANCH_SETUP : BRANCH_STATELESS, g);
 }

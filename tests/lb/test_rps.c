@@ -59,6 +59,41 @@ static void strays_are_charged(void **state)
 	world_free(&w);
 }
 
+static struct lb_query strangers_stray(const struct world *w)
+{
+	struct lb_query q = next_call % 2 ? stray(w) : cancel_for_nothing(w);
+
+	q.src = q.reply_to = world_ip4("203.0.113.1", 5060);
+	return q;
+}
+
+/* Nor for who is no peer, where those may call: what is charged to nobody is bounded by the gateway's limit.
+ */
+static void strays_of_strangers_are_bounded(void **state)
+{
+	struct lb_query ack;
+	struct world w;
+
+	(void)state;
+	world_start(&w, 1);
+	w.spec.unknown = LB_UNKNOWN_ALLOW;
+	world_build(&w);
+	lb_set_gateway_rps(w.words, 0, 200);
+	assert_int_equal(admitted(&w, strangers_stray, 30), 10);
+	assert_int_equal(w.act[0].op, LB_REPLY);
+	assert_int_equal(w.act[0].status, 500);
+	assert_int_equal(w.lane->gateways[0].count[ST_GW_SKIPPED_RPS], 20);
+	ack = stray(&w);
+	ack.method = METHOD_ACK;
+	assert_int_equal(placed(&w, ack), 0); /* a peer's is the peer's business */
+	ack.src = world_ip4("203.0.113.1", 5060);
+	expect_act(world_input(&w, &ack), LB_DROP, ST_DROP_ACK_NOWHERE);
+	w.now += SECOND;
+	lb_set_health(w.words, 0, LB_DOWN); /* whose dialogs may go on all the same */
+	assert_int_equal(admitted(&w, strangers_stray, 30), 10);
+	world_free(&w);
+}
+
 /* A CANCEL of nothing that is known goes on (RFC 3261 16.10), but not without end; one of a call always does.
  */
 static void cancels_for_nothing_are_charged(void **state)
@@ -84,6 +119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(max_rps_of_a_gateway),
 		cmocka_unit_test(strays_are_charged),
+		cmocka_unit_test(strays_of_strangers_are_bounded),
 		cmocka_unit_test(cancels_for_nothing_are_charged),
 	};
 
