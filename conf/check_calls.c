@@ -278,6 +278,20 @@ static void check_routes(struct loader *l)
 	free(used);
 }
 
+/* A number is compared without its "+": what is left of it must be something. */
+static void check_emergency(struct loader *l)
+{
+	const struct conf_emergency *e = &l->conf->emergency;
+
+	for (uint32_t i = 0; i < e->n_numbers; i++)
+		if (e->numbers[i] && !strcmp(e->numbers[i], "+"))
+			conf_fail_at(
+				l, &e->numbers[i],
+				"emergency.numbers[%u]: found \"+\" alone, expected a whole number such as "
+				"\"112\"",
+				i);
+}
+
 void conf_check_calls(struct loader *l, const struct check_names *names)
 {
 	const struct conf *c = l->conf;
@@ -287,6 +301,7 @@ void conf_check_calls(struct loader *l, const struct check_names *names)
 		check_pool(l, &c->pools[i]);
 	check_gateways(l);
 	check_routes(l);
+	check_emergency(l);
 	if (c->unknown == CONF_UNKNOWN_ALLOW)
 		conf_warn_at(l, &c->unknown,
 			     "unknown: allow: anybody who can reach a listener can place calls");

@@ -86,7 +86,7 @@ static bool peers_valid(const struct lb_spec *spec)
 static bool emergency_valid(const struct lb_spec *spec)
 {
 	for (uint32_t i = 0; i < spec->n_emergency; i++) {
-		if (spec->emergency[i].n == 0 || spec->emergency[i].n > LIMIT_NUMBER)
+		if (number_without_plus(spec->emergency[i]).n == 0 || spec->emergency[i].n > LIMIT_NUMBER)
 			return false;
 	}
 	return spec->n_emergency <= LIMIT_EMERGENCY;

@@ -231,6 +231,8 @@ static const struct {
 	  "\"+82\" "
 	  "or \"0800\"\n"
 	  "f:6:62: emergency.headroom: found \"51%\", expected a percentage such as 10% from 0% to 50%\n" },
+	{ NET GATEWAY "} }\n" ROUTE "emergency: { numbers: [\"112\", \"+\"] }\n",
+	  "f:6:31: emergency.numbers[1]: found \"+\" alone, expected a whole number such as \"112\"\n" },
 	{ NET GATEWAY "balance: weighted, hash: source } }\n" ROUTE,
 	  "f:4:87: pools.p.hash: found beside a \"balance\" that hashes nothing, expected it with "
 	  "\"balance: call-id\" only\n" },

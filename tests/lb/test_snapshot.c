@@ -73,6 +73,8 @@ static void reroutes_are_copied(void **state)
 
 static void wrong_specifications(void **state)
 {
+	static const struct str plus = STR("+");
+
 	REFUSED(w.gateway[1].slot = LIMIT_GATEWAYS);
 	REFUSED(w.gateway[1].pool = 2);
 	REFUSED(w.gateway[1].tier = LIMIT_TIERS);
@@ -96,6 +98,7 @@ static void wrong_specifications(void **state)
 	REFUSED(w.spec.key.k[0] = w.spec.key.k[1] = 0);
 	REFUSED(w.spec.hash_key.k[0] = w.spec.hash_key.k[1] = 0);
 	REFUSED(w.spec.old_key.k[0]++);
+	REFUSED((w.spec.emergency = &plus, w.spec.n_emergency = 1));
 }
 
 /* Two names with the same identity, found by search. */
