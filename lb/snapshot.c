@@ -250,39 +250,6 @@ static void fill_gateways(struct lb_snapshot *s, const struct lb_spec *spec)
 		s->by_slot[s->gateways[i].slot] = i;
 }
 
-/*
- * Each listener gets one of 256 identities by its name, so that calls find theirs again after a restart with
- * others beside it, or in another order. Where names meet in one, the order of their hashes decides who has
- * it.
- */
-static void name_listeners(struct lb_snapshot *s, const struct lb_spec *spec)
-{
-	uint64_t done = 0;
-
-	memset(s->listener_of, LISTENER_NONE, sizeof(s->listener_of));
-	for (uint32_t n = 0; n < spec->n_listeners; n++) {
-		uint32_t next = 0, least = UINT32_MAX;
-		uint8_t id;
-
-		for (uint32_t i = 0; i < spec->n_listeners; i++) {
-			uint32_t hash = lb_gateway_id(spec->listeners[i]);
-
-			if (!(done >> i & 1) && hash <= least) {
-				next = i;
-				least = hash;
-			}
-		}
-		id = (uint8_t)least;
-		while (s->listener_of[id] != LISTENER_NONE)
-			id++;
-		done |= UINT64_C(1) << next;
-		s->listener_of[id] = (uint8_t)next;
-		s->listener_id[next] = id;
-	}
-	for (unsigned i = 0; spec->n_listeners == 0 && i < 256; i++)
-		s->listener_id[i] = s->listener_of[i] = (uint8_t)i;
-}
-
 /* Any other set of gateways, or another way to ask them, should have another shape. */
 static uint16_t shape_of(const struct lb_snapshot *s)
 {
@@ -456,7 +423,7 @@ struct lb_snapshot *lb_snapshot_init(void *mem, const struct lb_spec *spec)
 	s->node = spec->node;
 	s->unknown = spec->unknown;
 	s->headroom = spec->headroom;
-	name_listeners(s, spec);
+	listener_names(spec->listeners, spec->n_listeners, s->listener_id, s->listener_of);
 	fill_gateways(s, spec);
 	s->shape = shape_of(s);
 	if (peers_index_gateways(s) < 0)

@@ -101,8 +101,6 @@ struct index {
 	uint32_t mask;  /* cells - 1; at least half of them are empty */
 };
 
-#define LISTENER_NONE UINT8_MAX
-
 struct lb_snapshot {
 	struct lb_key hash_key;
 	struct keys keys;

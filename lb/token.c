@@ -226,3 +226,33 @@ bool tag_is_ours(const struct keys *keys, const struct lb_query *q)
 	key = key_of(keys, g[0] >> 32);
 	return key && kind == TAG_STATELESS && tag_mac(key, kind, q) == (g[0] << 40 | g[1]);
 }
+
+/* ---- Listeners --------------------------------------------------------------------------------------- */
+
+void listener_names(const struct str *names, uint32_t n, uint8_t id[256], uint8_t of[256])
+{
+	uint64_t done = 0;
+
+	memset(of, LISTENER_NONE, 256);
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t next = 0, least = UINT32_MAX;
+		uint8_t is;
+
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t hash = lb_gateway_id(names[i]);
+
+			if (!(done >> i & 1) && hash <= least) {
+				next = i;
+				least = hash;
+			}
+		}
+		is = (uint8_t)least;
+		while (of[is] != LISTENER_NONE)
+			is++;
+		done |= UINT64_C(1) << next;
+		of[is] = (uint8_t)next;
+		id[next] = is;
+	}
+	for (unsigned i = 0; n == 0 && i < 256; i++)
+		id[i] = of[i] = (uint8_t)i;
+}

@@ -43,6 +43,16 @@ struct branch {
 	uint64_t identity; /* tells transactions apart; the same for INVITE, CANCEL and ACK */
 };
 
+#define LISTENER_NONE UINT8_MAX
+
+/*
+ * Gives each listener one of 256 identities by its name, so that calls find theirs again after a restart with
+ * others beside it, or in another order. Where names meet in one, the order of their hashes decides who has
+ * it. n <= LIMIT_LISTENERS; 0: each is its own number. id: by number; of: the reverse, or LISTENER_NONE.
+ * Control.
+ */
+void listener_names(const struct str *names, uint32_t n, uint8_t id[256], uint8_t of[256]);
+
 /* Writes a token bound to a Call-ID; returns its length. */
 unsigned token_write(const struct keys *keys, const struct token *t, uint64_t call_hash,
 		     char out[LIMIT_TOKEN]);
