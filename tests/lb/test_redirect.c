@@ -240,6 +240,13 @@ static void no_next_contact(void **state)
 	scene_gateway(&s, 1, 487);
 	scene_expect(&s, "180 CANCEL1 ok ACK1 487");
 	scene_end(&s);
+
+	redirect_to_three(&s, 4); /* nor when nothing ever comes of the one that was called */
+	scene_caller(&s, METHOD_CANCEL);
+	scene_until(&s, 32.1);
+	scene_expect(&s, "ok 0.5:repeat1 1.5:repeat1 3.5:repeat1 7.5:repeat1 15.5:repeat1 31.5:repeat1 "
+			 "32:answer487");
+	scene_end(&s);
 }
 
 static void redirect_server(void **state)
