@@ -440,6 +440,32 @@ static void nobody_listens_there(void **state)
 	scene_end(&s);
 }
 
+/* Calls that come back are what the governor knows a closed port by, long before it would miss an answer. */
+static void what_comes_back_is_told(void **state)
+{
+	struct lb_notice notice[8];
+	struct scene s;
+	unsigned n = 0;
+
+	scene_start(&s, 1);
+	world_governor(&s.w);
+	for (unsigned i = 0; i < 14 && lb_get_health(s.w.words, 0) == LB_UP; i++) {
+		s.invite = world_request(&s.w, METHOD_INVITE, i, 1);
+		s.invite.room = 1;
+		s.n = 0;
+		s.kept = false;
+		scene_caller(&s, METHOD_INVITE);
+		scene_bounce(&s, 0, NULL);
+		s.w.now += LB_STEP_NS;
+		n = lb_govern(s.w.governor, s.w.snap, s.w.now, notice, 8);
+	}
+	assert_int_equal(lb_get_health(s.w.words, 0), LB_DOWN);
+	assert_in_range(n, 1, 8);
+	assert_int_equal(notice[0].kind, LB_NOTICE_HEALTH);
+	assert_int_equal(notice[0].b, LB_WHY_ICMP);
+	world_free(&s.w);
+}
+
 /* Who can write ICMP cannot end calls: the branch must be ours, and waited for at just that address. */
 static void what_did_not_come_back(void **state)
 {
@@ -492,6 +518,7 @@ int main(void)
 		cmocka_unit_test(down_leaves_answered_calls_alone),
 		cmocka_unit_test(down_with_many_calls),
 		cmocka_unit_test(nobody_listens_there),
+		cmocka_unit_test(what_comes_back_is_told),
 		cmocka_unit_test(what_did_not_come_back),
 	};
 
