@@ -175,12 +175,16 @@ static void moved_call(void **state)
 	lb_codes_add(&rule.on, 486);
 	r.w.pool[0].reroutes = &rule;
 	r.w.pool[0].n_reroutes = 1;
-	world_build(&r.w);
-	talk_invite(&r, t, LB_NONE);
-	assert_int_equal(refused(&r, t, 486), 0);
-	where = refused(&r, t, 407);
-	assert_in_range(where, 1, 3);
-	assert_int_equal(call_again(&r, t), where);
+	for (unsigned spills = 0; spills < 2; spills++) { /* whether it may spill there or not */
+		r.w.pool[0].overflow = spills ? 2 : 0;
+		world_build(&r.w);
+		talk_invite(&r, t, LB_NONE);
+		assert_int_equal(refused(&r, t, 486), 0);
+		where = refused(&r, t, 407);
+		assert_in_range(where, 1, 3);
+		assert_int_equal(call_again(&r, t), where);
+		refused(&r, t, 404);
+	}
 	room_stop(&r);
 }
 
