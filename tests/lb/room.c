@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* See room.h. */
 #include <stdlib.h>
+#include "lb/worker.h"
 #include "tests/lb/check.h"
 #include "tests/lb/room.h"
 
@@ -42,8 +43,20 @@ void room_start(struct room *r, uint64_t seed, unsigned gateways)
 	world_build(&r->w);
 }
 
+/* What each pair has taken of its places (nobody limits them here) is what its calls hold. */
+static void audit_shares(const struct room *r)
+{
+	const struct shares *t = &r->w.words->shares;
+
+	for (uint32_t i = 0; i < LIMIT_SHARES; i++) {
+		if (t->key[i])
+			assert_int_equal(SHARE_ANY - t->at[i].places, r->w.worker->shares[i].calls);
+	}
+}
+
 void room_stop(struct room *r)
 {
+	audit_shares(r);
 	world_free(&r->w);
 	free(r->gateways);
 	free(r->peers);

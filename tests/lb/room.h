@@ -42,6 +42,8 @@ struct room {
 
 /* A world with so many equal gateways in pool 0, three attempts, after 1 s and after-max 4 s. */
 void room_start(struct room *r, uint64_t seed, unsigned gateways);
+
+/* The end; the pairs of pool and caller must hold what is left of their calls. */
 void room_stop(struct room *r);
 
 /* A number below `below`; the same ones for the same seed. */
