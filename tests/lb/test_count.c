@@ -357,31 +357,6 @@ static void a_place_that_is_held_changes_hands(void **state)
 	}
 }
 
-/* The first fork's call is over when the second one answers: it counts, a repeated 2xx does not. */
-static void a_fork_after_the_end(void **state)
-{
-	struct room r;
-	struct talk *t = &r.talk[0];
-
-	room_start(&r, 1, 1);
-	talk_invite(&r, t, LB_NONE);
-	for (uint32_t to = 5; to <= 6; to++) {
-		talk_respond(&r, t, &t->leg[0], 200, to, 0);
-		assert_int_equal(room_calls(&r, 0), 1);
-		talk_in_dialog(&r, t, METHOD_BYE, to, false);
-		talk_answer(&r, t, 200, 0);
-		talk_respond(&r, t, &t->leg[0], 200, to, 0);
-		talk_respond(&r, t, &t->leg[0], 200, 5, 0);
-		assert_int_equal(room_calls(&r, 0), 0);
-	}
-	talk_invite(&r, t, LB_NONE); /* and one whose first fork said no */
-	talk_respond(&r, t, &t->leg[0], 487, 5, 0);
-	assert_int_equal(room_calls(&r, 0), 0);
-	talk_respond(&r, t, &t->leg[0], 200, 6, 0);
-	assert_int_equal(room_calls(&r, 0), 1);
-	room_stop(&r);
-}
-
 /* A gateway that was left refuses when the transactions are over: not if the call was answered elsewhere. */
 static void a_refusal_after_all(void **state)
 {
@@ -399,50 +374,6 @@ static void a_refusal_after_all(void **state)
 		talk_respond(&r, t, &t->leg[0], 410, 5, 0);
 		expect_act(&r.w.act[0], answered ? LB_DROP : LB_FORWARD,
 			   answered ? ST_DROP_RESPONSE_LATE : ST_FWD_RESPONSE);
-	}
-	room_stop(&r);
-}
-
-/* Two gateways answer: each has a place for as long as its own dialog is up, whichever ends first. */
-static void two_gateways_answer(void **state)
-{
-	struct room r;
-
-	room_start(&r, 1, 3);
-	for (unsigned i = 0; i < 4; i++) {
-		struct talk *t = &r.talk[0];
-		uint16_t from = i / 2 ? 0 : LB_NONE, a, b; /* the peer calls, or a gateway */
-		unsigned last;
-
-		lb_set_admin(r.w.words, 0, LB_DRAIN);
-		room_pass(&r, 100 * S);
-		talk_invite(&r, t, from);
-		talk_pass(&r, t, S + S / 10);
-		last = t->legs - 1;
-		a = t->leg[0].gateway;
-		b = t->leg[last].gateway;
-		assert_int_not_equal(a, b);
-		talk_respond(&r, t, &t->leg[last], 200, 6, 0);
-		talk_respond(&r, t, &t->leg[0], 200, 5, 0); /* was left, and crosses the CANCEL */
-		for (unsigned k = 0; k < 2; k++) {          /* repeated */
-			talk_respond(&r, t, &t->leg[k ? 0 : last], 200, k ? 5 : 6, 0);
-			assert_int_equal(room_calls(&r, a), 1);
-			assert_int_equal(room_calls(&r, b), 1);
-		}
-		room_pass(&r, 1000 * S);
-		for (unsigned k = 0; k < 2; k++) {
-			bool first = (i + k) % 2; /* the BYE at a */
-
-			assert_int_equal(room_calls(&r, 0), from == 0);
-			assert_int_equal(lb_peer_calls(r.w.words, 0), from == LB_NONE);
-			talk_in_dialog(&r, t, METHOD_BYE, first ? 5 : 6, false);
-			talk_answer(&r, t, 200, 0);
-			assert_int_equal(room_calls(&r, a), !first && !k);
-			assert_int_equal(room_calls(&r, b), first && !k);
-			assert_int_equal(r.w.lane->count[ST_CALL_BYE], i + k);
-		}
-		assert_int_equal(room_calls(&r, 0), 0);
-		assert_int_equal(lb_peer_calls(r.w.words, 0), 0);
 	}
 	room_stop(&r);
 }
@@ -489,8 +420,6 @@ int main(void)
 		cmocka_unit_test(an_answer_that_never_arrived),
 		cmocka_unit_test(a_cancel_that_crosses_the_answer),
 		cmocka_unit_test(a_place_that_is_held_changes_hands),
-		cmocka_unit_test(a_fork_after_the_end),
-		cmocka_unit_test(two_gateways_answer),
 		cmocka_unit_test(a_refusal_after_all),
 		cmocka_unit_test(refused_after_fail_over),
 	};
