@@ -235,7 +235,7 @@ static void requests_are_not_bound(void **state)
 static void hash_of_other_things(void **state)
 {
 	static const uint16_t weights[4] = { 1, 1, 1, 1 };
-	uint32_t shares[4] = { 0 }, sources[4] = { 0 };
+	uint32_t shares[4] = { 0 }, sources[4] = { 0 }, nobodies[4] = { 0 };
 	struct world w;
 
 	start(&w, LB_BALANCE_HASH, weights, 4);
@@ -256,6 +256,8 @@ static void hash_of_other_things(void **state)
 		p.call_hash = call_id(i + 99);
 		p.src.port = i;
 		assert_ptr_equal(pick(&p, w.snap, 0), g);
+		p.called.n = 0; /* nobody is named: its Call-ID has to tell */
+		nobodies[pick(&p, w.snap, 0)->slot]++;
 	}
 	w.pool[0].hash = LB_HASH_SOURCE;
 	world_build(&w);
@@ -273,6 +275,7 @@ static void hash_of_other_things(void **state)
 	for (unsigned i = 0; i < 4; i++) {
 		assert_in_range(shares[i], 9200, 10800); /* 4000 numbers */
 		near(sources[i], 0.25, 40000);
+		near(nobodies[i], 0.25, 40000);
 	}
 	world_free(&w);
 }
