@@ -147,6 +147,21 @@ static void unless_it_cannot(void **state)
 	room_stop(&r);
 }
 
+/* By a gateway of the pool that the route leads to: the call has not spilled, and may yet. */
+static void challenged_at_home(void **state)
+{
+	struct room r;
+	struct talk *t = start(&r);
+
+	(void)state;
+	talk_invite(&r, t, LB_NONE);
+	assert_int_equal(refused(&r, t, 407), 0);
+	assert_int_equal(call_again(&r, t), 0);
+	assert_int_equal(refused(&r, t, 503), 0);
+	assert_in_range(last_leg(t)->gateway, 1, 3);
+	room_stop(&r);
+}
+
 /* A call that failed over to another pool. */
 static void failed_over_call(void **state)
 {
@@ -280,9 +295,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spilled_call),       cmocka_unit_test(spilled_call_without_transaction),
 		cmocka_unit_test(no_call_goes_round), cmocka_unit_test(unless_it_cannot),
-		cmocka_unit_test(failed_over_call),   cmocka_unit_test(moved_call),
-		cmocka_unit_test(late_challenge),     cmocka_unit_test(redirected_call),
-		cmocka_unit_test(another_fork),
+		cmocka_unit_test(challenged_at_home), cmocka_unit_test(failed_over_call),
+		cmocka_unit_test(moved_call),         cmocka_unit_test(late_challenge),
+		cmocka_unit_test(redirected_call),    cmocka_unit_test(another_fork),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
