@@ -113,11 +113,50 @@ static void targets_have_their_room(void **state)
 	}
 }
 
+/* The best of what the targets say is kept until the last has answered, and the caller gets it byte by byte.
+ */
+static void the_best_answer_is_kept(void **state)
+{
+	char text[H_FRAME], contact[64];
+	struct h_out req;
+
+	(void)state;
+	make_target(0, 60, H_GW1);
+	make_target(1, 60, H_GW2);
+	make_target(2, 60, H_GW1);
+	req = h_call(h, 5060, h_invite("best-answer", "z9hG4bKbest"));
+	h_send(h, h_gateway(&req), 5060, redirect(&req, TARGETS));
+	for (unsigned i = 0; i < TARGETS; i++) {
+		static const int statuses[TARGETS] = { 500, 404, 503 };
+
+		req = invite_to(i);
+		snprintf(text, sizeof(text), "%s", h_answer(&req, statuses[i], i == 1 ? "best" : "g2"));
+		snprintf(contact, sizeof(contact), "To: <sip:b@y>;tag=%s", i == 1 ? "best" : "g2");
+		assert_non_null(strstr(text, contact));
+		h_send(h, h_gateway(&req), 5060, text);
+	}
+	assert_null(left("SIP/2.0 503"));
+	for (unsigned i = 0; i < 2; i++) { /* and once more, as it is not acknowledged */
+		assert_non_null(left("SIP/2.0 404"));
+		assert_string_equal(h_row(left("SIP/2.0 404"), "To:", 0), "To: <sip:b@y>;tag=best");
+		assert_string_equal(h_row(left("SIP/2.0 404"), "Via:", 0),
+				    "Via: SIP/2.0/UDP 192.0.2.99:5060;branch=z9hG4bKbest");
+		h->now += T1_NS + 2000000;
+		h_tick(h);
+	}
+	h_send(h, H_CALLER, 5060,
+	       h_request("ACK", "sip:+8221234@192.0.2.10", "best-answer", "z9hG4bKbest", "best", ""));
+	h->now += 10 * T1_NS;
+	h_tick(h);
+	assert_int_equal(h->n_out, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(targets_have_their_room),
 		cmocka_unit_test(no_room_for_the_request_uri),
+		cmocka_unit_test(the_best_answer_is_kept),
 	};
 	int failed;
 

@@ -141,7 +141,7 @@ static void who_does_not_ask(void **state)
 	static const char *const vias[] = { "", ";oc=5", ";oc;oc-algo=\"rate\"", ";oc;oc", ";ocean;octet=1" };
 
 	for (unsigned i = 0; i < sizeof(vias) / sizeof(vias[0]); i++) {
-		char via[128], id[16], row[160];
+		char via[128], id[16], row[160], branch[64], text[H_FRAME], *p;
 		struct h_out req;
 
 		snprintf(via, sizeof(via), "192.0.2.99:5060;branch=z9hG4bKa%s", vias[i]);
@@ -154,6 +154,18 @@ static void who_does_not_ask(void **state)
 		ends_with(h_row(&req, "Via:", 1), i == 4 ? ";ocean;octet=1" : "branch=z9hG4bKa");
 		h_send(h, h_gateway(&req), 5060, answer(&req, "486 Busy", ";oc=1;oc-seq=1.1", ""));
 		snprintf(row, sizeof(row), "%s", h_row(&req, "Via:", 1));
+		assert_string_equal(h_row(&h->out[0], "Via:", 0), row);
+		/* nor does he hear what a gateway writes into his */
+		snprintf(branch, sizeof(branch), "192.0.2.99:5060;branch=z9hG4bKo%u", i);
+		h_send(h, H_CALLER, 5060, request("OPTIONS", branch, id));
+		req = h->out[0];
+		snprintf(row, sizeof(row), "%s", h_row(&req, "Via:", 1));
+		snprintf(text, sizeof(text), "%s", answer(&req, "200 OK", "", ""));
+		p = strstr(text, branch) + strlen(branch);
+		memmove(p + 6, p, strlen(p) + 1);
+		memcpy(p, ";oc=50", 6);
+		h_send(h, h_gateway(&req), 5060, text);
+		h_one_out(h);
 		assert_string_equal(h_row(&h->out[0], "Via:", 0), row);
 	}
 }
