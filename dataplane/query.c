@@ -324,6 +324,13 @@ static void query_load(struct dp_ctx *c)
 		c->q.q850 = sip_q850(m);
 }
 
+/* True for what stops a request on its way only, and not one for Weir itself; its fields are complete, see
+ * sip_check(). */
+static bool may_be_ours(enum sip_fault fault)
+{
+	return fault == SIP_FAULT_TOO_MANY_HOPS || fault == SIP_FAULT_EXTENSION;
+}
+
 static void query_request(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c)
 {
 	const struct lb_key *key = lb_snapshot_key(policy);
@@ -331,7 +338,7 @@ static void query_request(const struct dp *dp, const struct lb_snapshot *policy,
 
 	q->method = c->msg->sip.method;
 	reply_address(&c->f.via, &q->src, &q->reply_to);
-	if (c->fault == SIP_FAULT_NONE)
+	if (c->fault == SIP_FAULT_NONE || may_be_ours(c->fault))
 		query_target(dp, c);
 	q->fault = sip_fault_status(c->fault);
 	q->fault_reason = sip_fault_reason(c->fault).p;

@@ -270,7 +270,7 @@ uint32_t dp_write_reply(const struct dp_ctx *c, const struct lb_act *act, char *
 	}
 	if (act->contact.port)
 		put_contact(&t, c, &act->contact);
-	if (c->fault == SIP_FAULT_EXTENSION)
+	if (c->fault == SIP_FAULT_EXTENSION && act->status == 420)
 		t.n += sip_unsupported(&c->msg->sip, t.p + t.n, sizeof(extra) - t.n);
 	if (act->end == ST_REPLY_OPTIONS)
 		reply.nice = STR(

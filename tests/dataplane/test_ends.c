@@ -26,6 +26,22 @@ static void test_own_answers(void **state)
 		  "192.0.2.99;branch=z9hG4bKo\r\nMax-Forwards: 70\r\n"
 		  "From: <sip:a@x>;tag=1\r\nTo: <sip:192.0.2.10>\r\nCall-ID: o1\r\nCSeq: 1 OPTIONS\r\n\r\n",
 		  200, "Allow:", "Allow: INVITE" },
+		{ "OPTIONS for us that may go no further",
+		  "OPTIONS sip:192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "192.0.2.99;branch=z9hG4bKo2\r\nMax-Forwards: 0\r\n"
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:192.0.2.10>\r\nCall-ID: o8\r\nCSeq: 1 OPTIONS\r\n\r\n",
+		  200, "Allow:", "Allow: INVITE" },
+		{ "OPTIONS for us with what a proxy does not know",
+		  "OPTIONS sip:192.0.2.10;lr SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "192.0.2.99;branch=z9hG4bKo3\r\nProxy-Require: foo\r\n"
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:192.0.2.10>\r\nCall-ID: o9\r\nCSeq: 1 OPTIONS\r\n\r\n",
+		  200, "Supported:", "Supported: " },
+		{ "OPTIONS for another that may go no further",
+		  "OPTIONS sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "192.0.2.99;branch=z9hG4bKo4\r\nMax-Forwards: 0\r\n"
+		  "From: <sip:a@x>;tag=1\r\nTo: <sip:1@192.0.2.10>\r\nCall-ID: o10\r\nCSeq: 1 "
+		  "OPTIONS\r\n\r\n",
+		  483, "To:", "To: <sip:1@192.0.2.10>;tag=" },
 		{ "no hops left",
 		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP "
 		  "192.0.2.99;branch=z9hG4bKp\r\nMax-Forwards: 0\r\n"
@@ -44,7 +60,7 @@ static void test_own_answers(void **state)
 		  "INVITE sip:1@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKs;rport\r\n"
 		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o5\r\nCall-ID: o6\r\nCSeq: 1 "
 		  "INVITE\r\n\r\n",
-		  400, "Via:", "Via: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKs;rport=5060;received=192.0.2.99" },
+		  400, "Via:", "Via: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKs;rport=5070;received=192.0.2.99" },
 		{ "version",
 		  "INVITE sip:1@192.0.2.10 SIP/7.0\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=z9hG4bKt\r\n"
 		  "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: o7\r\nCSeq: 1 INVITE\r\n\r\n",
@@ -53,9 +69,10 @@ static void test_own_answers(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const char *row;
+		struct addr to;
 		int status = 0;
 
-		h_send(h, H_CALLER, 5060, cases[i].text);
+		h_send(h, H_CALLER, 5070, cases[i].text);
 		if (h->n_out != 1)
 			fail_msg("%s: %u messages left", cases[i].name, h->n_out);
 		sscanf(h->out[0].text, "SIP/2.0 %d", &status);
@@ -63,10 +80,34 @@ static void test_own_answers(void **state)
 		if (status != cases[i].status || !row ||
 		    strncmp(row, cases[i].begins, strlen(cases[i].begins)))
 			fail_msg("%s: %d %s", cases[i].name, status, row ? row : "(no row)");
+		/* RFC 3261 18.2.2, RFC 3581 4 */
+		to = h_addr(H_CALLER, strstr(cases[i].text, ";rport") ? 5070 : 5060);
+		assert_true(addr_eq(&h->out[0].dst, &to));
+		assert_null(h_row(&h->out[0], "Contact:", 0));
+		assert_true(status == 420 || !h_row(&h->out[0], "Unsupported:", 0));
 		/* the same from an unknown source is not answered */
 		h_send(h, H_STRANGER, 5060, cases[i].text);
 		assert_int_equal(h->n_out, 0);
 	}
+}
+
+/* The refusal of a peer that is to come back later says when. */
+static void test_a_refusal_says_when(void **state)
+{
+	unsigned seconds = 0;
+	const char *row;
+
+	for (uint16_t slot = 0; slot < 2; slot++)
+		lb_set_health(h->words, slot, LB_DOWN);
+	h_send(h, H_CALLER, 5060, h_invite("refused@x", "z9hG4bKrefused"));
+	h_one_out(h);
+	assert_memory_equal(h->out[0].text, "SIP/2.0 503 Service Unavailable\r\n", 33);
+	row = h_row(&h->out[0], "Retry-After:", 0);
+	assert_non_null(row);
+	assert_int_equal(sscanf(row, "Retry-After: %u", &seconds), 1);
+	assert_in_range(seconds, 1, 5);
+	for (uint16_t slot = 0; slot < 2; slot++)
+		lb_set_health(h->words, slot, LB_UP);
 }
 
 static void test_ack_to_own_answer_is_absorbed(void **state)
@@ -94,6 +135,13 @@ static void test_loop_is_told_from_spiral(void **state)
 
 	req = h_call(h, 5060, h_invite("loop@x", "z9hG4bKl"));
 	snprintf(text, sizeof(text), "%.*s", (int)req.n, req.text);
+	h_send(h, H_CALLER2, 5060, text);
+	h_one_out(h);
+	assert_memory_equal(h->out[0].text, "SIP/2.0 482", 11);
+	/* with the Via of another proxy above ours, too */
+	p = strstr(text, "\r\nVia: ") + 2;
+	memmove(p + 48, p, strlen(p) + 1);
+	memcpy(p, "Via: SIP/2.0/UDP 192.0.2.98;branch=z9hG4bKxyz1\r\n", 48);
 	h_send(h, H_CALLER2, 5060, text);
 	h_one_out(h);
 	assert_memory_equal(h->out[0].text, "SIP/2.0 482", 11);
@@ -260,6 +308,84 @@ static void test_broken_messages(void **state)
 	}
 }
 
+/* What a gateway answers that cannot be read answers nothing. */
+static void test_broken_responses(void **state)
+{
+	uint64_t before = h_count(h, ST_DROP_BAD_RESPONSE);
+	char text[H_FRAME];
+	struct h_out req;
+	uint32_t n;
+
+	req = h_call(h, 5060, h_invite("badresponse@x", "z9hG4bKbr"));
+	snprintf(text, sizeof(text), "%s", h_answer(&req, 200, "gwtag"));
+	memcpy(strstr(text, "CSeq: 1"), "CSeq: x", 7);
+	h_send(h, h_gateway(&req), 5060, text);
+	assert_int_equal(h->n_out, 0);
+	assert_int_equal(h_count(h, ST_DROP_BAD_RESPONSE), before + 1);
+	snprintf(text, sizeof(text), "%s", h_answer(&req, 200, "gwtag"));
+	memcpy(strstr(text, "\r\nVia: SIP/2.0/UDP 192"), "\r\nVia: SIP/2.0 UDP", 19); /* the one below ours */
+	h_send(h, h_gateway(&req), 5060, text);
+	assert_int_equal(h->n_out, 0);
+	assert_int_equal(h_count(h, ST_DROP_BAD_RESPONSE), before + 2);
+	snprintf(text, sizeof(text), "%s", h_answer(&req, 180, "gwtag"));
+	n = (uint32_t)strlen(text);
+	for (uint32_t i = 0; i < n; i++)
+		h_send_n(h, h_gateway(&req), 5060, text, i);
+	for (uint32_t i = 0; i < n; i++) {
+		char was = text[i];
+
+		text[i] = i & 1 ? 0 : ' ';
+		h_send_n(h, h_gateway(&req), 5060, text, n);
+		text[i] = was;
+	}
+	h_send(h, h_gateway(&req), 5060, h_answer(&req, 200, "gwtag"));
+	h_one_out(h);
+	assert_memory_equal(h->out[0].text, "SIP/2.0 200 ", 12);
+}
+
+static struct dp_up last_up;
+static char up_text[H_FRAME];
+
+static void note_up(void *arg, const struct dp_up *up)
+{
+	last_up = *up;
+	memcpy(up_text, up->data, up->n);
+	++*(unsigned *)arg;
+}
+
+/* The answer to a probe is control's, once, with the gateway that gave it. */
+static void test_probes_come_back(void **state)
+{
+	const struct lb_snapshot *policy = h->dp->workers[0]->published;
+	uint64_t before = h_count(h, ST_TO_CONTROL);
+	char branch[LIMIT_BRANCH], text[H_FRAME];
+	unsigned n;
+
+	do {
+		n = 0;
+		dp_poll_up(h->dp, 64, note_up, &n);
+	} while (n > 0);
+	n = lb_probe_branch(policy, lb_gateway_id(STR("gw2")), 1,
+			    lb_hash(lb_snapshot_key(policy), "probe@x", 7), branch);
+	snprintf(text, sizeof(text),
+		 "SIP/2.0 503 Full\r\nVia: SIP/2.0/UDP core.example.net;branch=%.*s\r\nFrom: "
+		 "<sip:w@x>;tag=1\r\n"
+		 "To: <sip:y>;tag=2\r\nCall-ID: probe@x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+		 (int)n, branch);
+	h_send(h, H_GW2, 5060, text);
+	assert_int_equal(h->n_out, 0);
+	n = 0;
+	assert_int_equal(dp_poll_up(h->dp, 64, note_up, &n), 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(last_up.kind, DP_UP_PROBE);
+	assert_int_equal(last_up.gateway, 1);
+	assert_int_equal(last_up.status, 503);
+	assert_int_equal(last_up.at, h->now);
+	assert_int_equal(last_up.n, strlen(text));
+	assert_memory_equal(up_text, text, last_up.n);
+	assert_int_equal(h_count(h, ST_TO_CONTROL), before + 1);
+}
+
 /* A carrier is one UDP flow: the keyed hash of the Call-ID alone must spread it. */
 static void test_one_peer_loads_the_workers_alike(void **state)
 {
@@ -359,6 +485,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_answers),
+		cmocka_unit_test(test_a_refusal_says_when),
 		cmocka_unit_test(test_ack_to_own_answer_is_absorbed),
 		cmocka_unit_test(test_loop_is_told_from_spiral),
 		cmocka_unit_test(test_everything_else_meets_its_end),
@@ -366,6 +493,8 @@ int main(void)
 		cmocka_unit_test(test_too_long_for_the_other_side),
 		cmocka_unit_test(test_quotes_that_are_no_request),
 		cmocka_unit_test(test_broken_messages),
+		cmocka_unit_test(test_broken_responses),
+		cmocka_unit_test(test_probes_come_back),
 		cmocka_unit_test(test_one_peer_loads_the_workers_alike),
 		cmocka_unit_test(test_torture_messages),
 		cmocka_unit_test(more_than_waits_for_a_port_is_sent),
