@@ -9,6 +9,7 @@
 #include "conf/check.h"
 
 #define CALLS_MAX 100000 /* calls.max where the file says nothing: 13 MB */
+#define GUESSES   100    /* wrong names that are compared with all that there are */
 
 static void fail_ref(struct loader *l, const void *member, const char *what, const char *name,
 		     const char *expected, const struct names *const *tables, unsigned int n_tables)
@@ -18,7 +19,7 @@ static void fail_ref(struct loader *l, const void *member, const char *what, con
 	uint32_t known = 0;
 
 	for (unsigned int t = 0; t < n_tables; t++) {
-		for (uint32_t i = 0; i < tables[t]->n; i++)
+		for (uint32_t i = 0; i < tables[t]->n && l->bad[KIND_REF] < GUESSES; i++)
 			conf_suggest(&s, tables[t]->rows[i].text);
 		known += tables[t]->n;
 	}

@@ -195,13 +195,37 @@ static void test_aliases(void **state)
 	free(text);
 }
 
+/* What was meant by a wrong name takes a look at all names: the first hundred times, and not for every route.
+ */
+static void test_guesses(void **state)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+	struct conf_report report;
+	struct conf *conf;
+	uint32_t guesses = 0;
+
+	fputs(NET "pools: { east-gateways: { gateways: { g: { address: 192.0.2.21:5060 } } } }\nroutes:\n",
+	      out);
+	for (unsigned int i = 0; i < 300; i++)
+		fprintf(out, "  - { match: { number: \"%u\" }, pool: east-gateway }\n", 1000 + i);
+	fclose(out);
+	assert_int_equal(conf_load_text("f", text, n, &conf, &report), -EINVAL);
+	assert_int_equal(report.n_errors, 300);
+	for (uint32_t i = 0; i < report.n; i++)
+		guesses += strstr(report.messages[i].text, "did you mean \"east-gateways\"?") != NULL;
+	assert_int_equal(guesses, 100);
+	conf_report_free(&report);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_mutations),
-		cmocka_unit_test(test_many_gateways),
-		cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_many_gateways), cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_guesses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
