@@ -108,9 +108,15 @@ static void load_yaml(struct loader *l, yaml_parser_t *parser, const char *text,
 int conf_load_text(const char *file, const char *text, size_t n, struct conf **out,
 		   struct conf_report *report)
 {
+	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as some editors write it */
 	struct root *root = make_root(file);
 	yaml_parser_t parser;
 	int rc = -ENOMEM;
+
+	if (n >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
+		text += strlen(mark);
+		n -= strlen(mark);
+	}
 
 	*out = NULL;
 	*report = (struct conf_report){ .file = strdup(file) };

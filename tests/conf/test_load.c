@@ -330,6 +330,12 @@ static void test_anchors(void **state)
 	conf_free(c);
 }
 
+/* As some editors begin a file. */
+static void test_byte_order_mark(void **state)
+{
+	conf_free(load_good("\xef\xbb\xbf" NET POOL));
+}
+
 static void test_samples(void **state)
 {
 	glob_t found;
@@ -376,13 +382,10 @@ static void test_files_that_cannot_be_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_key),
-		cmocka_unit_test(test_print_loads_again),
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_cores_give_the_count),
-		cmocka_unit_test(test_anchors),
-		cmocka_unit_test(test_samples),
-		cmocka_unit_test(test_files_that_cannot_be_read),
+		cmocka_unit_test(test_every_key), cmocka_unit_test(test_print_loads_again),
+		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_cores_give_the_count),
+		cmocka_unit_test(test_anchors),   cmocka_unit_test(test_byte_order_mark),
+		cmocka_unit_test(test_samples),   cmocka_unit_test(test_files_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
