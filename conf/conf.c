@@ -8,7 +8,8 @@
 
 #include "conf/load.h"
 
-#define FILE_MAX (64u << 20) /* bytes of a config file */
+#define FILE_MAX  (64u << 20) /* bytes of a config file */
+#define DEPTH_MAX 32          /* maps and lists inside each other; the schema has 6 */
 
 /* A config together with its memory. The arena holds itself. */
 struct root {
@@ -84,10 +85,55 @@ static void check_end(struct loader *l, yaml_parser_t *parser, const char *text,
 	yaml_document_delete(&more);
 }
 
+/* What begins minus what ends: the collections that are open behind the event. */
+static int depth_change(yaml_event_type_t type)
+{
+	switch (type) {
+	case YAML_MAPPING_START_EVENT:
+	case YAML_SEQUENCE_START_EVENT:
+		return 1;
+	case YAML_MAPPING_END_EVENT:
+	case YAML_SEQUENCE_END_EVENT:
+		return -1;
+	default:
+		return 0;
+	}
+}
+
+/* False after a message: the parser's time grows with the square of the depth. What is no YAML is told later.
+ */
+static bool check_depth(struct loader *l, const char *text, size_t n)
+{
+	yaml_parser_t parser;
+	yaml_event_t event;
+	bool more = true;
+	int depth = 0;
+
+	if (!yaml_parser_initialize(&parser)) {
+		l->no_memory = true;
+		return false;
+	}
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
+	while (more && depth <= DEPTH_MAX && yaml_parser_parse(&parser, &event)) {
+		depth += depth_change(event.type);
+		more = event.type != YAML_STREAM_END_EVENT;
+		if (depth > DEPTH_MAX)
+			conf_report_add(l, false, event.start_mark.line + 1, event.start_mark.column + 1,
+					"found maps and lists more than %d deep, expected what the keys need",
+					DEPTH_MAX);
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return depth <= DEPTH_MAX;
+}
+
 static void load_yaml(struct loader *l, yaml_parser_t *parser, const char *text, size_t n)
 {
 	yaml_document_t doc;
 
+	if (!check_depth(l, text, n))
+		return;
 	if (yaml_parser_load(parser, &doc) == 0) {
 		fail_yaml(l, parser, text, n);
 		return;

@@ -15,6 +15,8 @@ static const struct {
 	{ "node: a\n\tb: c\n",
 	  "f:2:1: not YAML: found a tab character that violates indentation while scanning a plain "
 	  "scalar (line 1)\n" },
+	{ "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n",
+	  "f:1:35: found maps and lists more than 32 deep, expected what the keys need\n" },
 	/* The whole. */
 	{ "hello\n", "f:1:1: found \"hello\", expected a map of keys\n" },
 	{ "[a]\n", "f:1:1: found a list, expected a map of keys\n" },
