@@ -85,6 +85,15 @@ static enum sip_fault check_parties(const struct sip_msg *m, struct sip_fields *
 	return SIP_FAULT_NONE;
 }
 
+/* Call-ID in one piece: with a fold in it, it is another one for whoever unfolds it, as the grammar has none
+ * (RFC 3261 25.1). */
+static bool check_call_id(const struct sip_msg *m, struct sip_span id)
+{
+	uint32_t end = (uint32_t)id.off + id.len;
+
+	return id.len > 0 && (!m->folded || sip_find(m, id.off, end, '\r', '\n') == end);
+}
+
 /* The fields that requests and responses have in common. */
 static enum sip_fault check_common(const struct sip_msg *m, struct sip_fields *f)
 {
@@ -97,7 +106,7 @@ static enum sip_fault check_common(const struct sip_msg *m, struct sip_fields *f
 	if (!check_via(m, &f->via))
 		return SIP_FAULT_VIA;
 	f->call_id = sip_call_id(m);
-	if (f->call_id.len == 0)
+	if (!check_call_id(m, f->call_id))
 		return SIP_FAULT_CALL_ID;
 	if (!sip_cseq_parse(m, &f->cseq))
 		return SIP_FAULT_CSEQ;

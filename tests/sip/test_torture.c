@@ -192,6 +192,16 @@ static void single_faults(void **state)
 		{ "INVITE", "Contact: ;;;;\r\nRecord-Route: \"\r\n", SIP_FAULT_NONE },
 		{ "FOO", "", SIP_FAULT_NONE },
 	};
+	/* one piece, around which a line may be folded (RFC 3261 25.1): who unfolds it inside has another one
+	 */
+	static const struct {
+		const char *text;
+		enum sip_fault fault;
+	} call_ids[] = {
+		{ " a@b", SIP_FAULT_NONE },        { "\r\n a@b\r\n\t", SIP_FAULT_NONE },
+		{ " a\r\n b", SIP_FAULT_CALL_ID }, { " a@b\r\n : c", SIP_FAULT_CALL_ID },
+		{ "\r\n ", SIP_FAULT_CALL_ID },
+	};
 	static char many[8192];
 	struct sip_fields fields;
 	struct sip_msg m;
@@ -211,6 +221,17 @@ static void single_faults(void **state)
 	assert_int_equal(sip_check(&m, &fields), SIP_FAULT_TOO_MANY_VIAS);
 	assert_int_equal(scan("BYE sip:a SIP/2.0\r\nTo: <sip:a>\r\n\r\n", &m), SIP_GOOD);
 	assert_int_equal(sip_check(&m, &fields), SIP_FAULT_MISSING_HEADER);
+	for (unsigned i = 0; i < sizeof(call_ids) / sizeof(call_ids[0]); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 "BYE sip:a SIP/2.0\r\nv: SIP/2.0/UDP h\r\nf: <sip:a>;tag=1\r\nt: <sip:b>;tag=2\r\n"
+			 "i:%s\r\nCSeq: 1 BYE\r\n\r\n",
+			 call_ids[i].text);
+		assert_int_equal(scan(text, &m), SIP_GOOD);
+		if (sip_check(&m, &fields) != call_ids[i].fault)
+			fail_msg("%s: %d", call_ids[i].text, sip_check(&m, &fields));
+	}
 	for (unsigned i = 1; i < SIP_FAULT_COUNT; i++) {
 		assert_in_range(sip_fault_status((enum sip_fault)i), 400, 505);
 		assert_true(sip_fault_reason((enum sip_fault)i).n > 0);
