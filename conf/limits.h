@@ -31,7 +31,7 @@
 #define LIMIT_BURST   32  /* messages that go through the stages side by side */
 #define LIMIT_HEADERS 128 /* header lines of one message, continuation lines too; more is 400 */
 #define LIMIT_ROWS    96  /* rows of headers that Weir knows in one message; more is 400. 8 bytes each */
-#define LIMIT_VIAS    80  /* Via values of one message; more is 400 */
+#define LIMIT_VIAS    80  /* Via values of one request, before ours; more is 400 */
 #define LIMIT_EDITS   16  /* changes to one message */
 #define LIMIT_RECORD_TEXT                                                                                    \
 	192 /* bytes of a call record's numbers and Call-ID; 220 per call if records are written */

@@ -41,9 +41,10 @@ static enum sip_fault check_rows(const struct sip_msg *m)
 	return SIP_FAULT_NONE;
 }
 
-/* More Via values than LIMIT_VIAS? Counted only where the rows are long enough for that. */
+/* More Via values than LIMIT_VIAS, a response's ours aside? Counted only where the rows are long enough. */
 static bool too_many_vias(const struct sip_msg *m)
 {
+	const uint32_t most = m->is_request ? LIMIT_VIAS : LIMIT_VIAS + 1;
 	struct sip_list it = sip_list_start(m, SIP_HDR_VIA);
 	struct sip_span value;
 	uint32_t bytes = 0, n = 0;
@@ -52,9 +53,9 @@ static bool too_many_vias(const struct sip_msg *m)
 		bytes += (uint32_t)(m->row[i].end - m->row[i].value) + 1;
 	if (bytes < LIMIT_VIAS * SHORTEST_VIA)
 		return false;
-	while (n <= LIMIT_VIAS && sip_list_next(m, &it, &value) == SIP_NEXT_VALUE)
+	while (n <= most && sip_list_next(m, &it, &value) == SIP_NEXT_VALUE)
 		n++;
-	return n > LIMIT_VIAS;
+	return n > most;
 }
 
 /* Top Via; a branch must be more than the cookie (RFC 3261 8.1.1.7), but may be missing (RFC 2543). */
@@ -85,8 +86,7 @@ static enum sip_fault check_parties(const struct sip_msg *m, struct sip_fields *
 	return SIP_FAULT_NONE;
 }
 
-/* Call-ID in one piece: with a fold in it, it is another one for whoever unfolds it, as the grammar has none
- * (RFC 3261 25.1). */
+/* Call-ID in one piece (RFC 3261 25.1): with a fold in it, it is another one for whoever unfolds it. */
 static bool check_call_id(const struct sip_msg *m, struct sip_span id)
 {
 	uint32_t end = (uint32_t)id.off + id.len;
