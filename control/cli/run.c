@@ -68,7 +68,7 @@ int cli_run_help(struct cli *cli, const char *word)
 
 static json_t *report_json(const struct conf_report *report, const char *file)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *name = json_string(file); /* NULL: it is no UTF-8 */
 
 	for (uint32_t i = 0; i < report->n; i++)
 		json_array_append_new(list,
@@ -76,8 +76,9 @@ static json_t *report_json(const struct conf_report *report, const char *file)
 						"column", report->messages[i].column, "level",
 						report->messages[i].warning ? "warning" : "error", "text",
 						report->messages[i].text));
-	return json_pack("{s:s, s:b, s:i, s:i, s:o}", "file", file, "valid", report->n_errors == 0, "errors",
-			 report->n_errors, "warnings", report->n_warnings, "messages", list);
+	return json_pack("{s:o, s:b, s:i, s:i, s:o}", "file", name ? name : json_null(), "valid",
+			 report->n_errors == 0, "errors", report->n_errors, "warnings", report->n_warnings,
+			 "messages", list);
 }
 
 int cli_run_check(struct cli *cli, const char *file)

@@ -116,6 +116,27 @@ static void every_command_in_text_and_json(void **state)
 	}
 }
 
+/* The name of a file is any bytes; what is wrong with it is told all the same. */
+static void file_of_any_name(void **state)
+{
+	char line[128], name[96];
+	FILE *f;
+	json_t *o;
+
+	snprintf(name, sizeof(name), "%s/\xff.yaml", fake.dir);
+	f = fopen(name, "w");
+	assert_non_null(f);
+	fputs("node: a\n", f);
+	fclose(f);
+	snprintf(line, sizeof(line), "--json check %s", name);
+	assert_int_equal(weirctl(line), 1);
+	unlink(name);
+	o = json_out();
+	assert_true(json_is_null(json_object_get(o, "file")));
+	assert_int_equal(json_array_size(json_object_get(o, "messages")), 3);
+	json_decref(o);
+}
+
 static double number_at(json_t *o, const char *key)
 {
 	assert_true(json_is_number(json_object_get(o, key)));
@@ -370,6 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_command_in_text_and_json),
+		cmocka_unit_test(file_of_any_name),
 		cmocka_unit_test(json_of_a_gateway),
 		cmocka_unit_test(drain_and_ready),
 		cmocka_unit_test(set_and_take_back),
