@@ -32,14 +32,30 @@ void cli_usage_text(const struct cli_command *c, char *text, size_t n)
 		snprintf(text + at, n - at, " [--wait]");
 }
 
+/* True if a command begins with this word. */
+static bool is_command(const char *word)
+{
+	const struct cli_command *c = cli_commands;
+
+	while (c->words[0] && strcmp(word, c->words[0]))
+		c++;
+	return c->words[0];
+}
+
 int cli_run_help(struct cli *cli, const char *word)
 {
 	char usage[64];
 
+	if (word && !is_command(word)) {
+		cli_error(cli, CLI_USAGE, NULL, "no command \"%s\"; weirctl --help lists them", word);
+		return CLI_USAGE;
+	}
 	if (cli->json) {
 		json_t *list = json_array();
 
 		for (const struct cli_command *c = cli_commands; c->words[0]; c++) {
+			if (word && strcmp(word, c->words[0]))
+				continue;
 			cli_usage_text(c, usage, sizeof(usage));
 			json_array_append_new(list,
 					      json_pack("{s:s, s:s}", "command", usage, "help", c->help));
@@ -232,16 +248,19 @@ static bool options_fit(struct cli *cli, const struct cli_command *c)
 int cli_run(const struct cli *defaults, int argc, char *const *argv)
 {
 	struct cli cli = *defaults;
-	const char *words[CLI_WORDS], *args[CLI_OPERANDS] = { NULL };
+	const char *words[CLI_WORDS] = { "" }, *args[CLI_OPERANDS] = { NULL };
 	const struct cli_command *c = NULL;
-	int n = cli_parse(&cli, argc, argv, words, false);
+	int n = cli_parse(&cli, argc, argv, words, false), rc;
 
 	if (n >= 0 && cli.version) {
 		fprintf(cli.out, "weirctl %s\n", WEIR_VERSION);
 		return CLI_DONE;
 	}
-	if (n >= 0 && cli.help)
-		return cli_run_help(&cli, n > 0 ? words[0] : NULL);
+	if (n >= 0 && cli.help) {
+		rc = cli_run_help(&cli, n > 0 ? words[0] : NULL);
+		cli_report(&cli);
+		return rc;
+	}
 	if (n == 0)
 		return cli.prompt ? CLI_DONE : cli_shell(&cli);
 	if (n > 0)
@@ -252,7 +271,8 @@ int cli_run(const struct cli *defaults, int argc, char *const *argv)
 		c = NULL;
 	if (!c) {
 		cli_report(&cli);
-		return CLI_USAGE;
+		/* A check that is written wrongly has learned nothing: 2 would be critical. */
+		return strcmp(words[0], "health") ? CLI_USAGE : CLI_NO_DAEMON;
 	}
 	return cli.watch_s > 0
 		       ? cli_repeat(&cli, cli.watch_s, false, watch_turn, &(struct watched){ c, args })
