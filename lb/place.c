@@ -354,7 +354,7 @@ bool place_new(struct decision *d)
 	uint32_t call;
 
 	if (invite && d->s->pools[d->pool].redirect) {
-		const struct pick p = pick_for_request(d->e, ASK_STATE, false);
+		const struct pick p = pick_for_request(d->e, ASK_REFERRAL, d->urgent);
 
 		g = pick(&p, d->s, d->pool);
 		return g ? decision_redirect(d, g) : refuse_new(d, peer, SHARE_PLACE);

@@ -321,13 +321,11 @@ enum lb_stop word_stop(const struct word *g, uint32_t id, const struct ask *ask)
 		return LB_STOP_STATE;
 	if (ask->what == ASK_REQUEST)
 		return request_stop(g, id, ask);
-	if (ask->what == ASK_STATE)
-		return LB_STOP_NONE;
-	if (!has_place(g, ask))
+	if (ask->what != ASK_REFERRAL && !has_place(g, ask))
 		return LB_STOP_CALLS;
 	if (!has_rate(&g->cps, ask, ask->headroom))
 		return LB_STOP_CPS;
-	return ask->governed ? governor_stop(g, id, ask) : LB_STOP_NONE;
+	return ask->governed && ask->what != ASK_REFERRAL ? governor_stop(g, id, ask) : LB_STOP_NONE;
 }
 
 uint64_t word_opens_at(const struct word *g, uint32_t id, const struct ask *ask)
@@ -401,8 +399,10 @@ enum lb_stop word_admit(struct lb_words *words, uint16_t slot, uint32_t id, cons
 	struct word *g = &words->gateway[slot];
 	enum lb_stop stop = word_stop(g, id, ask);
 
-	if (stop != LB_STOP_NONE || ask->what == ASK_STATE)
+	if (stop != LB_STOP_NONE)
 		return stop;
+	if (ask->what == ASK_REFERRAL)
+		return bucket_take_within(&g->cps, ask->now, ask->headroom) ? LB_STOP_NONE : LB_STOP_CPS;
 	if (ask->what == ASK_REQUEST)
 		return take_request(g, ask);
 	return take_call(words, slot, ask);

@@ -12,10 +12,10 @@
 
 /* What a gateway is asked for. */
 enum ask_what {
-	ASK_STATE,   /* whether it is there: limits do not matter */
-	ASK_REQUEST, /* a request outside dialogs other than INVITE */
-	ASK_CALL,    /* a new call */
-	ASK_SPARE,   /* a new call that takes only what would go unused: its caller has had his share */
+	ASK_REFERRAL, /* that a caller is sent to it: only its max-cps matters, the rest is not seen */
+	ASK_REQUEST,  /* a request outside dialogs other than INVITE */
+	ASK_CALL,     /* a new call */
+	ASK_SPARE,    /* a new call that takes only what would go unused: its caller has had his share */
 	ASK_WHATS
 };
 

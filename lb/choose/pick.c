@@ -60,7 +60,7 @@ bool pick_take(const struct pick *p, const struct gateway *g)
 		pick_passed(p, g, stop);
 		return false;
 	}
-	if (ask.what != ASK_STATE)
+	if (ask.what != ASK_REFERRAL)
 		st_gateway_inc(p->lane, g->slot, ST_GW_NEW);
 	if (ask.what >= ASK_CALL && ask.opens) {
 		__atomic_fetch_add(&p->words->pool[g->pool].open[g->tier], 1, __ATOMIC_RELAXED);
@@ -101,15 +101,15 @@ uint64_t pick_hash(const struct pick *p, const struct lb_snapshot *s, const stru
 /*
  * Where it is noted that requests like this one, or such as need less, find nobody; ASK_WHATS: nowhere. A
  * call that can have neither entry nor transaction asks for other things than one that can, and has the place
- * of ASK_STATE, which needs none.
+ * of ASK_REFERRAL, which needs none.
  */
 static unsigned note_of(const struct ask *ask)
 {
-	if (!ask->governed || ask->what == ASK_STATE)
+	if (!ask->governed || ask->what == ASK_REFERRAL)
 		return ASK_WHATS;
 	if (ask->what == ASK_REQUEST || ask->opens)
 		return ask->what;
-	return ask->what == ASK_CALL && !ask->room ? ASK_STATE : ASK_WHATS;
+	return ask->what == ASK_CALL && !ask->room ? ASK_REFERRAL : ASK_WHATS;
 }
 
 static bool is_noted_full(const struct lb_words *words, const struct ask *ask, const struct lb_snapshot *s,

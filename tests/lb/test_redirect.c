@@ -290,6 +290,39 @@ static void redirect_server_remembers(void **state)
 	}
 }
 
+/* No gateway is sent more callers than its max-cps admits; who was told hears the same all the while. */
+static void redirect_server_has_limits(void **state)
+{
+	struct lb_query first;
+	struct scene s;
+
+	(void)state;
+	scene_start(&s, 2);
+	s.w.spec.headroom = 65536 / 4;
+	SCENE_POOL(&s, redirect, 1);
+	for (uint16_t i = 0; i < 2; i++) {
+		lb_set_gateway_cps(s.w.words, i, 40); /* two at once, one of them for urgent calls */
+		lb_set_gateway_rate(s.w.words, i, 0, s.w.now);
+		lb_set_open_cap(s.w.words, i, 0);
+	}
+	first = s.invite;
+	for (uint32_t i = 0; i < 5; i++) {
+		s.invite = world_request(&s.w, METHOD_INVITE, i, 1);
+		s.invite.sos = i >= 3;
+		if (i == 0)
+			first = s.invite;
+		scene_caller(&s, METHOD_INVITE);
+	}
+	scene_expect(&s, "reply302 reply302 reply503 reply302 reply302");
+	s.invite = first;
+	scene_caller(&s, METHOD_INVITE);
+	s.invite = world_request(&s.w, METHOD_INVITE, 9, 1);
+	scene_caller(&s, METHOD_INVITE);
+	scene_expect(&s, "reply302 reply503");
+	assert_int_equal(s.w.lane->gateways[0].count[ST_GW_NEW], 0); /* it may go elsewhere */
+	scene_end(&s);
+}
+
 /* Nobody is there to be sent to: refused like any call, and counted so. */
 static void redirect_server_refuses(void **state)
 {
@@ -317,6 +350,7 @@ int main(void)
 		cmocka_unit_test(redirect_server),
 		cmocka_unit_test(redirect_server_remembers),
 		cmocka_unit_test(redirect_server_refuses),
+		cmocka_unit_test(redirect_server_has_limits),
 	};
 
 	return cmocka_run_group_tests_name("redirect", tests, NULL, NULL);
