@@ -58,6 +58,32 @@ static bool is_exclusive(const char *device)
 	return strstr(device, "iface=") != NULL || strncmp(device, "net_", 4) != 0;
 }
 
+/* Whether the driver takes, or makes, the interface with that name: "net_tap,iface=w0". */
+static bool has_interface(const char *device, const char *name)
+{
+	static const char key[] = ",iface=";
+	const char *at = strstr(device, key);
+	size_t n = strlen(name);
+
+	return at != NULL && strncmp(at + strlen(key), name, n) == 0 &&
+	       (at[strlen(key) + n] == '\0' || at[strlen(key) + n] == ',');
+}
+
+/* The twin is an interface of its own, beside the one that is the wire. */
+static void check_twin(struct loader *l, const struct conf_port *port)
+{
+	for (uint32_t i = 0; i < l->conf->n_ports && port->twin != NULL; i++) {
+		const struct conf_port *other = &l->conf->ports[i];
+
+		if (other->device != NULL && has_interface(other->device, port->twin))
+			conf_fail_item(
+				l, port,
+				"port \"%s\": found twin \"%s\", which is the interface of \"%s\", expected "
+				"another name by key \"twin\"",
+				port->name, port->twin, other->name);
+	}
+}
+
 static void check_pair(struct loader *l, const struct conf_port *port, const struct conf_port *before)
 {
 	if (port->name != NULL && before->name != NULL && strcmp(port->name, before->name) == 0)
@@ -127,6 +153,7 @@ void conf_check_net(struct loader *l)
 {
 	for (uint32_t i = 0; i < l->conf->n_ports; i++) {
 		check_port(l, &l->conf->ports[i]);
+		check_twin(l, &l->conf->ports[i]);
 		for (uint32_t k = 0; k < i; k++)
 			check_pair(l, &l->conf->ports[i], &l->conf->ports[k]);
 	}

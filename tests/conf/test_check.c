@@ -58,6 +58,17 @@ static const struct {
 	  "f:1:10: port \"a-port-with-a-long-name\": its name has more than the 15 bytes of an interface "
 	  "name, expected a "
 	  "shorter one or a key \"twin\"\n" },
+	{ "ports:\n"
+	  "  w0: { device: \"net_tap,iface=w0\", addresses: [192.0.2.10/24] }\n"
+	  "  b: { device: \"net_af_xdp,iface=w1,start_queue=1\", addresses: [192.0.3.10/24], twin: w1 }\n"
+	  "  w: { device: \"net_af_xdp,iface=w2\", addresses: [192.0.4.10/24] }\n"
+	  "listeners: { l: { address: 192.0.2.10:5060 } }\npeers: { c: { from: [203.0.113.0/24] } }\n" POOL,
+	  "f:2:3: port \"w0\": found twin \"w0\", which is the interface of \"w0\", expected another name by "
+	  "key "
+	  "\"twin\"\n"
+	  "f:3:3: port \"b\": found twin \"w1\", which is the interface of \"b\", expected another name by "
+	  "key "
+	  "\"twin\"\n" },
 
 	/* Listeners. */
 	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\n"
