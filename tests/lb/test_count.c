@@ -50,8 +50,13 @@ static void from_a_gateway(void **state)
 	talk_respond(&r, t, &t->leg[0], 200, 5, 0);
 	assert_int_equal(room_calls(&r, 0), 1);
 	assert_int_equal(room_calls(&r, 1), 1);
+	room_pass(&r, 100 * S);
 	assert_true(talk_in_dialog(&r, t, METHOD_BYE, 5, true));
 	talk_answer(&r, t, 200, 0);
+	for (uint16_t slot = 0; slot < 2; slot++) { /* both have held it */
+		assert_int_equal(r.w.lane->gateways[slot].count[ST_GW_CALLS_HELD], 1);
+		assert_int_equal(r.w.lane->gateways[slot].count[ST_GW_HELD_SECONDS], 100);
+	}
 	assert_int_equal(room_calls(&r, 0), 0);
 	assert_int_equal(room_calls(&r, 1), 0);
 	r.w.gateway[0].count_in = 0;
@@ -285,6 +290,27 @@ static void an_answer_that_never_arrived(void **state)
 	room_stop(&r);
 }
 
+/* Who was refused before his CANCEL could end the call has failed, not given up. */
+static void a_cancel_that_crosses_a_refusal(void **state)
+{
+	static const uint16_t finals[] = { 487, 486, 603, 480 };
+	struct room r;
+
+	room_start(&r, 1, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		struct talk *t = &r.talk[0];
+
+		talk_invite(&r, t, LB_NONE);
+		talk_respond(&r, t, &t->leg[0], 180, 5, 0);
+		talk_cancel(&r, t);
+		talk_respond(&r, t, &t->leg[0], finals[i], 5, 0);
+		assert_int_equal(room_calls(&r, 0), 0);
+		assert_int_equal(r.w.lane->count[ST_CALL_CANCELLED], 1);
+		assert_int_equal(r.w.lane->count[ST_CALL_FAILED], i);
+	}
+	room_stop(&r);
+}
+
 /* The CANCEL crosses the 2xx, and the call goes on: an ACK, or a 2xx in dialog, shows that. */
 static void a_cancel_that_crosses_the_answer(void **state)
 {
@@ -418,6 +444,7 @@ int main(void)
 		cmocka_unit_test(survivors_end),
 		cmocka_unit_test(a_survivor_is_challenged),
 		cmocka_unit_test(an_answer_that_never_arrived),
+		cmocka_unit_test(a_cancel_that_crosses_a_refusal),
 		cmocka_unit_test(a_cancel_that_crosses_the_answer),
 		cmocka_unit_test(a_place_that_is_held_changes_hands),
 		cmocka_unit_test(a_refusal_after_all),

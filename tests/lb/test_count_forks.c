@@ -26,7 +26,34 @@ static void a_fork_after_the_end(void **state)
 	assert_int_equal(room_calls(&r, 0), 0);
 	talk_respond(&r, t, &t->leg[0], 200, 6, 0);
 	assert_int_equal(room_calls(&r, 0), 1);
+	assert_int_equal(lb_peer_calls(r.w.words, 0), 1);
 	room_stop(&r);
+}
+
+/* The same of a call that a gateway makes: it counts on both sides, where that one is to count so. */
+static void a_late_answer_to_a_gateway(void **state)
+{
+	for (unsigned counts = 0; counts < 2; counts++) {
+		struct room r;
+		struct talk *t = &r.talk[0];
+
+		room_start(&r, 1, 2);
+		r.w.gateway[0].count_in = counts;
+		world_build(&r.w);
+		lb_set_gateway_calls(r.w.words, 0, 0); /* so that it calls the other one */
+		talk_invite(&r, t, 0);
+		talk_respond(&r, t, &t->leg[0], 486, 5, 0);
+		assert_int_equal(room_calls(&r, 0), 0);
+		assert_int_equal(room_calls(&r, 1), 0);
+		talk_respond(&r, t, &t->leg[0], 200, 6, 0);
+		assert_int_equal(room_calls(&r, 0), counts);
+		assert_int_equal(room_calls(&r, 1), 1);
+		talk_in_dialog(&r, t, METHOD_BYE, 6, true);
+		talk_answer(&r, t, 200, 0);
+		assert_int_equal(room_calls(&r, 0), 0);
+		assert_int_equal(room_calls(&r, 1), 0);
+		room_stop(&r);
+	}
 }
 
 /* Two gateways answer: each has a place for as long as its own dialog is up, whichever ends first. */
@@ -119,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fork_after_the_end),
+		cmocka_unit_test(a_late_answer_to_a_gateway),
 		cmocka_unit_test(two_gateways_answer),
 		cmocka_unit_test(three_gateways_answer),
 	};

@@ -13,6 +13,8 @@ static void a_503_moves_the_call(void **state)
 	scene_gateway(&s, 0, 503);
 	scene_expect(&s, "- ACK0 INVITE1 -");
 	assert_int_not_equal(s.branch[0].gateway, s.branch[1].gateway);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(s.w.lane->gateways[s.branch[i].gateway].count[ST_GW_CALLS], 1);
 	scene_gateway(&s, 0, 503);
 	scene_gateway(&s, 1, 180);
 	scene_gateway(&s, 1, 200);
