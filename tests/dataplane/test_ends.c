@@ -261,6 +261,46 @@ static void take_up(void *arg, const struct dp_up *up)
 	(void)up;
 }
 
+/* The INVITE that comes back goes on at once, to the other gateway; one that was answered does not. */
+static void test_a_quoted_invite_moves(void **state)
+{
+	char call[16];
+	struct h_out req;
+
+	for (unsigned i = 0; i < 8; i++) { /* at gateway 1, whoever has the call */
+		snprintf(call, sizeof(call), "moves%u", i);
+		req = h_call(h, 5060, h_invite(call, call));
+		h->now += 1000000000 / 10;
+		bounce(req.text, 500);
+		if (h_gateway(&req) != H_GW1) {
+			assert_int_equal(h->n_out, 0);
+			continue;
+		}
+		h_one_out(h);
+		assert_memory_equal(h->out[0].text, "INVITE ", 7);
+		assert_int_equal(h_gateway(&h->out[0]), H_GW2);
+		req = h->out[0];
+		h_send(h, H_GW2, 5060, h_answer(&req, 180, "gwtag"));
+		bounce(req.text, 500);
+		assert_int_equal(h->n_out, 0);
+	}
+	while (dp_poll_up(h->dp, 100, take_up, NULL))
+		;
+}
+
+/* What is too long is told to whoever sent it, from where he sent it to. */
+static void test_too_long_from_a_gateway(void **state)
+{
+	struct addr gw = h_addr(H_GW1, 5060);
+
+	until_quiet();
+	h_send(h, H_GW1, 5060, long_invite("long3@x", 1200));
+	h_one_out(h);
+	assert_memory_equal(h->out[0].text, "SIP/2.0 513 ", 12);
+	assert_true(addr_eq(&h->out[0].src, &h->dp->listeners[1].addr));
+	assert_true(addr_same_ip(&h->out[0].dst, &gw));
+}
+
 /* What ICMP quotes may be anything: only a request becomes a message. */
 static void test_quotes_that_are_no_request(void **state)
 {
@@ -491,6 +531,8 @@ int main(void)
 		cmocka_unit_test(test_everything_else_meets_its_end),
 		cmocka_unit_test(test_too_long_a_call_holds_nothing),
 		cmocka_unit_test(test_too_long_for_the_other_side),
+		cmocka_unit_test(test_too_long_from_a_gateway),
+		cmocka_unit_test(test_a_quoted_invite_moves),
 		cmocka_unit_test(test_quotes_that_are_no_request),
 		cmocka_unit_test(test_broken_messages),
 		cmocka_unit_test(test_broken_responses),

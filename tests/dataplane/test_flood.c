@@ -16,8 +16,12 @@
 
 static struct harness *h;
 
-/* A BYE in a call that is up, as the caller sends it. */
-static void set_up(unsigned i, char bye[H_FRAME])
+/* A call that is up, and how its caller goes on. */
+struct up {
+	char reinvite[H_FRAME], ack[H_FRAME], bye[H_FRAME];
+};
+
+static void set_up(unsigned i, struct up *up)
 {
 	char call[32], branch[32], route[512];
 	struct h_out req;
@@ -32,7 +36,12 @@ static void set_up(unsigned i, char bye[H_FRAME])
 	h_send(h, h_gateway(&req), 5060, h_answer(&req, 200, "g1"));
 	h_one_out(h);
 	snprintf(branch, sizeof(branch), "z9hG4bKbye%u", i);
-	snprintf(bye, H_FRAME, "%s", h_request("BYE", "sip:gw@198.51.100.21", call, branch, "g1", route));
+	snprintf(up->bye, H_FRAME, "%s", h_request("BYE", "sip:gw@198.51.100.21", call, branch, "g1", route));
+	snprintf(branch, sizeof(branch), "z9hG4bKack%u", i);
+	snprintf(up->ack, H_FRAME, "%s", h_request("ACK", "sip:gw@198.51.100.21", call, branch, "g1", route));
+	snprintf(branch, sizeof(branch), "z9hG4bKre%u", i);
+	snprintf(up->reinvite, H_FRAME, "%s",
+		 h_request("INVITE", "sip:gw@198.51.100.21", call, branch, "g1", route));
 }
 
 static void nobody_takes_calls(void)
@@ -43,11 +52,11 @@ static void nobody_takes_calls(void)
 
 static void calls_go_on_in_a_flood(void **state)
 {
-	static char bye[CALLS][H_FRAME];
+	static struct up up[CALLS];
 	uint64_t forwarded, refused, lost;
 
 	for (unsigned i = 0; i < CALLS; i++)
-		set_up(i, bye[i]);
+		set_up(i, &up[i]);
 	nobody_takes_calls();
 	forwarded = h_count(h, ST_FWD_REQUEST);
 	refused = h_count(h, ST_REPLY_REFUSED);
@@ -58,13 +67,16 @@ static void calls_go_on_in_a_flood(void **state)
 		snprintf(call, sizeof(call), "flood%u@x", i);
 		snprintf(branch, sizeof(branch), "z9hG4bKf%u", i);
 		h_receive(h, H_CALLER, 5060, h_invite(call, branch));
-		if (i % (FLOOD / CALLS) == 0)
-			h_receive(h, H_CALLER, 5060, bye[i / (FLOOD / CALLS)]);
+		if (i % (FLOOD / CALLS) == 0) {
+			h_receive(h, H_CALLER, 5060, up[i / (FLOOD / CALLS)].reinvite);
+			h_receive(h, H_CALLER, 5060, up[i / (FLOOD / CALLS)].ack);
+			h_receive(h, H_CALLER, 5060, up[i / (FLOOD / CALLS)].bye);
+		}
 	}
 	lost = h_count(h, ST_DROP_RING_FULL) - lost;
 	assert_true(lost > DP_RING); /* that was a flood */
 	h_catch_up(h);
-	assert_int_equal(h_count(h, ST_FWD_REQUEST) - forwarded, CALLS);
+	assert_int_equal(h_count(h, ST_FWD_REQUEST) - forwarded, 3 * CALLS);
 	assert_int_equal(h_count(h, ST_REPLY_REFUSED) - refused, FLOOD - lost);
 }
 
@@ -111,14 +123,15 @@ static uint64_t states(void)
 
 static void an_ack_storm(void **state)
 {
-	static char bye[CALLS][H_FRAME], no[REFUSED][H_FRAME];
+	static char no[REFUSED][H_FRAME];
+	static struct up up[CALLS];
 	uint64_t forwarded, absorbed, nowhere, lost, before;
 
 	(void)state;
 	for (uint16_t slot = 0; slot < 2; slot++)
 		lb_set_gateway_cps(h->words, slot, LB_UNLIMITED);
 	for (unsigned i = 0; i < CALLS; i++)
-		set_up(CALLS + i, bye[i]);
+		set_up(CALLS + i, &up[i]);
 	nobody_takes_calls();
 	for (unsigned i = 0; i < REFUSED; i++) {
 		char call[32], branch[32];
@@ -137,7 +150,7 @@ static void an_ack_storm(void **state)
 	for (unsigned i = 0; i < STORM; i++) {
 		h_receive(h, H_CALLER, 5060, ack(i % REFUSED, i / REFUSED % 4, no[i % REFUSED]));
 		if (i % (STORM / CALLS) == 0)
-			h_receive(h, H_CALLER, 5060, bye[i / (STORM / CALLS)]);
+			h_receive(h, H_CALLER, 5060, up[i / (STORM / CALLS)].bye);
 	}
 	h_catch_up(h);
 	lost = h_count(h, ST_DROP_RING_FULL) - lost;

@@ -113,6 +113,30 @@ static void targets_have_their_room(void **state)
 	}
 }
 
+/* A Contact that wants to be called otherwise than by UDP is the caller's business. */
+static void no_contact_of_another_transport(void **state)
+{
+	static const char *const contacts[] = { "sips:+8299@198.51.100.22",
+						"sip:+8299@198.51.100.22;transport=tcp",
+						"sip:+8299@198.51.100.22;maddr=198.51.100.22",
+						"sip:+8299@198.51.100.22?Subject=x", "tel:+8299" };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(contacts) / sizeof(contacts[0]); i++) {
+		char call[32], row[128];
+		struct h_out req;
+
+		snprintf(call, sizeof(call), "z9hG4bKother%u", i);
+		snprintf(uri[0], sizeof(uri[0]), "%s", contacts[i]);
+		snprintf(row, sizeof(row), "m: <%s>", contacts[i]);
+		req = h_call(h, 5060, h_invite(call, call));
+		h_send(h, h_gateway(&req), 5060, redirect(&req, 1));
+		assert_null(left("INVITE "));
+		assert_non_null(left("SIP/2.0 302"));
+		assert_string_equal(h_row(left("SIP/2.0 302"), "m:", 0), row);
+	}
+}
+
 /* The best of what the targets say is kept until the last has answered, and the caller gets it byte by byte.
  */
 static void the_best_answer_is_kept(void **state)
@@ -157,6 +181,7 @@ int main(void)
 		cmocka_unit_test(targets_have_their_room),
 		cmocka_unit_test(no_room_for_the_request_uri),
 		cmocka_unit_test(the_best_answer_is_kept),
+		cmocka_unit_test(no_contact_of_another_transport),
 	};
 	int failed;
 

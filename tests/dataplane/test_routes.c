@@ -108,6 +108,54 @@ static void test_routes_of_others(void **state)
 	}
 }
 
+/* A request of the callee to this URI, with these Route rows. */
+static const char *from_callee(const char *method, const char *uri, const char *branch, const char *route)
+{
+	static char text[H_FRAME];
+
+	snprintf(text, sizeof(text),
+		 "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.21;branch=%s\r\n%sMax-Forwards: 70\r\n"
+		 "From: <sip:b@y>;tag=gwtag\r\nTo: <sip:a@x>;tag=from1\r\nCall-ID: back@x\r\nCSeq: 9 %s\r\n"
+		 "Content-Length: 0\r\n\r\n",
+		 method, uri, branch, route, method);
+	return text;
+}
+
+/*
+ * To the other side of a call: by the next Route or to the Contact, if that is an address of a peer's, else
+ * where the call came from; there as well from a callee that has ignored our Record-Route.
+ */
+static void test_back_to_the_caller(void **state)
+{
+	struct addr flow = h_addr(H_CALLER, 5062), contact = h_addr(H_CALLER2, 5066);
+	char ours[H_FRAME], more[H_FRAME + 64];
+	struct h_out req;
+
+	req = h_call(h, 5062, h_invite("back@x", "z9hG4bKback"));
+	h_send(h, h_gateway(&req), 5060, h_answer(&req, 200, "gwtag"));
+	snprintf(ours, sizeof(ours), "%s", routes(&req, false));
+	snprintf(more, sizeof(more), "%sRoute: <sip:192.0.2.98:5066;lr>\r\n", ours);
+	const struct {
+		const char *uri, *route;
+		const struct addr *to;
+	} cases[] = {
+		{ "sip:a@192.0.2.98:5066", ours, &contact },
+		{ "sip:a@203.0.113.7", ours, &flow },
+		{ "sip:a@192.0.2.97", more, &contact },
+		{ "sip:a@192.0.2.98:5066", "", &flow },
+	};
+
+	for (unsigned i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		char branch[32];
+
+		snprintf(branch, sizeof(branch), "z9hG4bKback%u", i);
+		h_send(h, h_gateway(&req), 5060,
+		       from_callee(i % 2 ? "BYE" : "INFO", cases[i / 2].uri, branch, cases[i / 2].route));
+		h_one_out(h);
+		assert_true(addr_eq(&h->out[0].dst, cases[i / 2].to));
+	}
+}
+
 /* What leads nowhere ends here, and is no message sent. */
 static void test_no_way_to_the_next_hop(void **state)
 {
@@ -142,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_a_strict_router_carries_the_token),
 		cmocka_unit_test(test_a_spiral_keeps_its_other_routes),
 		cmocka_unit_test(test_routes_of_others),
+		cmocka_unit_test(test_back_to_the_caller),
 		cmocka_unit_test(test_no_way_to_the_next_hop),
 	};
 
