@@ -25,7 +25,7 @@ enum ctl_event_kind {
 	CTL_GATEWAY_CONGESTED,        /* its limit was lowered */
 	CTL_GATEWAY_CLEAR,            /* and is not met any more */
 	CTL_GATEWAY_OC,               /* it asks for less by overload control (RFC 7339, RFC 7415) */
-	CTL_GATEWAY_OC_OVER,          /* and does so no more */
+	CTL_GATEWAY_OC_OVER,          /* and has not for 10 s */
 	CTL_GATEWAY_RETRY_AFTER,      /* it wants no calls for a while (RFC 3261 21.5.4) */
 	CTL_GATEWAY_RETRY_AFTER_OVER, /* and that is over */
 	CTL_PEER_URGENT,              /* more emergency or priority calls than max-emergency */

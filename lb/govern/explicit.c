@@ -20,6 +20,16 @@ void explicit_start(struct explicit *x, uint64_t now)
 	*x = (struct explicit){ .sheddable = SHEDDABLE, .measured = now, .rate = LB_UNLIMITED };
 }
 
+/* All that it said is forgotten; its notice still needs an end. */
+static void forget(struct explicit *x, uint64_t now)
+{
+	bool told = x->told;
+
+	explicit_start(x, now);
+	x->told = told;
+	x->asked = now;
+}
+
 void explicit_sight(const struct explicit *x, uint64_t now, struct lb_congestion *out)
 {
 	out->oc_algo = x->algo;
@@ -118,27 +128,31 @@ static void follow(const struct lb_governor *g, uint16_t slot, const struct gate
 	struct explicit *x = &at->x;
 
 	if (!gw->oc) {
-		explicit_start(x, g->now);
+		forget(x, g->now);
 		return;
 	}
 	if (is_ahead(x->heard, g->now))
-		explicit_start(x, g->now);
+		forget(x, g->now);
 	listen(g, slot, x);
 	measure(g, slot, x);
 	if (x->algo && g->now >= x->until)
 		x->algo = 0;
 	x->shed = x->algo == LB_OC_LOSS ? part(x) : 0;
 	x->rate = x->algo == LB_OC_RATE ? x->value : LB_UNLIMITED;
-	if (x->algo)
-		at->asleep = false;
 }
 
-static void note(struct lb_governor *g, uint16_t slot, const struct gateway *gw, uint8_t before)
+/* What it says is valid for half a second (RFC 7339 4.4): who says it once a second asks all the time. */
+static void note(struct lb_governor *g, uint16_t slot, const struct gateway *gw)
 {
-	const struct explicit *x = &g->at[slot].x;
+	struct explicit *x = &g->at[slot].x;
 	enum lb_notice_kind kind = x->algo ? LB_NOTICE_OC : LB_NOTICE_OC_OVER;
+	bool was = x->told;
 
-	if (!before == !x->algo)
+	x->asked = x->algo ? g->now : x->asked;
+	x->told = x->algo || (x->told && g->now - x->asked <= LB_CLEAR_NS);
+	if (x->told)
+		g->at[slot].asleep = false;
+	if (x->told == was)
 		return;
 	governor_notice(g, (struct lb_notice){ .kind = kind,
 					       .slot = slot,
@@ -152,11 +166,10 @@ void govern_explicit(struct lb_governor *g)
 {
 	for (uint32_t i = 0; i < g->n_awake; i++) {
 		const struct gateway *gw = gateway_by_slot(g->s, g->awake[i]);
-		uint8_t before = g->at[g->awake[i]].x.algo;
 
 		if (!gw)
 			continue;
 		follow(g, g->awake[i], gw);
-		note(g, g->awake[i], gw, before);
+		note(g, g->awake[i], gw);
 	}
 }

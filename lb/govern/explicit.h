@@ -24,6 +24,10 @@ struct explicit
 	/* What follows. */
 	uint16_t shed; /* part of new requests, of 65536; UINT16_MAX: all */
 	uint32_t rate; /* requests per second (RFC 7415), or LB_UNLIMITED */
+
+	/* What the operator hears. */
+	uint64_t asked; /* ns; when it last controlled something */
+	bool told;      /* from LB_NOTICE_OC to LB_NOTICE_OC_OVER */
 };
 
 /* A gateway that has said nothing yet. */

@@ -23,7 +23,7 @@ enum lb_notice_kind {
 				they     go on being used for a while; a: port, b: how many, c: of how many */
 	LB_NOTICE_CALM,      /* and that is over; a: port */
 	LB_NOTICE_OC,        /* gateway: it asks for less by overload control; a: LB_OC_*, b: its value */
-	LB_NOTICE_OC_OVER,   /* gateway: it does so no more */
+	LB_NOTICE_OC_OVER,   /* gateway: it has not for LB_CLEAR_NS */
 	LB_NOTICE_RETRY_AFTER,      /* gateway: what its Retry-After does now; a: LB_RETRY_*, b: s left */
 	LB_NOTICE_RETRY_AFTER_OVER, /* gateway: that is over; a: 1: it answered calls before its time */
 	LB_NOTICE_URGENT,           /* peer (LB_NONE: who is none): a: calls past its max-emergency */

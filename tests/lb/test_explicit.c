@@ -16,12 +16,24 @@ struct bed {
 	struct world w;
 	struct lb_governor *g;
 	uint32_t n; /* calls so far */
+	unsigned told[LB_NOTICE_COUNT];
 };
 
 static void step(struct bed *b, uint64_t ns)
 {
+	struct lb_notice notice[8];
+	unsigned n;
+
 	b->w.now += ns;
-	lb_govern(b->g, b->w.snap, b->w.now, NULL, 0);
+	n = lb_govern(b->g, b->w.snap, b->w.now, notice, 8);
+	for (unsigned i = 0; i < n; i++)
+		b->told[notice[i].kind]++;
+}
+
+static void steps(struct bed *b, unsigned n)
+{
+	for (; n > 0; n--)
+		step(b, STEP);
 }
 
 static void start(struct bed *b)
@@ -442,6 +454,28 @@ static void no_lie_lasts(void **state)
 	stop(&b);
 }
 
+/* Who says it once a second, valid for half of one, is told of once, and once more when he has stopped. */
+static void it_is_told_once(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	start(&b);
+	for (unsigned i = 0; i < 60; i++) {
+		say(&b, LB_OC_LOSS, 20, 500, SEQ + 1000 * i);
+		steps(&b, 10);
+	}
+	steps(&b, 80);
+	assert_true(b.told[LB_NOTICE_OC] == 1 && b.told[LB_NOTICE_OC_OVER] == 0);
+	steps(&b, 30);
+	assert_true(b.told[LB_NOTICE_OC] == 1 && b.told[LB_NOTICE_OC_OVER] == 1);
+	steps(&b, 300);
+	assert_int_equal(b.told[LB_NOTICE_OC_OVER], 1);
+	say(&b, LB_OC_LOSS, 20, 500, SEQ + 100000);
+	assert_int_equal(b.told[LB_NOTICE_OC], 2);
+	stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +494,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_is_set_back),
 		cmocka_unit_test(the_last_sequence_is_not_the_last_word),
 		cmocka_unit_test(no_lie_lasts),
+		cmocka_unit_test(it_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
