@@ -57,6 +57,12 @@ bool answer_again(struct decision *d);
 /* Sends an out-of-dialog request to a gateway, with a token if a dialog may come of it. Always true. */
 bool decision_forward(struct decision *d, enum branch_kind kind, const struct gateway *to);
 
+/*
+ * True for a call that was counted when it came first: it comes with credentials, for the first time, or away
+ * from a gateway that is down. Who is refused, and challenged again, pays like anybody.
+ */
+bool place_came_before(const struct decision *d);
+
 /* Step: no new call while the node drains, unless place_urgent() let it go before others. */
 bool place_drain(struct decision *d);
 

@@ -73,11 +73,7 @@ static bool has_credentials(const struct decision *d)
 	return d->pin.b && !d->pin.same && d->pin.b->flags[d->pin.i] & PIN_CHALLENGED;
 }
 
-/*
- * True for a call that was counted when it came first: it comes with credentials, for the first time, or away
- * from a gateway that is down. Who is refused, and challenged again, pays like anybody.
- */
-static bool came_before(const struct decision *d)
+bool place_came_before(const struct decision *d)
 {
 	if (d->pin.b && d->pin.same)
 		return true;
@@ -91,7 +87,7 @@ bool place_limit_peer(struct decision *d)
 	bool invite = d->q->method == METHOD_INVITE;
 	struct peer_word *word;
 
-	if (slot == LB_NONE || (invite && came_before(d)))
+	if (slot == LB_NONE || (invite && place_came_before(d)))
 		return false;
 	word = &d->w->words->peer[slot];
 	if (invite ? bucket_take_within(&word->cps, d->now, headroom(d)) : bucket_take(&word->rps, d->now))
@@ -120,7 +116,7 @@ static enum share_grant ask_share(struct decision *d, bool take, uint16_t *share
 {
 	uint8_t shortage = __atomic_load_n(&d->w->words->pool[d->pool].shortage, __ATOMIC_RELAXED);
 	struct shares *t = &d->w->words->shares;
-	bool anyway = d->urgent || came_before(d);
+	bool anyway = d->urgent || place_came_before(d);
 
 	*share = SHARE_NONE;
 	if (take && count_known(d->e)) /* it has its place */

@@ -46,6 +46,9 @@ bool place_urgent(struct decision *d)
 	d->is_new = true;
 	if (d->q->method != METHOD_INVITE)
 		return false;
+	d->urgent = d->setup && d->setup->flags & SETUP_URGENT && place_came_before(d);
+	if (d->urgent) /* it was counted then */
+		return false;
 	emergency = is_emergency(d);
 	if (!emergency && !has_priority(d))
 		return false;

@@ -105,6 +105,31 @@ static void spilled_call_without_transaction(void **state)
 	room_stop(&r);
 }
 
+/* An emergency call is one with its credentials as well, and counts once; without them again it is another
+ * one. */
+static void urgent_call(void **state)
+{
+	struct room r;
+	struct talk *t = start(&r);
+
+	(void)state;
+	lb_set_peer_urgent(r.w.words, 0, 1);
+	for (uint16_t i = 0; i < 4; i++)
+		lb_set_gateway_rate(r.w.words, i, 0, r.w.now); /* all that is learned forbids it */
+	*t = (struct talk){ .invite = world_request(&r.w, METHOD_INVITE, 1, 1) };
+	t->invite.sos = 1;
+	t->invite.room = 1;
+	t->invite.cseq = 1;
+	talk_send(&r, t);
+	assert_int_equal(refused(&r, t, 407), 0);
+	assert_int_equal(call_again(&r, t), 0);
+	assert_int_equal(r.w.lane->count[ST_URGENT_EMERGENCY], 1);
+	assert_int_equal(refused(&r, t, 407), 0);
+	assert_int_equal(call_again(&r, t), LB_NONE); /* challenged again, it is past the cap */
+	assert_int_equal(r.w.lane->count[ST_URGENT_OVER], 1);
+	room_stop(&r);
+}
+
 /* What has spilled does not spill any further when it comes again. */
 static void no_call_goes_round(void **state)
 {
@@ -293,11 +318,12 @@ static void another_fork(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(spilled_call),       cmocka_unit_test(spilled_call_without_transaction),
-		cmocka_unit_test(no_call_goes_round), cmocka_unit_test(unless_it_cannot),
-		cmocka_unit_test(challenged_at_home), cmocka_unit_test(failed_over_call),
-		cmocka_unit_test(moved_call),         cmocka_unit_test(late_challenge),
-		cmocka_unit_test(redirected_call),    cmocka_unit_test(another_fork),
+		cmocka_unit_test(spilled_call),     cmocka_unit_test(spilled_call_without_transaction),
+		cmocka_unit_test(urgent_call),      cmocka_unit_test(no_call_goes_round),
+		cmocka_unit_test(unless_it_cannot), cmocka_unit_test(challenged_at_home),
+		cmocka_unit_test(failed_over_call), cmocka_unit_test(moved_call),
+		cmocka_unit_test(late_challenge),   cmocka_unit_test(redirected_call),
+		cmocka_unit_test(another_fork),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
