@@ -22,15 +22,25 @@
 #define TWIN_PER_S 20000
 #define TWIN_BURST 512
 
+/* The same of ARP and ND: no flood of anything else from afar may cut Weir off its neighbours. */
+#define LINK_PER_S 5000
+#define LINK_BURST 256
+
 /* Room for the actions of a burst: most messages have one to three. */
 #define BURST_ACTS (4 * LIMIT_BURST)
 
 /* A turn does so much of what time alone brings; messages come first. */
 #define TICK_ROUNDS LIMIT_BURST
 
+static bool twin_may(struct dp_worker *w, enum net_class class)
+{
+	return class == NET_NEIGHBOUR ? dp_within_rate(&w->link_tat, w->now, LINK_PER_S, LINK_BURST)
+				      : dp_within_rate(&w->twin_tat, w->now, TWIN_PER_S, TWIN_BURST);
+}
+
 static void to_twin(struct dp_worker *w, const struct net_port *port, struct rte_mbuf *m)
 {
-	if (!dp_within_rate(&w->twin_tat, w->now, TWIN_PER_S, TWIN_BURST)) {
+	if (!twin_may(w, (enum net_class)dp_msg(m)->pkt.class)) {
 		dp_end(w, m, ST_DROP_TWIN_FULL);
 		return;
 	}
@@ -92,6 +102,7 @@ static bool admit_frame(struct dp_worker *w, const struct net_port *port, struct
 		dp_end(w, m, ST_DROP_FOREIGN);
 		return false;
 	case NET_OTHER:
+	case NET_NEIGHBOUR:
 	case NET_CLASSES:
 		break;
 	}

@@ -124,6 +124,7 @@ struct dp_worker {
 	const struct net_hops *hops;                          /* for this turn */
 	uint64_t now;                                         /* ns, one clock read a turn */
 	uint64_t twin_tat;  /* ns; dp_within_rate() of what the kernel gets */
+	uint64_t link_tat;  /* the same of what neighbours on the link say */
 	uint64_t quote_tat; /* the same of ICMP quotes that are read */
 	uint32_t idle_turns;
 	struct dp_msg kept; /* the kept INVITE that an action is about, scanned again */

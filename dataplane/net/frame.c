@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <net/ethernet.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 
 #include "dataplane/net/csum.h"
@@ -189,6 +190,16 @@ static enum net_class walk_ip6(const uint8_t *ip, uint32_t end, uint32_t *at)
 	return NET_MALFORMED;
 }
 
+/* Solicitations, advertisements and redirects from this very link: only there the hop limit is whole (RFC
+ * 4861). */
+static bool is_nd(const uint8_t *ip, uint32_t end)
+{
+	const uint8_t *icmp = ip + IP6_LEN;
+
+	return ip[6] == IPPROTO_ICMPV6 && ip[7] == 255 && end > IP6_LEN && icmp[0] >= ND_ROUTER_SOLICIT &&
+	       icmp[0] <= ND_REDIRECT;
+}
+
 static enum net_class parse_ip6(const uint8_t *frame, uint32_t len, bool check_udp, struct net_pkt *pkt)
 {
 	const uint8_t *ip = frame + pkt->l3;
@@ -201,6 +212,8 @@ static enum net_class parse_ip6(const uint8_t *frame, uint32_t len, bool check_u
 	if (end > n)
 		return NET_MALFORMED;
 	class = walk_ip6(ip, end, &at);
+	if (class == NET_OTHER && is_nd(ip, end))
+		return NET_NEIGHBOUR;
 	if (class != NET_UDP && class != NET_FRAGMENT)
 		return class;
 	if (martian6(ip + 8, ip + 24))
@@ -249,7 +262,7 @@ enum net_class net_parse(const struct net_port *port, const uint8_t *frame, uint
 	else if (type == ETHERTYPE_IPV6)
 		class = parse_ip6(frame, len, l4 != NET_GOOD, out);
 	else
-		class = NET_OTHER;
+		class = type == ETHERTYPE_ARP ? NET_NEIGHBOUR : NET_OTHER;
 	out->class = class;
 	return class;
 }

@@ -190,7 +190,8 @@ int net_port_xstats(const struct net_port *port, net_xstat_fn *fn, void *ctx);
 
 enum net_class {
 	NET_UDP,       /* whole UDP datagram, lengths and checksums good: payload is set */
-	NET_OTHER,     /* for the kernel twin: ARP, ND, ICMP, TCP, other EtherTypes ... */
+	NET_OTHER,     /* for the kernel twin: ICMP, TCP, other EtherTypes ... */
+	NET_NEIGHBOUR, /* the same: ARP, and ND (RFC 4861), which no router lets through */
 	NET_FRAGMENT,  /* IP fragment of a UDP datagram; src and dst without ports */
 	NET_BAD_CSUM,  /* IPv4 header or UDP checksum wrong, or IPv6 UDP without one (RFC 8200 8.1) */
 	NET_MALFORMED, /* lengths contradict each other, or more extension headers than NET walks */

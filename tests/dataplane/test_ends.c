@@ -324,6 +324,63 @@ static void test_quotes_that_are_no_request(void **state)
 	}
 }
 
+/* The frame goes to the kernel; else it is one too many. */
+static bool reaches_twin(const uint8_t *frame, uint32_t n)
+{
+	uint64_t twin = h_count(h, ST_TWIN), full = h_count(h, ST_DROP_TWIN_FULL);
+
+	h_frame(h, 0, frame, n);
+	assert_int_equal(h_count(h, ST_TWIN) + h_count(h, ST_DROP_TWIN_FULL), twin + full + 1);
+	return h_count(h, ST_TWIN) > twin;
+}
+
+/* How many of them do at once, at most `most`. */
+static unsigned reach_twin(const uint8_t *frame, uint32_t n, unsigned most)
+{
+	unsigned k = 0;
+
+	while (k < most && reaches_twin(frame, n)) {
+		k++;
+		while (k % 256 == 0 && dp_poll_up(h->dp, 100, take_up, NULL))
+			;
+	}
+	return k;
+}
+
+/* Whatever a stranger floods our addresses with: the neighbours on the link find us, and those too many are
+ * bounded. */
+static void test_neighbours_are_heard_in_a_flood(void **state)
+{
+	static const uint8_t arp[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6 };
+	static const uint8_t all[NET_MAC] = { 0x33, 0x33, 0, 0, 0, 1 };
+	uint8_t nd[14 + 40 + 24] = { [12] = 0x86, 0xdd, 0x60, [14 + 5] = 24, 58, 255, [54] = 135 };
+	uint8_t room[NET_HEADERS + 8] = { 0 }, *udp;
+	struct net_hop hop = { .state = NET_HOP_READY };
+	struct addr src = h_addr(H_STRANGER, 9999), dst = h->dp->listeners[0].addr;
+	uint32_t n;
+
+	while (dp_poll_up(h->dp, 100, take_up, NULL))
+		;
+	h->now += 1000000000;
+	memcpy(hop.dmac, h->dp->ports[0].mac, NET_MAC);
+	memcpy(nd, all, NET_MAC);
+	dst.port = 9999;
+	n = net_write_headers(&h->dp->ports[0], &hop, &src, &dst, false, room + NET_HEADERS, 8) + 8;
+	udp = room + sizeof(room) - n;
+	assert_in_range(reach_twin(udp, n, 5000), 1, 4999);
+	assert_true(reaches_twin(arp, sizeof(arp)));
+	for (nd[54] = 133; nd[54] <= 137; nd[54]++)
+		assert_true(reaches_twin(nd, sizeof(nd)));
+	nd[54] = 128; /* an echo */
+	assert_false(reaches_twin(nd, sizeof(nd)));
+	nd[54] = 135;
+	nd[14 + 7] = 254; /* not of this link (RFC 4861 7.1.1) */
+	assert_false(reaches_twin(nd, sizeof(nd)));
+	assert_in_range(reach_twin(arp, sizeof(arp), 5000), 1, 4999);
+	while (dp_poll_up(h->dp, 100, take_up, NULL))
+		;
+}
+
 /* Every truncation and every changed byte of a request meets one end; h_frame() asserts the laws. */
 static void test_broken_messages(void **state)
 {
@@ -534,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_too_long_from_a_gateway),
 		cmocka_unit_test(test_a_quoted_invite_moves),
 		cmocka_unit_test(test_quotes_that_are_no_request),
+		cmocka_unit_test(test_neighbours_are_heard_in_a_flood),
 		cmocka_unit_test(test_broken_messages),
 		cmocka_unit_test(test_broken_responses),
 		cmocka_unit_test(test_probes_come_back),

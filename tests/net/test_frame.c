@@ -333,7 +333,7 @@ static void not_ours(void **state)
 	build(&f, &src, &dst, 100);
 	f.p[12] = 8;
 	f.p[13] = 6;
-	assert_int_equal(parse(&f, &pkt), NET_OTHER); /* ARP */
+	assert_int_equal(parse(&f, &pkt), NET_NEIGHBOUR); /* ARP */
 	free_frame(&f);
 }
 
