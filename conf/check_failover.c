@@ -36,19 +36,12 @@ static void check_redirect(struct loader *l, const struct conf_pool *pool)
 {
 	if (pool->mode != CONF_MODE_REDIRECT)
 		return;
-	for (uint32_t i = 0; i < pool->n_gateways; i++) {
-		if (pool->gateways[i].max_cps != CONF_NONE)
-			conf_warn_at(
-				l, &pool->gateways[i].max_cps,
-				"gateway \"%s\": max-cps does not bound the calls that are only referred to "
-				"it, with mode: redirect",
-				pool->gateways[i].name);
+	for (uint32_t i = 0; i < pool->n_gateways; i++)
 		if (pool->gateways[i].max_calls != CONF_NONE)
 			conf_fail_at(l, &pool->gateways[i].max_calls,
 				     "gateway \"%s\": found max-calls in a pool with mode: redirect, where "
 				     "Weir does not see calls end, expected none",
 				     pool->gateways[i].name);
-	}
 	for (uint32_t i = 0; i < pool->n_reroute; i++)
 		if (pool->reroute[i].always != CONF_ON)
 			conf_fail_item(

@@ -308,12 +308,6 @@ static const struct {
 	  "  p: { gateways: { g: { address: 192.0.2.21:5060 } }, reroute: [ { no-answer: 20s, to: q } ] }\n"
 	  "  q: { gateways: { h: { address: 192.0.2.22:5060 } } }\n" ROUTE,
 	  "", true },
-	{ NET "pools: { p: { mode: redirect, gateways: { g: { address: 192.0.2.21:5060, max-cps: 5/s } } } "
-	      "}\n" ROUTE,
-	  "f:4:83: warning: gateway \"g\": max-cps does not bound the calls that are only referred to it, "
-	  "with "
-	  "mode: redirect\n",
-	  true },
 	{ NET POOL "unknown: allow\n",
 	  "f:6:10: warning: unknown: allow: anybody who can reach a listener can place calls\n", true },
 	{ "ports: { a: { device: net_null, addresses: [192.0.2.10/24] } }\nlisteners: { l: { address: "
