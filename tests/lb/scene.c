@@ -74,9 +74,36 @@ static const char *method_word(uint8_t method)
 	return words[method] ? words[method] : "other";
 }
 
+/* Whatever goes to the caller goes where his INVITE came from, what goes to a gateway to its address. */
+static void check_way(const struct scene *s, const struct lb_act *act, const struct lb_query *q)
+{
+	switch (act->op) {
+	case LB_RESEND:
+	case LB_CANCEL:
+	case LB_ACK:
+		break;
+	case LB_FORWARD:
+		if (q->request)
+			break;
+		/* fall through */
+	case LB_TRYING:
+	case LB_ANSWER:
+	case LB_RESEND_FINAL:
+	case LB_REPLY:
+		assert_int_equal(act->listener, s->invite.listener);
+		assert_true(addr_eq(&act->dst, &s->invite.reply_to));
+		return;
+	default:
+		return;
+	}
+	assert_int_equal(act->listener, s->w.gateway[act->gateway].listener);
+	assert_true(addr_eq(&act->dst, &s->w.gateway[act->gateway].addr));
+}
+
 static void write_down(struct scene *s, const struct lb_act *act, bool timed, const struct lb_query *q)
 {
 	note_keeping(s, act);
+	check_way(s, act, q);
 	switch (act->op) {
 	case LB_FORWARD:
 		put(s, timed, q->request ? method_word(q->method) : "",
@@ -150,6 +177,8 @@ void scene_start(struct scene *s, unsigned gateways)
 	s->invite = world_request(&s->w, METHOD_INVITE, 1, 1);
 	s->invite.room = 1;
 	s->invite.cseq = 7;
+	s->invite.listener = 2;
+	s->invite.reply_to.port++; /* RFC 3261 18.2.2: not to where it came from, but to its Via's port */
 	s->began = s->w.now;
 }
 

@@ -328,13 +328,16 @@ static uint32_t start_moved(struct tally *b)
 /* A branch that was left keeps its place for 32 s, or until it says no; the entry goes on elsewhere. */
 static void a_move_leaves_a_hold(void **state)
 {
-	struct call_key key = key_of(1);
+	struct call_key key = key_of(1), other = key;
 	struct tally b;
 	uint32_t i = start_moved(&b);
 
+	other.branch++;
 	expect(&b, 1, 1, 1, 1);
 	assert_int_equal(call_of(&b.c, &key), i);
 	call_let_go(&b.c, &key, 1); /* no hold */
+	call_let_go(&b.c, &other, 0);
+	expect(&b, 1, 1, 1, 1);
 	call_let_go(&b.c, &key, 0);
 	call_let_go(&b.c, &key, 0);
 	expect(&b, 0, 1, 1, 1);

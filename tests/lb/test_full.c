@@ -248,12 +248,36 @@ static void no_note_is_left_over(void **state)
 	world_free(&w);
 }
 
+/* Who has no place for calls may have time for all else, however many calls were refused before. */
+static void other_requests_pass(void **state)
+{
+	static const enum method methods[] = { METHOD_REGISTER, METHOD_OPTIONS, METHOD_MESSAGE };
+	struct world w;
+
+	(void)state;
+	world_start(&w, 2);
+	for (uint16_t slot = 0; slot < 2; slot++)
+		lb_set_gateway_calls(w.words, slot, 0);
+	for (uint32_t n = 0; n < 30; n++) {
+		struct lb_query q = world_request(&w, METHOD_INVITE, n, 1);
+
+		q.room = 1;
+		expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_REFUSED);
+		assert_int_equal(is_noted(&w), true);
+		q = world_request(&w, methods[n % 3], n + 100, 1);
+		expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
+	}
+	assert_int_equal(w.lane->peers[0].count[ST_PEER_REFUSED], 30);
+	assert_int_equal(lb_peer_calls(w.words, 0), 0);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_place_ends_the_note), cmocka_unit_test(note_costs_nobody_his_turn),
 		cmocka_unit_test(note_is_for_its_like),    cmocka_unit_test(note_is_for_calls_without_room),
-		cmocka_unit_test(no_note_is_left_over),
+		cmocka_unit_test(no_note_is_left_over),    cmocka_unit_test(other_requests_pass),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,14 @@ static void forward_on_no_answer(void **state)
 	scene_expect(&s, "180 CANCEL1 200");
 	scene_end(&s);
 
+	with_rule(&s, rule); /* from one that says nothing at all, not before its time either */
+	scene_caller(&s, METHOD_INVITE);
+	scene_until(&s, 14.9);
+	scene_expect(&s, "100 INVITE0 0.5:repeat0 1.5:repeat0 3.5:repeat0 7.5:repeat0");
+	scene_until(&s, 15.1);
+	scene_expect(&s, "15:answer181 15:INVITE1");
+	scene_end(&s);
+
 	rule.number = STR("+49");
 	with_rule(&s, rule);
 	scene_caller(&s, METHOD_INVITE);
