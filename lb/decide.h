@@ -71,7 +71,7 @@ bool place_urgent(struct decision *d);
 
 /*
  * Step: max-cps of a peer for new calls, of which one repeated with credentials for the first time was
- * counted before, and its max-rps for all else.
+ * counted before, and its max-rps for all else, repetitions excepted.
  */
 bool place_limit_peer(struct decision *d);
 

@@ -87,7 +87,7 @@ bool place_limit_peer(struct decision *d)
 	bool invite = d->q->method == METHOD_INVITE;
 	struct peer_word *word;
 
-	if (slot == LB_NONE || (invite && place_came_before(d)))
+	if (slot == LB_NONE || (invite ? place_came_before(d) : d->pin.b && d->pin.same))
 		return false;
 	word = &d->w->words->peer[slot];
 	if (invite ? bucket_take_within(&word->cps, d->now, headroom(d)) : bucket_take(&word->rps, d->now))

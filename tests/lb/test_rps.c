@@ -37,6 +37,24 @@ static void max_rps_of_a_gateway(void **state)
 	world_free(&w);
 }
 
+/* What leaves a dead gateway is no new request of its peer's. */
+static void repetitions_are_free(void **state)
+{
+	struct lb_query q;
+	uint16_t was;
+	struct world w;
+
+	(void)state;
+	world_start(&w, 2);
+	lb_set_peer_rps(w.words, 0, 1);
+	q = new_message(&w);
+	was = placed(&w, q);
+	lb_set_health(w.words, was, LB_DOWN);
+	assert_int_equal(placed(&w, q), 1 - was);
+	assert_int_equal(admitted(&w, new_message, 1), 0);
+	world_free(&w);
+}
+
 /* A To tag is no way past all limits: what nobody knows is charged to the peer, 500 past it. */
 static void strays_are_charged(void **state)
 {
@@ -118,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(max_rps_of_a_gateway),
+		cmocka_unit_test(repetitions_are_free),
 		cmocka_unit_test(strays_are_charged),
 		cmocka_unit_test(strays_of_strangers_are_bounded),
 		cmocka_unit_test(cancels_for_nothing_are_charged),
