@@ -73,6 +73,8 @@ static uint32_t put_reply(const struct sip_msg *m, const struct sip_reply *reply
 	put_to(&o, m, reply);
 	put_first(&o, m, SIP_HDR_CALL_ID);
 	put_first(&o, m, SIP_HDR_CSEQ);
+	if (reply->status == 100) /* RFC 3261 8.2.6.1 */
+		put_first(&o, m, SIP_HDR_TIMESTAMP);
 	sip_put_str(&o, reply->extra);
 	if (!brief) {
 		sip_put_str(&o, reply->nice);

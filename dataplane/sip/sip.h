@@ -435,11 +435,11 @@ struct sip_reply {
 
 /*
  * Write a reply to request m (RFC 3261 8.2.6): all Vias in order, the top one with received and rport as
- * above; From, To, Call-ID, CSeq; extra; Content-Length: 0. Works for SIP_FAULTY requests: what is missing
- * is left out, folds are unfolded, rows that would break the reply's framing cannot.
- * Bytes written; 0 if cap is too small, m is a response or an ACK, or m has no Via.
- * A brief reply is at most SIP_REPLY_GROWS and `extra` longer than its request, and not longer at all than
- * one that has as many bytes beside its start line and what is copied.
+ * above; From, To, Call-ID, CSeq, in a 100 Timestamp; extra; Content-Length: 0. Works for SIP_FAULTY
+ * requests: what is missing is left out, folds are unfolded, rows that would break the reply's framing
+ * cannot. Bytes written; 0 if cap is too small, m is a response or an ACK, or m has no Via. A brief reply is
+ * at most SIP_REPLY_GROWS and `extra` longer than its request, and not longer at all than one that has as
+ * many bytes beside its start line and what is copied.
  */
 #define SIP_REPLY_GROWS (SIP_RECEIVED_TEXT + sizeof(";tag=") - 1 + LIMIT_TAG)
 uint32_t sip_reply_write(const struct sip_msg *m, const struct sip_reply *reply, char *out, uint32_t cap);

@@ -201,6 +201,8 @@ static void replies(void **state)
 				     "Via: SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bKa, SIP/2.0/UDP h2\r\n"
 				     "Subject: hello\r\nf: \"A\"\r\n <sip:a>;tag=1\r\nTo: <sip:b>  \r\n"
 				     "v: SIP/2.0/TCP h3\r\ni: c1\r\nCSeq: 7 INVITE\r\nl: 2\r\n\r\nxy";
+	static const char stamped[] =
+		"INVITE sip:x SIP/2.0\r\nv: SIP/2.0/UDP h\r\nTo: <a:b>\r\nTimeStamp : 54.5 0.1\r\n\r\n";
 	struct sip_reply r = { 503, STR("Busy"), STR("zz"), STR("Retry-After: 5\r\n"),
 			       v4("192.0.2.1", 5099) };
 
@@ -212,6 +214,10 @@ static void replies(void **state)
 		"CSeq: 7 INVITE\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n");
 	r = (struct sip_reply){ 100, STR("Trying"), { 0 }, { 0 }, v4("192.0.2.1", 5099) };
 	assert_non_null(strstr(reply_to(invite, &r), "To: <sip:b>  \r\n"));
+	/* which alone has the Timestamp, as it came (RFC 3261 8.2.6.1) */
+	assert_non_null(strstr(reply_to(stamped, &r), "\r\nTimeStamp : 54.5 0.1\r\n"));
+	r.status = 180;
+	assert_null(strstr(reply_to(stamped, &r), "54.5"));
 	/* a tag that is there stays; ACK and messages without Via get nothing */
 	r.to_tag = STR("zz");
 	assert_null(strstr(reply_to("BYE sip:x SIP/2.0\r\nv: SIP/2.0/UDP h\r\nTo: <a:b>;tag=q\r\n\r\n", &r),
