@@ -151,19 +151,30 @@ static void add_left(const struct app *app, uint32_t index, struct left *left)
 	left->seconds += sum.count[ST_GW_HELD_SECONDS];
 }
 
+/* 1 + 1/2 + ... + 1/n */
+static double harmonic(uint64_t n)
+{
+	const double euler = 0.5772156649;
+	double sum = 0;
+
+	if (n > 100)
+		return log((double)n) + euler;
+	for (; n > 0; n--)
+		sum += 1.0 / (double)n;
+	return sum;
+}
+
 /*
  * When the last of them will end, s: the expected greatest of n holding times that forget how long they have
  * lasted, mean x (1 + 1/2 + ... + 1/n). Negative: no call has ended yet to go by.
  */
 static double empty_in(const struct left *left)
 {
-	const double euler = 0.5772156649;
-
 	if (left->calls == 0)
 		return 0;
 	if (left->ended == 0)
 		return -1;
-	return (double)left->seconds / (double)left->ended * (log((double)left->calls) + euler);
+	return (double)left->seconds / (double)left->ended * harmonic(left->calls);
 }
 
 int ctl_method_calls_left(struct ctl_call *call)

@@ -182,6 +182,8 @@ static void count(struct app *app, struct st_table *table)
 	st_add(table->lane[0], ST_DROP_NOT_SIP, 1);
 	st_gateway_inc(table->lane[0], app->policy->gateways[0].slot, ST_GW_CALLS);
 	st_gateway_inc(table->lane[0], app->policy->gateways[0].slot, ST_GW_RESPONSES_2XX);
+	st_gateway_add(table->lane[0], app->policy->gateways[0].slot, ST_GW_CALLS_HELD, 10);
+	st_gateway_add(table->lane[0], app->policy->gateways[0].slot, ST_GW_HELD_SECONDS, 600);
 	st_hist_add(&table->lane[0]->gateways[app->policy->gateways[0].slot].response, 20000000);
 	st_hist_add(&table->lane[0]->forward, 3000);
 	app->stats = table;
