@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -24,6 +25,24 @@
 #define SECOND     1000000000u
 #define VLAN_LEN   4
 #define RAW_BUFFER (8 << 20) /* bytes */
+
+/*
+ * An interface that is set down loses its IPv6 addresses, and nobody would bring them back when it is up
+ * again: the kernel is asked to keep them, as it keeps those of IPv4. Without IPv6 there is nothing to ask.
+ */
+static void keep_addresses(const char *name)
+{
+	char path[80];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/keep_addr_on_down", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, "1", 1) != 1)
+		errno = 0; /* the addresses are there all the same */
+	close(fd);
+}
 
 int ctl_twin_open(struct ctl_twin *twin, const char *name, const uint8_t mac[NET_MAC], uint16_t mtu)
 {
@@ -48,6 +67,7 @@ int ctl_twin_open(struct ctl_twin *twin, const char *name, const uint8_t mac[NET
 	rc = ctl_rtnl_set_link(twin->ifindex, mac, mtu, true);
 	if (rc)
 		goto fail;
+	keep_addresses(twin->name);
 	return 0;
 fail:
 	ctl_twin_close(twin);

@@ -208,6 +208,14 @@ static void the_twin_is_set_up(void **state)
 	run("ip -o addr show weir-t0 | grep 'fd09::1/64' | grep -vq tentative");
 }
 
+/* What somebody does who wants to see whether it helps. */
+static void addresses_outlive_a_link_that_was_down(void **state)
+{
+	run("ip link set weir-t0 down");
+	run("ip link set weir-t0 up");
+	the_twin_is_set_up(state);
+}
+
 static void the_kernel_answers_ping(void **state)
 {
 	uint8_t f[98] = {
@@ -337,9 +345,13 @@ static void the_budget_holds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_twin_is_set_up),   cmocka_unit_test(the_kernel_answers_ping),
-		cmocka_unit_test(unresolved_resolves),  cmocka_unit_test(gateways_are_kept),
-		cmocka_unit_test(changes_are_followed), cmocka_unit_test(a_flood_is_survived),
+		cmocka_unit_test(the_twin_is_set_up),
+		cmocka_unit_test(addresses_outlive_a_link_that_was_down),
+		cmocka_unit_test(the_kernel_answers_ping),
+		cmocka_unit_test(unresolved_resolves),
+		cmocka_unit_test(gateways_are_kept),
+		cmocka_unit_test(changes_are_followed),
+		cmocka_unit_test(a_flood_is_survived),
 		cmocka_unit_test(the_budget_holds),
 	};
 
