@@ -44,7 +44,10 @@ static struct lb_snapshot *make_policy(void)
 	static const struct lb_pool_spec pools[] = {
 		{ .name = { "pstn", 4 }, .retry_after_s = 5, .attempts = 3, .follow = true }
 	};
-	static const struct lb_peer_spec peers[] = { { .name = { "carrier", 7 }, .slot = 0 } };
+	static const struct str believed[] = { { "wps.0", 5 } };
+	static const struct lb_peer_spec peers[] = {
+		{ .name = { "carrier", 7 }, .slot = 0, .resources = believed, .n_resources = 1 }
+	};
 	struct lb_gateway_spec gws[] = {
 		{ .name = { "gw1", 3 },
 		  .addr = h_addr(H_GW1, 5060),

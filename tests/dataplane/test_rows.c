@@ -146,6 +146,65 @@ static void test_replaces_finds_its_call(void **state)
 	assert_true(of[0] && of[1]);
 }
 
+/* A Retry-After counts unless its Reason tells that others are to blame (Q.850), or it cannot be read. */
+static void test_what_a_503_says(void **state)
+{
+	static const struct {
+		const char *rows;
+		bool counts;
+	} cases[] = { { "", false },
+		      { "Retry-After: 7\r\n", true },
+		      { "Retry-After: soon\r\n", false },
+		      { "Reason: Q.850;cause=1\r\nRetry-After: 7\r\n", false },
+		      { "Reason: Q.850;cause=42\r\nRetry-After: 7 (full);duration=9\r\n", true } };
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char call[32], text[H_FRAME], *end;
+		uint64_t counted = 0;
+		struct h_out req;
+
+		snprintf(call, sizeof(call), "z9hG4bKsays%u", i);
+		req = h_call(h, 5060, h_invite(call, call));
+		snprintf(text, sizeof(text), "%s", h_answer(&req, 503, "gwtag"));
+		end = strstr(text, "Content-Length");
+		snprintf(end, sizeof(text) - (size_t)(end - text), "%sContent-Length: 0\r\n\r\n",
+			 cases[i].rows);
+		for (uint32_t k = 0; k < 2 * h->stats.n; k++)
+			counted -= h->stats.lane[k / 2]->gateways[k % 2].count[ST_GW_RETRY_AFTER];
+		h_send(h, h_gateway(&req), 5060, text);
+		for (uint32_t k = 0; k < 2 * h->stats.n; k++)
+			counted += h->stats.lane[k / 2]->gateways[k % 2].count[ST_GW_RETRY_AFTER];
+		if (counted != cases[i].counts)
+			fail_msg("%s: %u", cases[i].rows, (unsigned)counted);
+	}
+}
+
+/* Which calls come before others: by their URI (RFC 5031), and by a priority that the peer is believed. */
+static void test_what_makes_a_call_urgent(void **state)
+{
+	static const struct {
+		const char *uri, *row;
+		uint8_t emergency, priority;
+	} cases[] = { { "sip:+8221234@192.0.2.10", "", 0, 0 },
+		      { "urn:service:sos", "", 1, 0 },
+		      { "urn:service:SOS.fire", "", 1, 0 },
+		      { "sip:+8221234@192.0.2.10", "Resource-Priority: WPS.0\r\n", 0, 1 },
+		      { "sip:+8221234@192.0.2.10", "Resource-Priority: dsn.flash, wps.0\r\n", 0, 1 },
+		      { "sip:+8221234@192.0.2.10", "Resource-Priority: wps.1\r\n", 0, 0 } };
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t emergency = h_count(h, ST_URGENT_EMERGENCY),
+			 priority = h_count(h, ST_URGENT_PRIORITY);
+		char call[32];
+
+		h->now += 1000000000;
+		snprintf(call, sizeof(call), "z9hG4bKurgent%u", i);
+		h_call(h, 5060, h_request("INVITE", cases[i].uri, call, call, "", cases[i].row));
+		assert_int_equal(h_count(h, ST_URGENT_EMERGENCY) - emergency, cases[i].emergency);
+		assert_int_equal(h_count(h, ST_URGENT_PRIORITY) - priority, cases[i].priority);
+	}
+}
+
 static int start(void **state)
 {
 	h = h_start();
@@ -166,6 +225,8 @@ int main(void)
 		cmocka_unit_test(test_numbers_without_separators),
 		cmocka_unit_test(test_a_bye_ends_its_own_fork),
 		cmocka_unit_test(test_replaces_finds_its_call),
+		cmocka_unit_test(test_what_a_503_says),
+		cmocka_unit_test(test_what_makes_a_call_urgent),
 	};
 
 	return cmocka_run_group_tests_name("rows", tests, start, stop);
