@@ -248,7 +248,19 @@ static void no_note_is_left_over(void **state)
 	world_free(&w);
 }
 
-/* Who has no place for calls may have time for all else, however many calls were refused before. */
+/* Gateways 0 and 1 take no call, for one reason or another. */
+static void stop_calls(struct world *w, unsigned reason)
+{
+	for (uint16_t slot = 0; slot < 2; slot++) {
+		lb_set_gateway_calls(w->words, slot, reason == 0 ? 0 : LB_UNLIMITED);
+		lb_set_gateway_cps(w->words, slot, reason == 1 ? 0 : LB_UNLIMITED);
+		lb_set_gateway_rate(w->words, slot, reason == 2 ? 1 : LB_UNLIMITED, w->now);
+		w->words->gateway[slot].rate.next = w->now + 100 * SECOND;
+		lb_set_open_cap(w->words, slot, reason == 3 ? 0 : LB_UNLIMITED);
+	}
+}
+
+/* Who takes no calls may have time for all else, however many calls were refused before. */
 static void other_requests_pass(void **state)
 {
 	static const enum method methods[] = { METHOD_REGISTER, METHOD_OPTIONS, METHOD_MESSAGE };
@@ -256,18 +268,20 @@ static void other_requests_pass(void **state)
 
 	(void)state;
 	world_start(&w, 2);
-	for (uint16_t slot = 0; slot < 2; slot++)
-		lb_set_gateway_calls(w.words, slot, 0);
-	for (uint32_t n = 0; n < 30; n++) {
+	for (uint32_t n = 0; n < 40; n++) {
 		struct lb_query q = world_request(&w, METHOD_INVITE, n, 1);
 
+		stop_calls(&w, n % 4);
 		q.room = 1;
-		expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_REFUSED);
-		assert_int_equal(is_noted(&w), true);
+		for (unsigned i = 0; i < 2; i++) { /* the second is refused by the note */
+			q.via_hash++;
+			expect_act(world_input(&w, &q), LB_REPLY, ST_REPLY_REFUSED);
+			assert_int_equal(is_noted(&w), true);
+		}
 		q = world_request(&w, methods[n % 3], n + 100, 1);
 		expect_act(world_input(&w, &q), LB_FORWARD, ST_FWD_REQUEST);
 	}
-	assert_int_equal(w.lane->peers[0].count[ST_PEER_REFUSED], 30);
+	assert_int_equal(w.lane->peers[0].count[ST_PEER_REFUSED], 80);
 	assert_int_equal(lb_peer_calls(w.words, 0), 0);
 	world_free(&w);
 }

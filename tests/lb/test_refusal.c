@@ -60,6 +60,9 @@ static void who_gives_way(void **state)
 	assert_null(memo_find(m, key(1, 0), now + 3 * SECOND).r);
 	for (uint32_t i = 3; i < 7; i++)
 		assert_true(memo_find(m, key(i, 0), now + 3 * SECOND).same);
+	assert_true(memo_acked(m, key(6, 0), now + 3 * SECOND));
+	assert_false(memo_add(m, key(7, 0), 503, 0, false, now + 34 * SECOND)); /* 3 to 5 are over */
+	assert_true(memo_find(m, key(6, 0), now + 34 * SECOND).same);
 	free(m);
 }
 
