@@ -154,7 +154,6 @@ static bool take_route(const struct dp *dp, struct dp_ctx *c, struct sip_span ro
 			c->q.token = sip_str(m, uri.user);
 	} else if (c->values == c->pop + 1) {
 		c->route = route;
-		c->route_lr = uri.lr;
 		*next = uri;
 	}
 	return true;
@@ -197,7 +196,8 @@ static void undo_strict_route(struct dp_ctx *c, struct sip_uri *next)
 
 	if (c->pop == c->values)
 		c->pop--;
-	if (!sip_uri_parse(m, c->last, &c->f.uri)) {
+	if (!sip_uri_parse(m, c->last, &c->f.uri) || c->f.uri.has_headers ||
+	    c->f.uri.scheme == SIP_SCHEME_OTHER) {
 		c->fault = SIP_FAULT_ROUTE;
 		return;
 	}
@@ -219,6 +219,20 @@ static void find_next(const struct dp *dp, struct dp_ctx *c, const struct sip_ur
 		c->q.next.port = 0;
 }
 
+/*
+ * What a strict router gets as Request-URI is what is called, and so what routes, limits and records ask for:
+ * whoever takes it there may be no router at all.
+ */
+static void displace(struct dp_ctx *c, const struct sip_uri *next)
+{
+	if (c->strict || !c->route.off || next->lr || c->msg->sip.uri.len > DP_STRICT_URI)
+		return;
+	if ((next->scheme != SIP_SCHEME_SIP && next->scheme != SIP_SCHEME_SIPS) || next->has_headers)
+		c->fault = SIP_FAULT_ROUTE;
+	c->displaced = 1;
+	c->f.uri = *next;
+}
+
 static void query_target(const struct dp *dp, struct dp_ctx *c)
 {
 	const struct sip_msg *m = &c->msg->sip;
@@ -235,6 +249,7 @@ static void query_target(const struct dp *dp, struct dp_ctx *c)
 	if (c->strict)
 		undo_strict_route(c, &next);
 	find_next(dp, c, &next);
+	displace(c, &next);
 	c->q.number = bare_number(m, c->f.uri.user, c->number);
 	if (!c->q.number.n && !c->q.has_to_tag && sip_uri_parse(m, c->f.to.uri, &to))
 		c->q.to_user = sip_str(m, to.user);
@@ -465,7 +480,7 @@ bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_c
 		.src = c->msg->pkt.src,
 		.call_hash = c->msg->call_hash,
 	};
-	c->pop = c->strict = c->route_lr = c->oc_below = 0;
+	c->pop = c->strict = c->displaced = c->oc_below = 0;
 	c->values = 0;
 	c->route = c->last = (struct sip_span){ 0 };
 	if (c->msg->quoted) {

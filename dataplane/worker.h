@@ -17,11 +17,12 @@
 #include "dataplane/keep.h"
 #include "dataplane/sip/sip.h"
 
-#define DP_RING      1024 /* slots of every ring between workers, and to and from control */
-#define DP_RING_NEW  768  /* messages in the ring to an owner beyond which new INVITEs find no room there */
-#define DP_SHOW      256  /* bytes of a listener's host:port as Via and Record-Route show it */
-#define DP_SIP_PORT  5060 /* the port where none is written (RFC 3261 19.1.2) */
-#define DP_TX_FRAMES (4 * LIMIT_BURST)
+#define DP_RING       1024 /* slots of every ring between workers, and to and from control */
+#define DP_RING_NEW   768  /* messages in the ring to an owner beyond which new INVITEs find no room there */
+#define DP_SHOW       256  /* bytes of a listener's host:port as Via and Record-Route show it */
+#define DP_SIP_PORT   5060 /* the port where none is written (RFC 3261 19.1.2) */
+#define DP_STRICT_URI 512  /* bytes of a Request-URI that is moved for a strict router; a longer one stays */
+#define DP_TX_FRAMES  (4 * LIMIT_BURST)
 
 /* A listener with the texts that messages get from it. Written at start. */
 struct dp_listener {
@@ -280,8 +281,8 @@ struct dp_ctx {
 	uint8_t pop;           /* Route values of ours to take away */
 	uint8_t strict;        /* the Request-URI is ours, placed there by a strict router (RFC 3261 16.4) */
 	struct sip_span route; /* first Route value behind those `pop` takes, off 0: none */
+	uint8_t displaced;     /* `route` has no lr and becomes the Request-URI (RFC 3261 16.6, step 6) */
 	uint8_t oc_below;      /* response: a Via below the first may carry overload control */
-	uint8_t route_lr;      /* its URI has the lr parameter */
 	struct sip_span last;  /* strict: value of the last Route */
 	uint16_t values;       /* Route values altogether */
 	struct lb_contact contacts[LIMIT_CONTACTS]; /* of q */

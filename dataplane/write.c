@@ -8,7 +8,6 @@
 #include "dataplane/worker.h"
 
 #define MAX_BREADTH  60  /* RFC 5393 5.3.3.1 */
-#define STRICT_URI   512 /* bytes of a Request-URI that is moved for a strict router; a longer one stays */
 #define CONTACT_USER 256 /* bytes of the user part in a Contact of ours */
 #define MAX_FORWARDS 70  /* RFC 3261 16.6, step 3 */
 
@@ -20,7 +19,7 @@
 #define ROUTE_TEXT (2 * (DP_SHOW + LIMIT_TOKEN + 32))
 
 /* A Route row for the URI that was displaced. */
-#define STRICT_ROW (STRICT_URI + 16)
+#define STRICT_ROW (DP_STRICT_URI + 16)
 
 /* Text that grows at the end; the caller has made room for the worst case. */
 struct text {
@@ -129,7 +128,7 @@ static void edit_routes(const struct dp_ctx *c, char route[STRICT_ROW], struct s
 			sip_edits_pop(m, SIP_HDR_ROUTE, c->pop, edits);
 			sip_edits_pop_last(m, SIP_HDR_ROUTE, edits);
 		}
-	} else if (c->route.off && !c->route_lr && m->uri.len <= STRICT_URI) {
+	} else if (c->displaced) {
 		sip_edits_add(edits, m->uri.off, m->uri.len, sip_str(m, c->route));
 		sip_edits_pop(m, SIP_HDR_ROUTE, c->pop + 1u, edits);
 		PUT(&row, "Route: <");

@@ -472,6 +472,43 @@ static void test_strict_route_to_ourselves(void **state)
 	}
 }
 
+/* A Route that takes the place of the Request-URI is what is called: it counts for all that is decided. */
+static void test_what_leaves_is_what_is_called(void **state)
+{
+	/* what cannot be a Request-URI */
+	static const char *const bad[][2] = {
+		{ "sip:+8221234@192.0.2.10", "Route: <tel:+9990>\r\n" },
+		{ "sip:+8221234@192.0.2.10", "Route: <sip:+9990@h?Subject=x>\r\n" },
+		{ "sip:192.0.2.10;lr", "Route: <sip:+9990@h?Subject=x>\r\n" },
+		{ "sip:192.0.2.10;lr", "Route: <mailto:a@b>\r\n" },
+	};
+	static const char number[] = "a+9990num-1", route[] = "Route: <sip:+9990@198.51.100.21>\r\n";
+	uint64_t urgent = h_count(h, ST_URGENT_EMERGENCY);
+	struct lb_record record;
+	struct h_out req;
+
+	until_quiet();
+	while (next_record(&record))
+		;
+	req = h_call(h, 5060,
+		     h_request("INVITE", "sip:+8221234@192.0.2.10", "num-1", "z9hG4bKnum1", "", route));
+	assert_memory_equal(req.text, "INVITE sip:+9990@198.51.100.21 SIP/2.0\r\n", 40);
+	h_send(h, h_gateway(&req), 5060, h_answer(&req, 486, "t"));
+	assert_true(next_record(&record));
+	assert_int_equal(record.caller_n + record.number_n + record.call_id_n, sizeof(number) - 1);
+	assert_memory_equal(record.text, number, sizeof(number) - 1);
+	h_call(h, 5060, h_request("INVITE", "urn:service:sos", "num-2", "z9hG4bKnum2", "", ""));
+	assert_int_equal(h_count(h, ST_URGENT_EMERGENCY), urgent + 1);
+	h_call(h, 5060, h_request("INVITE", "urn:service:sos", "num-3", "z9hG4bKnum3", "", route));
+	assert_int_equal(h_count(h, ST_URGENT_EMERGENCY), urgent + 1);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		h_send(h, H_CALLER, 5060,
+		       h_request("INVITE", bad[i][0], "num-4", "z9hG4bKnum4", "", bad[i][1]));
+		h_one_out(h);
+		assert_memory_equal(h->out[0].text, "SIP/2.0 400 ", 12);
+	}
+}
+
 /* CANCEL and ACK name what the INVITE named when it left, Route and all (RFC 3261 9.1, 17.1.1.3). */
 static void test_cancel_and_ack_name_what_was_sent(void **state)
 {
@@ -562,6 +599,7 @@ int main(void)
 		cmocka_unit_test(test_strict_routers_are_served),
 		cmocka_unit_test(test_spiral_takes_one_token_at_a_time),
 		cmocka_unit_test(test_strict_route_to_ourselves),
+		cmocka_unit_test(test_what_leaves_is_what_is_called),
 		cmocka_unit_test(test_cancel_and_ack_name_what_was_sent),
 	};
 
