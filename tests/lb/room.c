@@ -22,6 +22,14 @@ void room_audit(struct room *r)
 	lb_audit_open(r->w.worker, r->gateways);
 	for (uint16_t slot = 0; slot < 8; slot++)
 		assert_int_equal(r->gateways[slot], lb_gateway_open(r->w.words, slot));
+	for (uint16_t slot = 0; slot < 8; slot++) {
+		const uint64_t *count = r->w.lane->gateways[slot].count;
+
+		assert_int_equal(count[ST_GW_PLACES_TAKEN] - count[ST_GW_PLACES_GIVEN],
+				 lb_gateway_calls(r->w.words, slot));
+		assert_int_equal(count[ST_GW_OPEN_TAKEN] - count[ST_GW_OPEN_GIVEN],
+				 lb_gateway_open(r->w.words, slot));
+	}
 	assert_int_equal(r->w.lane->count[ST_CALL_DRIFT], 0);
 }
 

@@ -240,6 +240,7 @@ static void limits_count_calls(void **state)
 	assert_in_range(forwarded + refused, 2990, 3015);
 	assert_int_equal(w.lane->peers[0].count[ST_PEER_LIMITED], limited);
 	assert_int_equal(cell(&w, 0, ST_GW_CALLS) + cell(&w, 1, ST_GW_CALLS), forwarded);
+	assert_int_equal(cell(&w, 0, ST_GW_NEW) + cell(&w, 1, ST_GW_NEW), forwarded + 10000);
 	world_free(&w);
 }
 
