@@ -134,7 +134,7 @@ static struct str bare_number(const struct sip_msg *m, struct sip_span user, cha
 /* A URI of ours as Record-Route carries it: names a listener and has lr. */
 static bool is_our_route(const struct dp *dp, const struct sip_msg *m, const struct sip_uri *uri)
 {
-	return uri->lr && uri->host.off && dp_listener_named(dp, sip_str(m, uri->host), uri->port) >= 0;
+	return uri->lr && dp_listener_named(dp, sip_str(m, uri->host), uri->port) >= 0;
 }
 
 /* One value of the Route set: ours, or what comes next, or one behind that. */
@@ -254,7 +254,7 @@ static void query_target(const struct dp *dp, struct dp_ctx *c)
 	if (!c->q.number.n && !c->q.has_to_tag && sip_uri_parse(m, c->f.to.uri, &to))
 		c->q.to_user = sip_str(m, to.user);
 	c->q.host = sip_str(m, c->f.uri.host);
-	c->q.to_us = !c->route.off && !c->strict && c->f.uri.host.off && !c->f.uri.user.off &&
+	c->q.to_us = !c->route.off && !c->strict && !c->f.uri.user.off &&
 		     dp_listener_named(dp, c->q.host, c->f.uri.port) >= 0;
 }
 

@@ -293,7 +293,7 @@ uint32_t call_open(struct calls *c, const struct call_key *key, const struct cal
 		.out = sides->out,
 		.peer = sides->peer,
 		.state = CALL_SETUP,
-		.counts_in = sides->in != LB_NONE && sides->counts_in,
+		.counts_in = sides->counts_in,
 		.created = call_ms(sides->began),
 		.end = call_ms(now + c->spec.setup_ns),
 	};

@@ -134,7 +134,7 @@ static inline struct call_key call_key_of(uint64_t call_hash, uint64_t from_hash
 struct call_sides {
 	uint16_t in, out, peer;
 	uint16_t share;   /* pair whose place it takes over, or SHARE_NONE */
-	bool counts_in;   /* `in` counts the calls that it makes */
+	bool counts_in;   /* `in` is there, and counts the calls that it makes */
 	uint8_t listener; /* where the INVITE arrived */
 	struct addr flow; /* and where it came from */
 	uint64_t began;   /* ns; when */
