@@ -106,9 +106,34 @@ static bool is_loop(const struct dp *dp, const struct lb_snapshot *policy, const
 	} while (true);
 }
 
+/* Value of a hexadecimal digit; 16: it is none. */
+static uint32_t hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (uint32_t)(c - '0');
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10 : 16;
+}
+
+/* The character at *i, which is moved to its last byte where it is escaped (RFC 3261 25.1). */
+static char unescaped(struct str s, uint32_t *i)
+{
+	uint32_t high, low;
+
+	if (s.p[*i] != '%' || s.n - *i < 3)
+		return s.p[*i];
+	high = hex_digit(s.p[*i + 1]);
+	low = hex_digit(s.p[*i + 2]);
+	if (high > 15 || low > 15)
+		return '%';
+	*i += 2;
+	return (char)(high << 4 | low);
+}
+
 /*
- * RFC 3966 3: "-", ".", "(" and ")" are for the eye only. Anything but a telephone number stays as it is.
- * Copied to out only where there is something to take away.
+ * RFC 3966 3: "-", ".", "(" and ")" are for the eye only, and who calls a digit by its code calls the digit
+ * (RFC 3261 19.1.4). Anything but a telephone number stays as it is. Copied to out only where there is
+ * something to take away.
  */
 static struct str bare_number(const struct sip_msg *m, struct sip_span user, char out[64])
 {
@@ -120,7 +145,7 @@ static struct str bare_number(const struct sip_msg *m, struct sip_span user, cha
 	if (end == s.n || s.p[end] == ';')
 		return (struct str){ s.p, end };
 	for (uint32_t i = 0; i < s.n && s.p[i] != ';'; i++) {
-		char ch = s.p[i];
+		char ch = unescaped(s, &i);
 
 		if (ch == '-' || ch == '.' || ch == '(' || ch == ')')
 			continue;

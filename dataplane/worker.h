@@ -287,7 +287,7 @@ struct dp_ctx {
 	uint16_t values;       /* Route values altogether */
 	struct lb_contact contacts[LIMIT_CONTACTS]; /* of q */
 	struct str resource[LIMIT_RESOURCES];       /* of q */
-	char number[64];                            /* Request-URI user without visual separators */
+	char number[64]; /* Request-URI user without visual separators and escapes */
 	struct lb_query q;
 };
 

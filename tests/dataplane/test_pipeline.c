@@ -509,6 +509,41 @@ static void test_what_leaves_is_what_is_called(void **state)
 	}
 }
 
+/* However a number is written, the same one is called, so routes and records see it so (RFC 3261 19.1.4). */
+static void test_numbers_are_read_unescaped(void **state)
+{
+	static const char *const table[][2] = {
+		{ "sip:+82%321234@pstn", "+8221234" },
+		{ "sip:%2b82-(2)%2d12%29.34@pstn;user=phone", "+8221234" },
+		{ "tel:+8%32%2D21;phone-context=x", "+8221" },
+		{ "sip:9%311;x=%31@pstn", "911" },
+		{ "sip:91%@pstn", "91%" },
+		{ "sip:91%3@pstn", "91%3" },
+		{ "sip:91%3g@pstn", "91%3g" },
+		{ "sip:9%3b1@pstn", "9%3b1" },
+		{ "sip:9%611@pstn", "9%611" },
+	};
+
+	until_quiet();
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const char *number = table[i][1];
+		struct lb_record record;
+		struct h_out req;
+		char call[32];
+
+		while (next_record(&record))
+			;
+		snprintf(call, sizeof(call), "escaped-%u", i);
+		req = h_call(h, 5060, h_request("INVITE", table[i][0], call, call, "", ""));
+		assert_memory_equal(req.text + strlen("INVITE "), table[i][0], strlen(table[i][0]));
+		h_send(h, h_gateway(&req), 5060, h_answer(&req, 486, "t"));
+		assert_true(next_record(&record));
+		if (record.number_n != strlen(number) ||
+		    memcmp(record.text + record.caller_n, number, strlen(number)))
+			fail_msg("%s: %.*s", table[i][0], record.number_n, record.text + record.caller_n);
+	}
+}
+
 /* CANCEL and ACK name what the INVITE named when it left, Route and all (RFC 3261 9.1, 17.1.1.3). */
 static void test_cancel_and_ack_name_what_was_sent(void **state)
 {
@@ -600,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_spiral_takes_one_token_at_a_time),
 		cmocka_unit_test(test_strict_route_to_ourselves),
 		cmocka_unit_test(test_what_leaves_is_what_is_called),
+		cmocka_unit_test(test_numbers_are_read_unescaped),
 		cmocka_unit_test(test_cancel_and_ack_name_what_was_sent),
 	};
 
