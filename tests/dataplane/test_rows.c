@@ -123,6 +123,40 @@ static void test_a_bye_ends_its_own_fork(void **state)
 	}
 }
 
+/* A BYE that nobody answers ends its call all the same, from whichever side it comes. */
+static void test_an_unanswered_bye_ends_its_call(void **state)
+{
+	for (unsigned from_callee = 0; from_callee < 2; from_callee++) {
+		char call[32], text[H_FRAME], *from, *to;
+		struct h_out req;
+		uint16_t slot;
+
+		until_quiet();
+		snprintf(call, sizeof(call), "unanswered%u", from_callee);
+		req = h_call(h, 5060, h_invite(call, call));
+		slot = h_gateway(&req) == H_GW1 ? 0 : 1;
+		h_send(h, h_gateway(&req), 5060, h_answer(&req, 200, "call1"));
+		snprintf(text, sizeof(text), "Route:%s\r\n",
+			 strchr(h_row(&req, "Record-Route:", 0), ':') + 1);
+		snprintf(text, sizeof(text), "%s",
+			 h_request("BYE", "sip:x@192.0.2.99", call, "z9hG4bKunanswered", "call1", text));
+		from = strstr(text, "tag=from1");
+		to = strstr(text, "tag=call1");
+		if (from_callee) {
+			memcpy(from, "tag=call1", 9);
+			memcpy(to, "tag=from1", 9);
+		}
+		h_send(h, from_callee ? h_gateway(&req) : H_CALLER, 5060, text);
+		assert_int_equal(lb_gateway_calls(h->words, slot), 1);
+		h->now += 31000000000;
+		h_tick(h);
+		assert_int_equal(lb_gateway_calls(h->words, slot), 1);
+		h->now += 2000000000;
+		h_tick(h);
+		assert_int_equal(lb_gateway_calls(h->words, slot), 0);
+	}
+}
+
 /* The call that an INVITE replaces (RFC 3891) tells its gateway. */
 static void test_replaces_finds_its_call(void **state)
 {
@@ -224,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_cancel_and_ack_byte_by_byte),
 		cmocka_unit_test(test_numbers_without_separators),
 		cmocka_unit_test(test_a_bye_ends_its_own_fork),
+		cmocka_unit_test(test_an_unanswered_bye_ends_its_call),
 		cmocka_unit_test(test_replaces_finds_its_call),
 		cmocka_unit_test(test_what_a_503_says),
 		cmocka_unit_test(test_what_makes_a_call_urgent),

@@ -367,6 +367,25 @@ static void response_whose_cseq_does_not_fit(void **state)
 	scene_end(&s);
 }
 
+/* RFC 3261 17.1.3: nor what answers another method, though it has the branch and the number of the INVITE. */
+static void response_to_another_method(void **state)
+{
+	static const enum method methods[] = { METHOD_ACK, METHOD_BYE, METHOD_OPTIONS, METHOD_OTHER };
+	struct scene s;
+
+	scene_ring(&s, 1);
+	for (unsigned i = 0; i < 8; i++) {
+		struct lb_query q = scene_response(&s, 0, methods[i / 2], i % 2 ? 200 : 486);
+
+		scene_input(&s, &q);
+		scene_expect(&s, "drop");
+		assert_int_equal(s.w.act[0].end, ST_DROP_RESPONSE_CSEQ);
+	}
+	scene_gateway(&s, 0, 200);
+	scene_expect(&s, "200");
+	scene_end(&s);
+}
+
 static void provisional_storm(void **state)
 {
 	struct scene s;
@@ -466,6 +485,7 @@ int main(void)
 		cmocka_unit_test(cancel_and_ack_for_nothing),
 		cmocka_unit_test(other_tags_branches_and_numbers),
 		cmocka_unit_test(response_whose_cseq_does_not_fit),
+		cmocka_unit_test(response_to_another_method),
 		cmocka_unit_test(provisional_storm),
 		cmocka_unit_test(without_room),
 		cmocka_unit_test(one_from_full_and_past_it),
