@@ -74,6 +74,24 @@ static void least_work_levels(void **state)
 	world_free(&w);
 }
 
+/* Up to LIMIT_LEAST_ALL of them none is overlooked: at no moment has one two more than another. */
+static void least_work_of_all(void **state)
+{
+	uint16_t weights[LIMIT_LEAST_ALL];
+	struct world w;
+
+	for (unsigned i = 0; i < LIMIT_LEAST_ALL; i++)
+		weights[i] = 1;
+	start(&w, LB_BALANCE_LEAST_WORK, weights, LIMIT_LEAST_ALL);
+	for (uint32_t n = 0; n < 20 * LIMIT_LEAST_ALL; n++) {
+		uint16_t slot = give(&w, n);
+
+		assert_int_not_equal(slot, LB_NONE);
+		assert_int_equal(lb_gateway_open(w.words, slot), n / LIMIT_LEAST_ALL + 1);
+	}
+	world_free(&w);
+}
+
 /* In a tier larger than LIMIT_LEAST_ALL some are drawn: nearly as level, and nobody is forgotten. */
 static void least_work_of_many(void **state)
 {
@@ -304,12 +322,19 @@ static void observed_stops_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(shares_are_the_weights), cmocka_unit_test(turns_are_even),
-		cmocka_unit_test(least_work_levels),      cmocka_unit_test(least_work_of_many),
-		cmocka_unit_test(no_bound_at_first),      cmocka_unit_test(bound_holds),
-		cmocka_unit_test(slow_one_is_spared),     cmocka_unit_test(share_of_those_that_can),
-		cmocka_unit_test(requests_are_not_bound), cmocka_unit_test(hash_of_other_things),
-		cmocka_unit_test(observed_stops_nobody),  cmocka_unit_test(bound_leaves_one_to_everybody),
+		cmocka_unit_test(shares_are_the_weights),
+		cmocka_unit_test(turns_are_even),
+		cmocka_unit_test(least_work_levels),
+		cmocka_unit_test(least_work_of_all),
+		cmocka_unit_test(least_work_of_many),
+		cmocka_unit_test(no_bound_at_first),
+		cmocka_unit_test(bound_holds),
+		cmocka_unit_test(slow_one_is_spared),
+		cmocka_unit_test(share_of_those_that_can),
+		cmocka_unit_test(requests_are_not_bound),
+		cmocka_unit_test(hash_of_other_things),
+		cmocka_unit_test(observed_stops_nobody),
+		cmocka_unit_test(bound_leaves_one_to_everybody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
