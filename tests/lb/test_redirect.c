@@ -229,6 +229,7 @@ static void next_contact(void **state)
 
 static void no_next_contact(void **state)
 {
+	struct lb_reroute_spec rule = { .pool = 2 };
 	struct scene s;
 
 	redirect_to_three(&s, 2); /* no more of them than attempts */
@@ -247,6 +248,19 @@ static void no_next_contact(void **state)
 	scene_caller(&s, METHOD_CANCEL);
 	scene_gateway(&s, 1, 487);
 	scene_expect(&s, "180 CANCEL1 ok ACK1 487");
+	scene_end(&s);
+
+	redirect_to_three(&s, 4); /* a rule of the target's pool has sent the call elsewhere */
+	lb_codes_add(&rule.on, 486);
+	s.w.pool[1].reroutes = &rule;
+	s.w.pool[1].n_reroutes = 1;
+	s.w.spec.n_pools = 3;
+	world_gateway(&s.w, 2, 1, 0);
+	world_build(&s.w);
+	scene_gateway(&s, 1, 486);
+	assert_int_equal(s.branch[2].gateway, 4);
+	scene_gateway(&s, 2, 404);
+	scene_expect(&s, "ACK1 INVITE2 best - ACK2 404");
 	scene_end(&s);
 
 	redirect_to_three(&s, 4); /* nor when nothing ever comes of the one that was called */
