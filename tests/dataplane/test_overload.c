@@ -167,6 +167,12 @@ static void who_does_not_ask(void **state)
 		h_send(h, h_gateway(&req), 5060, text);
 		h_one_out(h);
 		assert_string_equal(h_row(&h->out[0], "Via:", 0), row);
+		/* nor anybody behind him */
+		h_send(h, h_gateway(&req), 5060,
+		       answer(&req, "200 OK", "", "Via: SIP/2.0/UDP 10.1.1.1;branch=z9hG4bKlow;oc=7\r\n"));
+		h_one_out(h);
+		assert_string_equal(h_row(&h->out[0], "Via:", 1),
+				    "Via: SIP/2.0/UDP 10.1.1.1;branch=z9hG4bKlow");
 	}
 }
 
