@@ -297,6 +297,7 @@ static void test_too_long_from_a_gateway(void **state)
 	h_send(h, H_GW1, 5060, long_invite("long3@x", 1200));
 	h_one_out(h);
 	assert_memory_equal(h->out[0].text, "SIP/2.0 513 ", 12);
+	assert_non_null(strstr(h_row(&h->out[0], "To:", 0), ";tag="));
 	assert_true(addr_eq(&h->out[0].src, &h->dp->listeners[1].addr));
 	assert_true(addr_same_ip(&h->out[0].dst, &gw));
 }

@@ -308,6 +308,10 @@ static void a_cancel_that_crosses_a_refusal(void **state)
 		assert_int_equal(r.w.lane->count[ST_CALL_CANCELLED], 1);
 		assert_int_equal(r.w.lane->count[ST_CALL_FAILED], i);
 	}
+	talk_invite(&r, &r.talk[0], LB_NONE); /* nor has he whom a gateway tells so of itself */
+	talk_respond(&r, &r.talk[0], &r.talk[0].leg[0], 487, 5, 0);
+	assert_int_equal(r.w.lane->count[ST_CALL_CANCELLED], 1);
+	assert_int_equal(r.w.lane->count[ST_CALL_FAILED], 4);
 	room_stop(&r);
 }
 

@@ -127,6 +127,33 @@ static void retry_budget(void **state)
 	world_free(&w);
 }
 
+/* A retry that nobody can take has cost nothing of that. */
+static void budget_of_retries_that_were_none(void **state)
+{
+	unsigned retries = 0;
+	struct world w;
+
+	world_start(&w, 2);
+	w.pool[0].attempts = 2;
+	world_build(&w);
+	for (unsigned i = 0; i < 40; i++) {
+		struct lb_query q = world_request(&w, METHOD_INVITE, i, 1), r;
+
+		q.room = 1;
+		lb_set_admin(w.words, 1, LB_DRAIN);
+		assert_int_equal(lb_input(w.worker, w.snap, &q, w.now, w.act), 3);
+		if (i >= 30)
+			lb_set_admin(w.words, 1, LB_READY);
+		w.act[0] = w.act[2];
+		r = world_response(&w, &q, 503);
+		r.room = 1;
+		lb_input(w.worker, w.snap, &r, w.now, w.act);
+		retries += w.act[1].op == LB_RESEND;
+	}
+	assert_int_equal(retries, 10);
+	world_free(&w);
+}
+
 /* ---- Silence ----------------------------------------------------------------------------------------- */
 
 static void mute_gateway(void **state)
@@ -504,6 +531,7 @@ int main(void)
 		cmocka_unit_test(best_answer),
 		cmocka_unit_test(what_ends_the_search),
 		cmocka_unit_test(retry_budget),
+		cmocka_unit_test(budget_of_retries_that_were_none),
 		cmocka_unit_test(mute_gateway),
 		cmocka_unit_test(gateway_that_is_heard),
 		cmocka_unit_test(silence_with_nobody_else),

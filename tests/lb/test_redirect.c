@@ -143,6 +143,15 @@ static void redirects(void **state)
 	scene_start(&s, 2);
 	SCENE_POOL(&s, follow, 1);
 	scene_caller(&s, METHOD_INVITE);
+	s.w.gateway[1].addr.port++; /* another program on the machine of one of ours */
+	redirect(&s, s.w.gateway[1].addr);
+	scene_expect(&s, "100 INVITE0 ACK0 302");
+	s.w.gateway[1].addr.port--;
+	scene_end(&s);
+
+	scene_start(&s, 2);
+	SCENE_POOL(&s, follow, 1);
+	scene_caller(&s, METHOD_INVITE);
 	for (unsigned i = 0; i < 3; i++) { /* a loop of redirects ends */
 		s.retargeted = false;
 		redirect(&s, s.w.gateway[i & 1].addr);
