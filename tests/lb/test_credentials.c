@@ -3,6 +3,7 @@
  * Calls that a gateway challenges (401, 407): the INVITE with credentials is a new transaction with the same
  * Call-ID and From tag (RFC 3261 22.2, 22.3), and only the gateway that has made the nonce knows it.
  */
+#include "lb/worker.h"
 #include "tests/lb/check.h"
 #include "tests/lb/room.h"
 
@@ -14,6 +15,7 @@ static struct talk *start(struct room *r)
 		world_gateway(&r->w, 1, 1, 0);
 	for (unsigned i = 0; i < 2; i++) {
 		r->w.pool[i] = r->w.pool[0];
+		r->w.pool[i].name = i ? STR("pool1") : STR("pool0");
 		r->w.pool[i].overflow = (uint16_t)(2 - i);
 		r->w.pool[i].spill = 100;
 	}
@@ -187,7 +189,16 @@ static void challenged_at_home(void **state)
 	room_stop(&r);
 }
 
-/* A call that failed over to another pool. */
+/* Calls of the peer that count in its share of the pool. */
+static uint32_t shared(struct room *r, uint16_t pool)
+{
+	uint16_t share = share_of(&r->w.words->shares, share_key(r->w.snap->pools[pool].id, 0));
+
+	assert_int_not_equal(share, SHARE_NONE);
+	return r->w.worker->shares[share].calls;
+}
+
+/* A call that failed over to another pool: there it counts, too. */
 static void failed_over_call(void **state)
 {
 	struct room r;
@@ -196,8 +207,12 @@ static void failed_over_call(void **state)
 
 	(void)state;
 	talk_invite(&r, t, LB_NONE);
+	assert_int_equal(shared(&r, 0), 1);
 	assert_int_equal(refused(&r, t, 503), 0);
+	assert_int_equal(shared(&r, 0), 0);
+	assert_int_equal(shared(&r, 1), 1);
 	where = refused(&r, t, 407);
+	assert_int_equal(shared(&r, 1), 0);
 	assert_in_range(where, 1, 3);
 	assert_int_equal(call_again(&r, t), where);
 	room_stop(&r);
