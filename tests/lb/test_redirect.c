@@ -96,6 +96,21 @@ static void forward_always(void **state)
 	scene_end(&s);
 }
 
+/* Rules that send calls in a circle: they end somewhere. */
+static void forward_in_a_circle(void **state)
+{
+	struct lb_reroute_spec rule = { .always = 1 }, back = { .pool = 0, .always = 1 };
+	struct scene s;
+
+	with_rule(&s, rule);
+	s.w.pool[1].reroutes = &back;
+	s.w.pool[1].n_reroutes = 1;
+	world_build(&s.w);
+	scene_caller(&s, METHOD_INVITE);
+	scene_expect(&s, "100 INVITE0");
+	scene_end(&s);
+}
+
 static void redirect_to(struct scene *s, const struct lb_contact *contacts, unsigned n)
 {
 	struct lb_query q = {
@@ -375,6 +390,7 @@ int main(void)
 		cmocka_unit_test(forward_on_busy),
 		cmocka_unit_test(forward_on_no_answer),
 		cmocka_unit_test(forward_always),
+		cmocka_unit_test(forward_in_a_circle),
 		cmocka_unit_test(redirects),
 		cmocka_unit_test(next_contact),
 		cmocka_unit_test(no_next_contact),
