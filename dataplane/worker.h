@@ -250,7 +250,7 @@ void dp_tick(struct dp_worker *w);
  */
 struct rte_mbuf *dp_quote(struct dp_worker *w, const struct lb_key *key, const struct rte_mbuf *frame);
 
-/* ---- query.c ---- */
+/* ---- query.c, target.c ---- */
 
 /* CRC32C over n bytes, 8 at a time: for identities whose secrecy is in what they are mixed with. Any thread.
  */
@@ -296,6 +296,12 @@ struct dp_ctx {
  * *end says why.
  */
 bool dp_query(const struct dp *dp, const struct lb_snapshot *policy, struct dp_ctx *c, enum st_end *end);
+
+/*
+ * A part of it, once the fields of a request have been decoded: what of its Route set is ours, whom it is for
+ * and the number that it calls. What cannot be read, or not be sent as it would have to, is c->fault.
+ */
+void dp_query_target(const struct dp *dp, struct dp_ctx *c);
 
 /* The listener that host and port (0: none written) name, as address or as advertised; -1 none. */
 int dp_listener_named(const struct dp *dp, struct str host, uint16_t port);
