@@ -266,10 +266,15 @@ static bool has_place(const struct word *g, const struct ask *ask)
 			  &g->survivors);
 }
 
+static uint32_t left_to_others(const struct ask *ask, uint32_t headroom)
+{
+	return headroom > ask->yields ? headroom : ask->yields;
+}
+
 /* When the rate allows one more, as bucket_opens_at(); who has had his share gets only what stands idle. */
 static uint64_t rate_at(const struct bucket *b, const struct ask *ask, uint32_t headroom)
 {
-	uint64_t opens = bucket_opens_at(b, headroom), idle;
+	uint64_t opens = bucket_opens_at(b, left_to_others(ask, headroom)), idle;
 
 	if (ask->what != ASK_SPARE)
 		return opens;
@@ -375,10 +380,10 @@ static enum lb_stop take_call(struct lb_words *words, uint16_t slot, const struc
 	if (ask->opens && !take_open(g, ask))
 		goto give_place_back;
 	stop = LB_STOP_CPS;
-	if (!bucket_take_within(&g->cps, ask->now, ask->headroom))
+	if (!bucket_take_within(&g->cps, ask->now, left_to_others(ask, ask->headroom)))
 		goto give_open_back;
 	stop = LB_STOP_RATE;
-	if (bucket_take(&g->rate, ask->now))
+	if (bucket_take_within(&g->rate, ask->now, ask->yields))
 		return LB_STOP_NONE;
 	if (!ask->governed) {
 		bucket_charge(&g->rate, ask->now);

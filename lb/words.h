@@ -27,6 +27,7 @@ struct ask {
 	bool opens;         /* there is a transaction that can own one of `open` */
 	bool governed;      /* goes by the governor's limits, too */
 	uint32_t headroom;  /* part of max_calls and max-cps, of 65536, that it leaves to others */
+	uint32_t yields;    /* part of the rates alone that it leaves to others: it can come again */
 };
 
 /* A gateway's. */

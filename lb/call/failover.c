@@ -69,6 +69,42 @@ static unsigned attempts_of(const struct setup *u, const struct pool *p)
 	return u->flags & SETUP_URGENT && p->attempts > 1 ? LIMIT_ATTEMPTS : p->attempts;
 }
 
+/* ns; a call whose gateway is down and that finds no room elsewhere asks again: sooner than a bucket, which
+ * holds 50 ms, runs over. New calls cannot, so half of what buckets hold is theirs as long as it can. */
+#define ASK_AGAIN_NS 20000000u
+#define YIELDS       (65536 / 2)
+
+/* True if the pool has gateways that u was not sent to and that may get calls: what they lack is room. */
+static bool others_are_there(const struct event *e, const struct setup *u, uint16_t pool)
+{
+	uint16_t tried[LIMIT_BRANCHES];
+	unsigned n = setup_tried(u, tried);
+
+	for (uint32_t i = e->s->pools[pool].start; i < e->s->pools[pool].end; i++) {
+		const struct gateway *g = &e->s->gateways[i];
+		unsigned k = 0;
+
+		while (k < n && tried[k] != g->slot)
+			k++;
+		if (k == n && g->weight > 0 && word_ready(&e->w->words->gateway[g->slot]))
+			return true;
+	}
+	return false;
+}
+
+/* True if the call of branch i, which nobody has room for, may find some: until it would have been given up
+ * by a gateway that is heard. */
+static bool may_find_room(const struct event *e, const struct setup *u, unsigned i)
+{
+	const struct pool *p = pool_of(e, u, i);
+
+	if (!p || !searching(u) || u->attempts >= attempts_of(u, p) ||
+	    e->now >= u->client[i].sent + p->after_max_ns)
+		return false;
+	return others_are_there(e, u, (uint16_t)(p - e->s->pools)) ||
+	       (p->overflow != LB_NONE && !(u->flags & SETUP_SPILLED) && others_are_there(e, u, p->overflow));
+}
+
 /*
  * Asks another gateway of branch i's pool, or of its overflow pool. Retries after an answer are bounded by
  * the pool's budget (those of urgent calls are not: they are few, max-emergency), those away from a mute
@@ -78,6 +114,7 @@ static bool try_another(struct event *e, struct setup *u, unsigned i, enum why w
 {
 	const struct pool *p = pool_of(e, u, i);
 	bool free = u->flags & SETUP_URGENT || why != WHY_ANSWER;
+	bool yields = why == WHY_DOWN && !(u->flags & SETUP_URGENT) && may_find_room(e, u, i);
 	const struct gateway *g;
 	struct pool_word *budget;
 
@@ -87,7 +124,7 @@ static bool try_another(struct event *e, struct setup *u, unsigned i, enum why w
 	budget = &e->w->words->pool[p - e->s->pools];
 	if (!free && !budget_spend(budget))
 		return false;
-	g = pick_branch(e, u, p - e->s->pools);
+	g = pick_branch(e, u, p - e->s->pools, yields ? YIELDS : 0);
 	if (!g) {
 		if (!free)
 			budget_earn(budget, BUDGET_RETRY);
@@ -338,6 +375,13 @@ static bool is_silent(const struct event *e, const struct setup *u, unsigned i)
 	       (age >= p->after_ns && word_mute_since(&e->w->words->gateway[c->gateway], c->sent));
 }
 
+/* True if nothing is to be expected of the branch: its gateway is down, or nobody listens there. */
+static bool is_gone(const struct event *e, const struct client *c)
+{
+	return c->state == CLIENT_CALLING &&
+	       (c->flags & CLIENT_BOUNCED || word_down(&e->w->words->gateway[c->gateway]));
+}
+
 void failover_watch(struct event *e, struct setup *u, unsigned i)
 {
 	struct client *c = &u->client[i];
@@ -350,6 +394,10 @@ void failover_watch(struct event *e, struct setup *u, unsigned i)
 		return;
 	if (rule && e->now - c->sent >= rule->no_answer_ns)
 		left = redirect_move(e, u, i, rule);
+	if (!left && is_gone(e, c)) {
+		failover_down(e, u, i);
+		return;
+	}
 	if (!left && is_silent(e, u, i))
 		left = try_next(e, u, i, WHY_SILENT) || try_another(e, u, i, WHY_SILENT);
 	if (left)
@@ -362,6 +410,10 @@ void failover_down(struct event *e, struct setup *u, unsigned i)
 {
 	bool moved = try_next(e, u, i, WHY_DOWN) || try_another(e, u, i, WHY_DOWN);
 
+	if (!moved && may_find_room(e, u, i)) {
+		client_wait(e, u, i, e->now + ASK_AGAIN_NS);
+		return;
+	}
 	client_give_up(e, u, i);
 	if (moved || waiting(u) || u->state != SERVER_PROCEEDING)
 		return;

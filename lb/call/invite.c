@@ -63,12 +63,13 @@ struct pick pick_for_branch(const struct event *e, const struct setup *u)
 	};
 }
 
-const struct gateway *pick_branch(const struct event *e, struct setup *u, uint16_t pool)
+const struct gateway *pick_branch(const struct event *e, struct setup *u, uint16_t pool, uint32_t yields)
 {
 	struct pick how = pick_for_branch(e, u);
 	uint16_t tried[LIMIT_BRANCHES];
 	const struct gateway *g;
 
+	how.ask.yields = yields;
 	how.tried = tried;
 	how.n_tried = setup_tried(u, tried);
 	g = u->flags & SETUP_SPILLED ? pick(&how, e->s, pool) : pick_or_spill(&how, e->s, pool);

@@ -21,9 +21,11 @@
 struct pick pick_for_request(const struct event *e, enum ask_what what, bool urgent);
 struct pick pick_for_branch(const struct event *e, const struct setup *u);
 
-/* A gateway of `pool`, or of its overflow pool if u has not spilled before, for one more branch; NULL: none.
+/*
+ * A gateway of `pool`, or of its overflow pool if u has not spilled before, for one more branch; NULL: none.
+ * yields: of struct ask.
  */
-const struct gateway *pick_branch(const struct event *e, struct setup *u, uint16_t pool);
+const struct gateway *pick_branch(const struct event *e, struct setup *u, uint16_t pool, uint32_t yields);
 
 /* ---- invite.c ---- */
 
@@ -88,6 +90,10 @@ void client_cancel_answered(struct setup *u, unsigned i);
 /* The search goes on without branch i: it repeats nothing, and is CANCELled as soon as that may be. */
 void client_give_up(struct event *e, struct setup *u, unsigned i);
 
+/* Branch i stays, but its gateway is no longer held to account for it; failover_watch() looks at it at `at`,
+ * ns. */
+void client_wait(struct event *e, struct setup *u, unsigned i, uint64_t at);
+
 /* The repeat after `at`, `interval` later; never in the past. */
 uint64_t next_repeat(uint64_t at, uint64_t interval, uint64_t now);
 
@@ -128,7 +134,7 @@ struct verdict failover_over(struct event *e, struct setup *u, unsigned i, enum 
 /* client.watch of branch i has passed: has it been silent too long? */
 void failover_watch(struct event *e, struct setup *u, unsigned i);
 
-/* The gateway of branch i is down, and has not answered. */
+/* The gateway of branch i is down, and has not answered: another one is asked, or as soon as it has room. */
 void failover_down(struct event *e, struct setup *u, unsigned i);
 
 /* The caller has CANCELled: answers at once if no branch is worth waiting for. */

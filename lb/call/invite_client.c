@@ -431,3 +431,9 @@ void client_give_up(struct event *e, struct setup *u, unsigned i)
 	if (c->state == CLIENT_CALLING)
 		c->repeat = SETUP_NEVER;
 }
+
+void client_wait(struct event *e, struct setup *u, unsigned i, uint64_t at)
+{
+	unlist(e, u, i);
+	u->client[i].watch = at;
+}

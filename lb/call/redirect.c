@@ -90,7 +90,7 @@ bool redirect_move(struct event *e, struct setup *u, unsigned i, const struct re
 	if (!may_move(u))
 		return false;
 	further = redirect_always(e->s, number_of(u), &pool, &notify);
-	g = pick_branch(e, u, pool);
+	g = pick_branch(e, u, pool, 0);
 	if (!g)
 		return false;
 	u->moves += 1 + further;

@@ -48,6 +48,13 @@ pools:
     gateways:
       muted-21: { address: 10.2.0.21:5061 }
       muted-22: { address: 10.2.0.22:5061 }
+  narrow:
+    via: core4
+    health: { method: off }
+    overload: { learn: off }
+    gateways:
+      narrow-21: { address: 10.2.0.21:5063, max-cps: 100/s }
+      narrow-22: { address: 10.2.0.22:5063, max-cps: 100/s }
   twice:
     via: core4
     health: { method: off }
@@ -59,6 +66,7 @@ routes:
   - { match: { number: "+1" }, pool: lossy }
   - { match: { number: "+2" }, pool: muted }
   - { match: { number: "+3" }, pool: twice }
+  - { match: { number: "+4" }, pool: narrow }
 """
 LOSS = "meta l4proto udp numgen random mod 20 == 0 drop"
 AFTER = 1000  # ms, default of failover.after
@@ -211,6 +219,28 @@ def test_g4_mute_gateway_at_500_calls_a_second(routed):
     # What stood at the mute gateway cannot be ended there; its BYE has no answer.
     assert counts["answered(C)"] == 3500 and counts.get("refused(C)", 0) == 0, caller.trouble()
     assert down < 3 and added <= AFTER + 50
+    routed.rules("")
+    for gateway in gateways:
+        gateway.stop()
+
+
+def test_g4_mute_gateway_beside_one_with_a_limit(routed):
+    """
+    What waits at the mute gateway when it is found down is more than the other takes at once, within its max-cps. It
+    takes all of it in the second that follows: no call that was waiting is refused. (A new one may be, if sipp makes
+    more in a moment than a bucket holds.)
+    """
+    gateways = [routed.gateway(host, 5063) for host in (21, 22)]
+    refused = routed.weir.ended("full", "sent")
+    caller = routed.call(4, 6064, calls=360, rate=60, patience=3000)
+    until(lambda: caller.counts().get("answered(C)", 0) > 30, 30, "no calls")
+    routed.rules("ip saddr 10.2.0.21 drop; ip daddr 10.2.0.21 drop")
+    until(lambda: routed.weir.ask("show", "gateway", "narrow-21")["state"] == "down", 5, "not down")
+    caller.wait()
+    counts = caller.counts()
+    assert routed.weir.metric("weir_gateway_left_total", gateway="narrow-21", reason="down") > 10  # a bucket holds 5
+    assert routed.weir.ended("full", "sent") == refused
+    assert counts["answered(C)"] + counts.get("refused(C)", 0) == 360, caller.trouble()
     routed.rules("")
     for gateway in gateways:
         gateway.stop()

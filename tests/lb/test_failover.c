@@ -339,6 +339,58 @@ static void down_moves_at_once(void **state)
 	scene_end(&s);
 }
 
+/* A call at a gateway that goes down, and the other one has just had what its max-cps allows: 10/s. */
+static void go_down_without_room(struct scene *s)
+{
+	uint16_t other;
+
+	scene_ring(s, 2);
+	other = !s->branch[0].gateway;
+	lb_set_gateway_cps(s->w.words, other, 10);
+	scene_until(s, 0.2);
+	assert_true(bucket_take(&s->w.words->gateway[other].cps, s->w.now));
+	lb_set_health(s->w.words, s->branch[0].gateway, LB_DOWN);
+	scene_until(s, 0.25);
+	scene_expect(s, "");
+}
+
+/* Who is down loses his calls, but no caller is refused for a moment's want of room. */
+static void down_waits_for_room(void **state)
+{
+	struct scene s;
+
+	go_down_without_room(&s);
+	scene_until(&s, 0.4);
+	scene_gateway(&s, 1, 200);
+	scene_expect(&s, "0.36:INVITE1 200");
+	assert_int_equal(s.w.lane->gateways[s.branch[0].gateway].count[ST_GW_LEFT_DOWN], 1);
+	scene_end(&s);
+
+	go_down_without_room(&s); /* it is there after all */
+	scene_gateway(&s, 0, 180);
+	scene_until(&s, 3);
+	scene_gateway(&s, 0, 200);
+	scene_expect(&s, "180 200");
+	scene_end(&s);
+
+	go_down_without_room(&s); /* the other one is gone, too */
+	lb_set_health(s.w.words, !s.branch[0].gateway, LB_DOWN);
+	scene_until(&s, 0.3);
+	scene_expect(&s, "0.26:answer503");
+	scene_end(&s);
+}
+
+static void down_waits_no_longer_than_for_silence(void **state)
+{
+	struct scene s;
+
+	go_down_without_room(&s);
+	lb_set_gateway_calls(s.w.words, !s.branch[0].gateway, 0);
+	scene_until(&s, 4.1);
+	scene_expect(&s, "0.5:repeat0 1.5:repeat0 3.5:repeat0 4:answer503");
+	scene_end(&s);
+}
+
 /* What is taken out for maintenance loses its unanswered calls like one that is down; a drained one keeps
  * them.
  */
@@ -485,6 +537,8 @@ int main(void)
 		cmocka_unit_test(abandoned_branch_refuses),
 		cmocka_unit_test(cancel_reaches_every_branch),
 		cmocka_unit_test(down_moves_at_once),
+		cmocka_unit_test(down_waits_for_room),
+		cmocka_unit_test(down_waits_no_longer_than_for_silence),
 		cmocka_unit_test(maintenance_moves_at_once),
 		cmocka_unit_test(panic_tries_one),
 		cmocka_unit_test(down_forgets_what_is_open),
