@@ -69,52 +69,16 @@ static unsigned attempts_of(const struct setup *u, const struct pool *p)
 	return u->flags & SETUP_URGENT && p->attempts > 1 ? LIMIT_ATTEMPTS : p->attempts;
 }
 
-/* ns; a call whose gateway is down and that finds no room elsewhere asks again: sooner than a bucket, which
- * holds 50 ms, runs over. New calls cannot, so half of what buckets hold is theirs as long as it can. */
-#define ASK_AGAIN_NS 20000000u
-#define YIELDS       (65536 / 2)
-
-/* True if the pool has gateways that u was not sent to and that may get calls: what they lack is room. */
-static bool others_are_there(const struct event *e, const struct setup *u, uint16_t pool)
-{
-	uint16_t tried[LIMIT_BRANCHES];
-	unsigned n = setup_tried(u, tried);
-
-	for (uint32_t i = e->s->pools[pool].start; i < e->s->pools[pool].end; i++) {
-		const struct gateway *g = &e->s->gateways[i];
-		unsigned k = 0;
-
-		while (k < n && tried[k] != g->slot)
-			k++;
-		if (k == n && g->weight > 0 && word_ready(&e->w->words->gateway[g->slot]))
-			return true;
-	}
-	return false;
-}
-
-/* True if the call of branch i, which nobody has room for, may find some: until it would have been given up
- * by a gateway that is heard. */
-static bool may_find_room(const struct event *e, const struct setup *u, unsigned i)
-{
-	const struct pool *p = pool_of(e, u, i);
-
-	if (!p || !searching(u) || u->attempts >= attempts_of(u, p) ||
-	    e->now >= u->client[i].sent + p->after_max_ns)
-		return false;
-	return others_are_there(e, u, (uint16_t)(p - e->s->pools)) ||
-	       (p->overflow != LB_NONE && !(u->flags & SETUP_SPILLED) && others_are_there(e, u, p->overflow));
-}
-
 /*
  * Asks another gateway of branch i's pool, or of its overflow pool. Retries after an answer are bounded by
  * the pool's budget (those of urgent calls are not: they are few, max-emergency), those away from a mute
- * gateway only by the next one's limits. Where most gateways are mute there is no next one.
+ * gateway only by the next one's limits. Where most gateways are mute there is no next one. yields: of
+ * struct ask.
  */
-static bool try_another(struct event *e, struct setup *u, unsigned i, enum why why)
+static bool try_another(struct event *e, struct setup *u, unsigned i, enum why why, uint32_t yields)
 {
 	const struct pool *p = pool_of(e, u, i);
 	bool free = u->flags & SETUP_URGENT || why != WHY_ANSWER;
-	bool yields = why == WHY_DOWN && !(u->flags & SETUP_URGENT) && may_find_room(e, u, i);
 	const struct gateway *g;
 	struct pool_word *budget;
 
@@ -124,7 +88,7 @@ static bool try_another(struct event *e, struct setup *u, unsigned i, enum why w
 	budget = &e->w->words->pool[p - e->s->pools];
 	if (!free && !budget_spend(budget))
 		return false;
-	g = pick_branch(e, u, p - e->s->pools, yields ? YIELDS : 0);
+	g = pick_branch(e, u, p - e->s->pools, yields);
 	if (!g) {
 		if (!free)
 			budget_earn(budget, BUDGET_RETRY);
@@ -274,7 +238,7 @@ static bool goes_on(struct event *e, struct setup *u, unsigned i, uint16_t statu
 		return true;
 	}
 	return status >= 400 && is_trigger(g ? &e->s->pools[g->pool] : NULL, status) &&
-	       try_another(e, u, i, WHY_ANSWER);
+	       try_another(e, u, i, WHY_ANSWER, 0);
 }
 
 static struct verdict over_by_answer(struct event *e, struct setup *u, unsigned i)
@@ -308,7 +272,7 @@ struct verdict failover_over(struct event *e, struct setup *u, unsigned i, enum 
 	if (news == NEWS_OVERDUE) /* 16.8: its CANCEL has left, and brings a final response or NEWS_LOST */
 		return absorbed;
 	if (news == NEWS_SILENT && !(u->client[i].flags & CLIENT_GIVEN_UP) &&
-	    (try_next(e, u, i, WHY_SILENT) || try_another(e, u, i, WHY_SILENT)))
+	    (try_next(e, u, i, WHY_SILENT) || try_another(e, u, i, WHY_SILENT, 0)))
 		return absorbed;
 	return waiting(u) ? absorbed : conclude(e, u, i, 0);
 }
@@ -399,18 +363,59 @@ void failover_watch(struct event *e, struct setup *u, unsigned i)
 		return;
 	}
 	if (!left && is_silent(e, u, i))
-		left = try_next(e, u, i, WHY_SILENT) || try_another(e, u, i, WHY_SILENT);
+		left = try_next(e, u, i, WHY_SILENT) || try_another(e, u, i, WHY_SILENT, 0);
 	if (left)
 		client_give_up(e, u, i);
 	else
 		c->watch = failover_next_watch(e, u, i);
 }
 
+/* ---- A gateway that is down -------------------------------------------------------------------------- */
+
+/* ns; how often a call that found no room elsewhere asks again: more often than a bucket fills, 50 ms. */
+#define ASK_AGAIN_NS 20000000u
+
+/* Of 65536: what such a call leaves in the buckets for new calls, which are refused if they find nothing. */
+#define LEFT_TO_NEW 32768
+
+/* True if the pool has gateways that u was not sent to and that may get calls: what they lack is room. */
+static bool others_are_there(const struct event *e, const struct setup *u, uint16_t pool)
+{
+	uint16_t tried[LIMIT_BRANCHES];
+	unsigned n = setup_tried(u, tried);
+
+	for (uint32_t i = e->s->pools[pool].start; i < e->s->pools[pool].end; i++) {
+		const struct gateway *g = &e->s->gateways[i];
+		unsigned k = 0;
+
+		while (k < n && tried[k] != g->slot)
+			k++;
+		if (k == n && g->weight > 0 && word_ready(&e->w->words->gateway[g->slot]))
+			return true;
+	}
+	return false;
+}
+
+/* True if the call of branch i, which nobody has room for, may find some: until it would have been given up
+ * by a gateway that is heard. */
+static bool may_find_room(const struct event *e, const struct setup *u, unsigned i)
+{
+	const struct pool *p = pool_of(e, u, i);
+
+	if (!p || !searching(u) || u->attempts >= attempts_of(u, p) ||
+	    e->now >= u->client[i].sent + p->after_max_ns)
+		return false;
+	return others_are_there(e, u, (uint16_t)(p - e->s->pools)) ||
+	       (p->overflow != LB_NONE && !(u->flags & SETUP_SPILLED) && others_are_there(e, u, p->overflow));
+}
+
 void failover_down(struct event *e, struct setup *u, unsigned i)
 {
-	bool moved = try_next(e, u, i, WHY_DOWN) || try_another(e, u, i, WHY_DOWN);
+	bool may_wait = may_find_room(e, u, i);
+	uint32_t yields = may_wait && !(u->flags & SETUP_URGENT) ? LEFT_TO_NEW : 0;
+	bool moved = try_next(e, u, i, WHY_DOWN) || try_another(e, u, i, WHY_DOWN, yields);
 
-	if (!moved && may_find_room(e, u, i)) {
+	if (!moved && may_wait) {
 		client_wait(e, u, i, e->now + ASK_AGAIN_NS);
 		return;
 	}
